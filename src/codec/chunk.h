@@ -1,0 +1,59 @@
+/* A chunk: up to LIMIT_CHUNK_POINTS readings of one series as compressed bytes, with statistics for each vector of
+ * LIMIT_VECTOR_POINTS. The format is written in docs/FORMAT.md ("Chunk"); encoder and decoder stand side by side in
+ * chunk.c. Decoding takes foreign bytes: it never reads outside data and never allocates by an unchecked number. */
+#ifndef CODEC_CHUNK_H
+#define CODEC_CHUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/points.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "model/decimal.h"
+
+struct chunk_options {
+    bool state;   /* m are indexes into texts, which are stored with the chunk */
+    bool cold;    /* add the entropy stage where it saves (sealed files) */
+    uint64_t key; /* identity that the CRC covers too: a chunk read under another key is corrupt */
+};
+
+/* Appends the encoding of rows [begin, begin + n) of points (ordered by time, then issue) to out.
+ * n is 1..LIMIT_CHUNK_POINTS. ERR_NOMEM. Lossless for every value of every column. */
+MUST_CHECK int chunk_encode(const struct points *points, size_t begin, size_t n, const struct chunk_options *options,
+                            struct buf *out);
+
+/* Statistics of one vector; values at the chunk's exponent. valid is false where they do not speak for all its
+ * readings (states, suspect or issued readings, exponents that do not fit): then decode. */
+struct chunk_vector {
+    uint32_t n;
+    int64_t first_us, last_us; /* times of its first and last reading */
+    bool valid;
+    int64_t min, max, first, last;
+    __int128 sum;
+};
+
+struct chunk {
+    uint32_t n;
+    uint32_t n_vectors;
+    int8_t e;               /* exponent of the statistics */
+    bool state, has_suspect, has_issued, has_period;
+    int64_t first_us, last_us;
+    /* private to chunk.c */
+    const uint8_t *data;
+    size_t size;
+    uint32_t directory_at, columns_at;
+};
+
+/* Checks size, version, CRC and key and reads the header. data must outlive ret_chunk. ERR_CORRUPT, ERR_VERSION. */
+MUST_CHECK int chunk_open(const void *data, size_t size, uint64_t key, struct chunk *ret_chunk);
+
+MUST_CHECK int chunk_vector_stats(const struct chunk *chunk, uint32_t vector_i, struct chunk_vector *ret_vector);
+
+/* Appends the readings of vectors [vector_i, vector_i + n_vectors) to points, with the columns of want (enum
+ * points_want); columns not wanted are left unfilled. ERR_CORRUPT, ERR_NOMEM; on error points->n is as before. */
+MUST_CHECK int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vectors, unsigned want,
+                            struct points *points);
+
+#endif

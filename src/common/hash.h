@@ -1,0 +1,36 @@
+/* BLAKE2b (libsodium's crypto_generichash) for tokens, manifests and message identities; random bytes. */
+#ifndef COMMON_HASH_H
+#define COMMON_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define HASH_BYTES 32
+#define HASH_KEY_BYTES 32
+#define HASH_HEX_MAX (2 * HASH_BYTES + 1)
+
+/* Readies libsodium; call once before the others. ERR_IO when no randomness can be had. */
+MUST_CHECK int hash_init(void);
+
+void hash_bytes(const void *data, size_t size, uint8_t ret_hash[static HASH_BYTES]);
+void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
+                uint8_t ret_hash[static HASH_BYTES]);
+
+/* Hashes a whole file, read in blocks. ERR_IO, ERR_NOTFOUND. */
+MUST_CHECK int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES]);
+
+/* Lower-case hexadecimal with NUL, and back (ERR_INVALID). */
+void hash_hex(const uint8_t hash[static HASH_BYTES], char out[static HASH_HEX_MAX]);
+MUST_CHECK int hash_from_hex(const char *text, uint8_t ret_hash[static HASH_BYTES]);
+
+/* Constant time: 1 equal, 0 not. */
+int hash_equal(const uint8_t a[static HASH_BYTES], const uint8_t b[static HASH_BYTES]);
+
+void hash_random(void *out, size_t size);
+
+/* base64url without padding (RFC 4648 section 5), NUL-terminated; out holds 4 * ((size + 2) / 3) + 1 bytes. */
+void hash_base64url(const void *data, size_t size, char *out);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libingest.a
+%C%_libingest_a_SOURCES =

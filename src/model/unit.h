@@ -1,0 +1,45 @@
+/* Units and exact conversion. The rows come from sql/models.sql through the catalog; nothing here knows a unit. */
+#ifndef MODEL_UNIT_H
+#define MODEL_UNIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/limits.h"
+#include "model/decimal.h"
+
+/* value in the dimension's base unit = (value in this unit + offset) * numerator / denominator * 10^exponent.
+ * (degC: base K, offset 273.15; degF: offset 459.67, 5/9; Wh: base J, 3600/1; kWh is Wh with prefix k.) */
+struct unit {
+    char name[LIMIT_UNIT_BYTES];
+    char dimension[LIMIT_UNIT_BYTES]; /* "energy", "power"; only units of one dimension convert; "" converts to nothing */
+    int64_t numerator, denominator;   /* both > 0 */
+    int8_t exponent;
+    struct decimal offset;
+};
+
+struct unit_table;
+
+struct unit_table *unit_table_new(void);
+void unit_table_free(struct unit_table *table);
+
+/* Adds a unit; with prefixes it also answers to every SI prefix of it (kW, mV; y to Y, u and U+00B5 and U+03BC for micro).
+ * ERR_EXISTS, ERR_NOMEM. */
+MUST_CHECK int unit_table_add(struct unit_table *table, const struct unit *unit, bool prefixes);
+
+/* Another spelling (a UN/ECE code such as KWH) of a unit that unit_find already knows, prefixed ones included. */
+MUST_CHECK int unit_table_add_alias(struct unit_table *table, const char *alias, const char *name);
+
+/* Finds a unit by text; the struct lives as long as the table. NULL when unknown. Thread-safe after the last add. */
+const struct unit *unit_find(const struct unit_table *table, const char *text, size_t size);
+
+bool unit_converts(const struct unit *from, const struct unit *to);
+
+/* Exact where the factor terminates, else rounded half to even to 15 significant digits with *ret_rounded set.
+ * ERR_MEANING when the dimensions differ; ERR_LIMIT when the result does not fit a decimal of 18 digits. */
+MUST_CHECK int unit_convert(const struct unit *from, const struct unit *to, struct decimal value,
+                            struct decimal *ret_value, bool *ret_rounded);
+
+#endif

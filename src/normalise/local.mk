@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libnormalise.a
+%C%_libnormalise_a_SOURCES =

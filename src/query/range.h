@@ -1,0 +1,96 @@
+/* The range query of contract section 5: a validated request, and the answer as a stream of rows.
+ *
+ * Library errors come as a code and an err_text whose field names the parameter at fault. ERR_INVALID and ERR_LIMIT are
+ * the caller's 400, ERR_MEANING 422, ERR_NOTFOUND 404, ERR_EXPIRED 410. */
+#ifndef QUERY_RANGE_H
+#define QUERY_RANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/civil.h"
+#include "common/err.h"
+#include "common/zone.h"
+#include "model/decimal.h"
+#include "rollup/bucket.h"
+#include "store/reader.h"
+
+enum agg { AGG_MEAN, AGG_MIN, AGG_MAX, AGG_SUM, AGG_COUNT, AGG_FIRST, AGG_LAST, AGG_N };
+extern const char *const agg_name[AGG_N];
+
+enum fill { FILL_NULL, FILL_NONE };
+enum time_form { TIME_ISO, TIME_MS, TIME_LOCAL };
+
+#define RANGE_AGGS_MAX 32
+
+struct range {
+    struct series_filter filter; /* lists point into the arena of the request */
+    int64_t from_us, to_us;
+    bool raw;
+    struct duration step;
+    struct grid grid;            /* when not raw */
+    enum agg aggs[RANGE_AGGS_MAX];
+    size_t n_aggs;               /* 0: the default of each series' kind */
+    const struct zone *zone;     /* NULL: none was asked for */
+    enum fill fill;
+    enum time_form time;
+    int64_t limit;               /* rows; 0: all of them */
+    uint32_t after_id;           /* from the cursor: go on behind this row */
+    int64_t after_us;
+    bool has_cursor;
+    void *memory;                /* owned; range_free */
+};
+
+/* One name and text of a request, from a URL, a form or a JSON body; a list in JSON is the same name several times. */
+struct parameter {
+    const char *name, *value;
+};
+
+/* Parses and checks the parameters that belong to the range (`series entity type property from to step agg tz fill time
+ * limit cursor`); `format` and `layout` are the renderer's and are passed over; any other name is ERR_INVALID with that
+ * name as the field. Lists may be repeated or separated by commas. now_us is what `now` and `-P7D` refer to. */
+MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
+                           struct err_text *error);
+void range_free(struct range *range);
+
+/* ---- the answer: series after series, each with rows in time order ---- */
+
+/* One cell of a row. */
+struct value {
+    enum { VALUE_NULL, VALUE_DECIMAL, VALUE_EXACT, VALUE_COUNT, VALUE_TEXT } type;
+    union {
+        struct decimal decimal;
+        const struct exact *exact;
+        uint64_t count;
+        const char *text;
+    };
+};
+
+struct row {
+    int64_t t_us;          /* of the reading, or the bucket's start */
+    uint8_t quality;       /* of raw readings: quality byte */
+    struct value *values;  /* n_columns of them; valid until the next call */
+};
+
+struct answer;
+
+/* Finds the series and makes the plan over one view. ERR_NOTFOUND when no series matches (the filter is in the text);
+ * ERR_MEANING for an aggregate that a matching series' kind does not have. range and view must outlive the answer. */
+MUST_CHECK int answer_open(struct reader_dir *dir, struct view *view, const struct range *range,
+                           struct answer **ret_answer, struct err_text *error);
+
+/* The next series that has its turn: 1 and *ret_info, *ret_aggs and *ret_n_aggs (the columns after time; n 0 when raw), or 0. */
+MUST_CHECK int answer_next_series(struct answer *answer, const struct series_info **ret_info,
+                                  const enum agg **ret_aggs, size_t *ret_n_aggs);
+/* The next row of that series: 1, 0, or a code (then the answer is broken: break the stream). */
+MUST_CHECK int answer_next_row(struct answer *answer, struct row *ret_row);
+
+/* After the last series: where the next page starts (a cursor for the same parameters), or NULL when all was given. */
+const char *answer_cursor(struct answer *answer);
+
+/* Which tiers the plan uses, "raw" or "15m,raw" (header Almanac-Tiers). */
+const char *answer_tiers(const struct answer *answer);
+void answer_close(struct answer *answer);
+
+#endif

@@ -1,0 +1,68 @@
+/* Cells: mergeable aggregates of the readings of one series in a tier's interval [begin, begin + width), exact, so that a
+ * cell equals the recomputation from its readings (I6). Pure arithmetic and its encoding; the store keeps the rows. */
+#ifndef ROLLUP_CELL_H
+#define ROLLUP_CELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/points.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "model/decimal.h"
+#include "model/registry.h"
+
+enum tier { TIER_1S, TIER_1M, TIER_15M, TIER_N };
+extern const int64_t tier_width_us[TIER_N];
+extern const char *const tier_name[TIER_N]; /* "1s" "1m" "15m" */
+
+/* A tier row is worth writing where a cell condenses at least this many readings on average. */
+#define TIER_MIN_READINGS 4
+
+/* Default for readings apart: a longer gap is not covered (contract definition 6: PT45M where no cadence is declared). */
+#define MAX_GAP_DEFAULT_US (45 * INT64_C(60000000))
+
+/* All value fields speak of the accepted readings: every quality but suspect, at each time the one in force (plain before
+ * issued, the newest issue). Integrals are of value times time in microseconds, from the cell's first to its last reading,
+ * over gaps up to max_gap; linear2 is twice the trapezoid sum. increase is the register's gain from the first to the last
+ * reading: the sum of differences, where a decrease counts as a reset (+ new value). */
+struct cell {
+    int64_t begin_us;
+    uint64_t count;             /* accepted readings; n_quality counts all, by class */
+    uint32_t n_quality[QUALITY_N];
+    struct exact sum;
+    struct decimal min, max, first, last;
+    int64_t min_us, max_us, first_us, last_us; /* ties: the earliest */
+    struct exact linear2, step;
+    int64_t covered_us;
+    struct exact increase;
+    uint32_t n_resets;
+};
+
+struct cells {
+    struct cell *rows;
+    size_t n, cap;
+};
+void cells_free(struct cells *cells);
+
+struct cell_options {
+    enum kind kind;
+    int64_t width_us;
+    int64_t max_gap_us;
+};
+
+/* Appends the cells of rows [begin, begin + n) of points, which hold one reading in force at each time, in time order.
+ * Cells without any reading are left out. Intervals: *ret_cut is set when a reading reaches beyond its cell's end, and then
+ * the cells must not be used (they are in no tier). States have no cells: ERR_MEANING. ERR_NOMEM. */
+MUST_CHECK int cells_compute(const struct points *points, size_t begin, size_t n, const struct cell_options *options,
+                             struct cells *cells, bool *ret_cut);
+
+/* Keeps, of rows with the same time in points (ordered by time, then issue), the one in force; in place. */
+void points_in_force(struct points *points);
+
+/* A block of cells as compressed bytes with CRC and key, as docs/FORMAT.md ("Tier block") says, and back. */
+MUST_CHECK int cells_encode(const struct cell *cells, size_t n, int64_t width_us, uint64_t key, struct buf *out);
+MUST_CHECK int cells_decode(const void *data, size_t size, uint64_t key, struct cells *cells);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/librollup.a
+%C%_librollup_a_SOURCES =

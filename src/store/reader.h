@@ -1,0 +1,116 @@
+/* The read side: a data directory opened for reading, from its files alone (the writer may be another process).
+ *
+ * A reader is shared by any number of threads. A view is one state of the whole store (I8): make one for each answer,
+ * use it in one thread at a time. A view holds no transaction and no lock; what it refers to is kept on disk for
+ * VIEW_KEEP_US after it was replaced, later reads may answer ERR_EXPIRED. */
+#ifndef STORE_READER_H
+#define STORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/points.h"
+#include "common/err.h"
+#include "model/registry.h"
+#include "rollup/cell.h"
+
+#define VIEW_KEEP_US (15 * INT64_C(60000000))
+
+struct reader_dir;
+
+/* dir is the data directory with catalog.db and store/. ERR_NOTFOUND, ERR_VERSION (a later version's files), ERR_IO. */
+MUST_CHECK int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_text *error);
+void reader_dir_close(struct reader_dir *dir);
+
+/* ---- series of the catalog ---- */
+
+struct series_info {
+    uint32_t id;
+    const char *entity, *type, *property, *unit; /* unit "" for states; valid during the call that hands it out */
+    enum kind kind;
+    bool step;
+    int64_t cadence_us;  /* declared; 0 none */
+};
+
+/* Which series: every list that is not empty must match (one of its globs; `*` any text, `?` one byte, case counts);
+ * words: every word occurs in "entity type property unit", case-blind. */
+struct series_filter {
+    const uint32_t *ids;
+    size_t n_ids;
+    const char *const *entities, *const *types, *const *properties, *const *units, *const *words;
+    size_t n_entities, n_types, n_properties, n_units, n_words;
+    uint32_t after_id;   /* only ids above this one (paging) */
+};
+
+/* Calls row for each match in the order of id; a non-zero answer of row ends the walk and is returned. */
+MUST_CHECK int reader_series(struct reader_dir *dir, const struct series_filter *filter,
+                             int (*row)(void *arg, const struct series_info *info), void *arg);
+
+/* ---- one state of the store ---- */
+
+struct view;
+
+MUST_CHECK int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error);
+void view_close(struct view *view);
+
+/* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
+const char *view_position(const struct view *view);
+
+struct series_stats {
+    uint64_t count;            /* readings in force: distinct times, replaced and deleted ones not counted */
+    int64_t first_us, last_us; /* valid when count > 0 */
+    uint64_t n_quality[QUALITY_N];
+};
+MUST_CHECK int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats);
+
+/* The readings in force of one series with begin_us <= time < end_us, one a time, in time order (plain before issued, the
+ * newest issue; deleted ones left out). scan_next replaces the contents of points by the next rows (some thousand) and
+ * answers 1, or 0 at the end, or a negative code; want is a set of enum points_want. For states, m indexes
+ * points->texts. */
+struct scan;
+MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, unsigned want,
+                         struct scan **ret_scan);
+MUST_CHECK int scan_next(struct scan *scan, struct points *points);
+void scan_close(struct scan *scan);
+
+/* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
+ * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet
+ * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings. Spans are ordered,
+ * apart, and multiples of the width. */
+struct spans {
+    struct span { int64_t begin_us, end_us; } *rows;
+    size_t n, cap;
+};
+void spans_free(struct spans *spans);
+MUST_CHECK int spans_add(struct spans *spans, int64_t begin_us, int64_t end_us); /* joins with the last one when they touch */
+MUST_CHECK int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
+                          struct cells *cells, struct spans *ret_raw);
+
+/* ---- dead letters ---- */
+
+struct dead_letter {
+    const char *topic;
+    int32_t partition;
+    int32_t incarnation;
+    int64_t id;          /* within its partition */
+    int64_t offset, known_ms;
+    const char *reason, *detail, *property;
+    int32_t slot;
+    const void *payload; /* the refused object or message, only where asked for */
+    size_t payload_size;
+};
+MUST_CHECK int reader_dead_letters(struct reader_dir *dir, bool payloads,
+                                   int (*row)(void *arg, const struct dead_letter *letter), void *arg);
+
+/* ---- how far ingest is, for readiness and metrics ---- */
+
+struct source_status {
+    const char *topic;
+    int32_t partition;
+    int64_t next_offset, last_known_ms, unflushed_readings, n_gaps, n_dead;
+};
+MUST_CHECK int reader_sources(struct reader_dir *dir, int (*row)(void *arg, const struct source_status *status),
+                              void *arg);
+
+#endif
