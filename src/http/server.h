@@ -1,0 +1,42 @@
+/* The HTTPS server: libmicrohttpd with epoll and a pool of threads, TLS 1.2 and 1.3 only. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "store/access.h"
+#include "store/reader.h"
+
+/* What /readyz and /metrics ask the program. */
+struct health {
+    bool serving;          /* queries can be answered */
+    bool ingesting;        /* this process has the role ingest */
+    bool caught_up;        /* ingest reached the ends it found when it was assigned, at least once */
+    bool connected;        /* the broker answers */
+    bool embedded;         /* the embedded broker is in use */
+    int64_t lag, lag_us;   /* -1 unknown */
+    char reason[256];      /* why it is not well, or "" */
+};
+
+struct server_opts {
+    const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
+    const char *certificate; /* PEM files */
+    const char *key;
+    struct reader_dir *dir;  /* borrowed */
+    struct access *access;   /* borrowed */
+    int64_t ready_lag_us;
+    void (*health)(void *arg, struct health *ret_health); /* from any thread */
+    void *health_arg;
+    unsigned n_threads;      /* 0: 2 */
+};
+
+struct server;
+/* ERR_BUSY: the port is in use; ERR_NOTFOUND, ERR_INVALID: certificate or key cannot be read; each with one clear sentence. */
+MUST_CHECK int server_start(const struct server_opts *opts, struct server **ret_server, struct err_text *error);
+uint16_t server_port(const struct server *server);
+/* Lets running answers finish for grace_ms, then cuts them. */
+void server_stop(struct server *server, int grace_ms);
+
+#endif

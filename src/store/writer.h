@@ -1,0 +1,38 @@
+/* The write side: the one process that ingests into a data directory. Implements model/sink.h, flushes batches into window
+ * files, seals finished windows. */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "model/registry.h"
+#include "model/sink.h"
+
+enum window_length { WINDOW_AUTO, WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH };
+
+struct writer_opts {
+    const char *dir;             /* the data directory */
+    enum window_length window;
+    int64_t seal_after_us;       /* 0: 10 minutes */
+    int64_t free_min_bytes;      /* less free disk pauses ingest */
+    int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
+};
+
+struct writer;
+
+/* Makes an empty store (catalog.db, store/) in an existing directory. ERR_EXISTS. */
+MUST_CHECK int store_create(const char *dir, struct err_text *error);
+
+/* Locks the directory (ERR_BUSY names the process that holds it), loads the catalog, finishes what a crash left half done,
+ * starts the flush and seal thread. ERR_NOTFOUND, ERR_VERSION, ERR_CORRUPT. */
+MUST_CHECK int writer_open(const struct writer_opts *opts, struct writer **ret_writer, struct err_text *error);
+struct sink *writer_sink(struct writer *writer);
+struct registry *writer_registry(struct writer *writer);
+const char *writer_uuid(const struct writer *writer);
+
+/* Orderly stop: after the sink's sources were released. Flushes everything and leaves every file readable without -wal and
+ * -shm by users who may not write the directory. */
+void writer_close(struct writer *writer);
+
+#endif
