@@ -1,6 +1,6 @@
 /* A chunk: up to LIMIT_CHUNK_POINTS readings of one series as compressed bytes, with statistics for each vector of
- * LIMIT_VECTOR_POINTS. The format is written in docs/FORMAT.md ("Chunk"); encoder and decoder stand side by side in
- * chunk.c. Decoding takes foreign bytes: it never reads outside data and never allocates by an unchecked number. */
+ * LIMIT_VECTOR_POINTS. The format is written in docs/FORMAT.md ("Chunk"), and is what chunk_encode.c and
+ * chunk_decode.c do. Decoding takes foreign bytes: it never reads outside data and never allocates by an unchecked number. */
 #ifndef CODEC_CHUNK_H
 #define CODEC_CHUNK_H
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/column.h"
 #include "codec/points.h"
 #include "common/buf.h"
 #include "common/err.h"
@@ -20,12 +21,14 @@ struct chunk_options {
 };
 
 /* Appends the encoding of rows [begin, begin + n) of points (ordered by time, then issue) to out.
- * n is 1..LIMIT_CHUNK_POINTS. ERR_NOMEM. Lossless for every value of every column. */
+ * n is 1..LIMIT_CHUNK_POINTS. ERR_NOMEM. Lossless for every value of every column; numbers come
+ * back at the chunk's exponent where they fit there, so that {2, 0} beside {15, -1} comes back as {20, -1}.
+ * known_ms is stored to the millisecond, or to the second when every one of them is a whole second. */
 MUST_CHECK int chunk_encode(const struct points *points, size_t begin, size_t n, const struct chunk_options *options,
                             struct buf *out);
 
 /* Statistics of one vector; values at the chunk's exponent. valid is false where they do not speak for all its
- * readings (states, suspect or issued readings, exponents that do not fit): then decode. */
+ * readings (states, suspect or issued readings, two at the same time, exponents that do not fit): then decode. */
 struct chunk_vector {
     uint32_t n;
     int64_t first_us, last_us; /* times of its first and last reading */
@@ -34,25 +37,42 @@ struct chunk_vector {
     __int128 sum;
 };
 
+enum chunk_column {
+    CHUNK_TIME,
+    CHUNK_MANTISSA,
+    CHUNK_EXPONENT,
+    CHUNK_QUALITY,
+    CHUNK_PERIOD,
+    CHUNK_STATED,
+    CHUNK_ISSUED,
+    CHUNK_KNOWN,
+    CHUNK_N_COLUMNS
+};
+
 struct chunk {
     uint32_t n;
     uint32_t n_vectors;
     int8_t e;               /* exponent of the statistics */
     bool state, has_suspect, has_issued, has_period;
     int64_t first_us, last_us;
-    /* private to chunk.c */
+    /* private to chunk_decode.c */
     const uint8_t *data;
     size_t size;
-    uint32_t directory_at, columns_at;
+    uint32_t directory_at, columns_at, texts_at;
+    uint32_t n_texts;
+    int64_t known_unit_ms;
+    struct column columns[CHUNK_N_COLUMNS];
 };
 
 /* Checks size, version, CRC and key and reads the header. data must outlive ret_chunk. ERR_CORRUPT, ERR_VERSION. */
 MUST_CHECK int chunk_open(const void *data, size_t size, uint64_t key, struct chunk *ret_chunk);
 
+/* vector_i is below n_vectors. ERR_CORRUPT. */
 MUST_CHECK int chunk_vector_stats(const struct chunk *chunk, uint32_t vector_i, struct chunk_vector *ret_vector);
 
 /* Appends the readings of vectors [vector_i, vector_i + n_vectors) to points, with the columns of want (enum
- * points_want); columns not wanted are left unfilled. ERR_CORRUPT, ERR_NOMEM; on error points->n is as before. */
+ * points_want); columns not wanted are left unfilled. A cold column is decompressed as a whole in each call, so ask for
+ * neighbouring vectors together. ERR_CORRUPT, ERR_NOMEM; on error points->n is as before. */
 MUST_CHECK int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vectors, unsigned want,
                             struct points *points);
 

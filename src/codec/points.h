@@ -31,4 +31,7 @@ MUST_CHECK int points_reserve(struct points *points, size_t n_more);
 /* Appends row i of other (all columns); texts are interned anew when is_state. */
 MUST_CHECK int points_append(struct points *points, const struct points *other, size_t i, bool is_state);
 
+/* The first row from begin on at or after t_us: rows are in time order. */
+size_t points_seek(const struct points *points, size_t begin, int64_t t_us);
+
 #endif

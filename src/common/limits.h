@@ -7,10 +7,13 @@
 #define LIMIT_MESSAGE_BYTES (1 << 20)    /* a Kafka message (contract section 2) */
 #define LIMIT_MESSAGE_VALUES 65536       /* values in a message */
 #define LIMIT_MESSAGE_DEPTH 16           /* nesting of a message's JSON */
+#define LIMIT_MESSAGE_REFUSALS 256       /* refused parts told one by one; the rest of a message is told as one */
 #define LIMIT_ENTITY_BYTES 128
 #define LIMIT_NAME_BYTES 64              /* a type or property name */
 #define LIMIT_UNIT_BYTES 32
 #define LIMIT_STATE_BYTES 64             /* text of a state property */
+#define LIMIT_ZONE_NAME_BYTES 64
+#define LIMIT_ZONE_FILE_BYTES (1 << 16)  /* the longest of tzdata has 4 KB */
 #define LIMIT_TOPIC_BYTES 249            /* Kafka's own limit */
 #define LIMIT_CHUNK_POINTS 16384         /* readings in a chunk */
 #define LIMIT_VECTOR_POINTS 1024         /* integers in a vector */

@@ -1,5 +1,6 @@
-/* Counters, gauges and histograms of the process, printed in the Prometheus text format (version 0.0.4).
- * A metric is a static struct in the module that counts, registered at first use; counting is lock-free. */
+/* Counters, gauges and histograms of the process, printed in the Prometheus text format (version
+ * 0.0.4). A metric is a static struct in the module that counts, registered at first use; counting
+ * is lock-free. */
 #ifndef COMMON_METRICS_H
 #define COMMON_METRICS_H
 
@@ -13,13 +14,18 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
 struct metric {
     const char *name; /* almanac_readings_total */
     const char *help;
-    const char *labels; /* `reason="json"`, or NULL; metrics of one name with different labels are one family */
+    /* As it is printed: `reason="json"`, or NULL; metrics of one name with different labels are one
+     * family, whose first label in the order of bytes gives HELP and TYPE. A value from outside has
+     * no place here. */
+    const char *labels;
     enum metric_type type;
     _Atomic int64_t value;
     _Atomic int registered;
     struct metric *next;
 };
 
+/* Thread-safe; the struct lives as long as the process. A first add of 0 makes a counter visible
+ * before it counts. */
 void metric_add(struct metric *metric, int64_t n);
 void metric_set(struct metric *metric, int64_t value);
 
@@ -36,7 +42,8 @@ struct histogram {
 };
 void histogram_observe_us(struct histogram *histogram, int64_t us);
 
-/* Appends every registered metric, families together, each with HELP and TYPE once. */
+/* Appends every registered metric by name and labels, families together, each with HELP and TYPE
+ * once. */
 void metrics_print(struct buf *out);
 
 #endif

@@ -1,2 +1,60 @@
 noinst_LIBRARIES += %D%/libhttp.a
-%C%_libhttp_a_SOURCES =
+%C%_libhttp_a_SOURCES = \
+	%D%/accept.c %D%/accept.h \
+	%D%/connections.c %D%/connections.h \
+	%D%/encode.c %D%/encode.h \
+	%D%/h_range.c %D%/h_series.c %D%/h_status.c %D%/handlers.h \
+	%D%/jsontext.c %D%/jsontext.h \
+	%D%/leases.c %D%/leases.h \
+	%D%/listen.c %D%/listen.h \
+	%D%/parameters.c %D%/parameters.h \
+	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c \
+	%D%/reply.c %D%/reply.h \
+	%D%/route.c %D%/route.h \
+	%D%/server.c %D%/server.h
+%C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+
+if CMOCKA
+# The HTTP side is tested against a scripted store and query; so no libquery, and of libstore only access.c.
+HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
+	tests/lib/rendered.h tests/lib/test.h
+HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a \
+	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_server
+tests_unit_test_server_SOURCES = tests/unit/test_server.c $(HTTP_TEST_SOURCES)
+tests_unit_test_server_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_leases
+tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
+tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_route
+tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)
+tests_unit_test_route_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_route_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_render_json
+tests_unit_test_render_json_SOURCES = tests/unit/test_render_json.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_json_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_json_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_render_csv
+tests_unit_test_render_csv_SOURCES = tests/unit/test_render_csv.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_csv_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_csv_LDADD = $(HTTP_TEST_LIBS)
+endif
+
+EXTRA_DIST += tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
+	tests/fuzz/corpus/parameters/path
+
+if FUZZING
+FUZZERS += tests/fuzz/fuzz_parameters
+EXTRA_PROGRAMS += tests/fuzz/fuzz_parameters
+tests_fuzz_fuzz_parameters_SOURCES = tests/fuzz/fuzz_parameters.c
+tests_fuzz_fuzz_parameters_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_parameters_LDADD = src/http/libhttp.a src/common/libcommon.a $(JANSSON_LIBS)
+tests_fuzz_fuzz_parameters_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -16,6 +16,10 @@ struct kafka_property {
     const char *name, *value;
 };
 
+/* Whether the consumer and the dead topic's producer can be set up with these; nothing is connected to. ERR_INVALID names
+ * the property. */
+MUST_CHECK int consumer_check(const struct kafka_property *properties, size_t n_properties, struct err_text *error);
+
 struct consumer_opts {
     const struct kafka_property *properties; /* bootstrap.servers, group.id, security...; ours fill the gaps */
     size_t n_properties;
@@ -41,6 +45,7 @@ struct consumer_status {
     bool assigned;        /* the group has given us our partitions (maybe none) */
     bool caught_up;       /* every assigned partition has reached the end it had when it was assigned */
     int64_t lag;          /* messages between what is stored and the ends, all partitions; -1 unknown */
+    int64_t lag_bytes;    /* about their bytes, by the mean size of late; partitions whose end is unknown left out */
     int64_t lag_us;       /* age of the oldest message not stored yet; 0 none */
     char reason[256];     /* for people: why it is not well; "" when it is */
 };

@@ -12,7 +12,9 @@ struct embedded;
 MUST_CHECK int embedded_start(const char *topics, int32_t n_partitions, struct embedded **ret_broker,
                               struct err_text *error);
 const char *embedded_bootstrap(const struct embedded *broker); /* "127.0.0.1:PORT" */
-/* Tells how much is not stored yet; call it about every 100 ms. */
+/* Tells how much of what was produced has not been taken by the store yet (consumer_status's lag_bytes; batches in ingest.db
+ * are stored); call it about every 100 ms. From the first call on only a few produce requests pass between two calls, so that
+ * nothing is pushed out of the broker's 5 MB before it was read: up to about 20 MB/s in requests of 1 MB. */
 void embedded_pace(struct embedded *broker, int64_t unstored_bytes);
 void embedded_stop(struct embedded *broker);
 

@@ -28,14 +28,16 @@ extern const int64_t decimal_pow10[19]; /* 10^0 .. 10^18 */
  * are rounded half to even to 18, and *ret_rounded is set (else cleared). -0 is 0. */
 MUST_CHECK int decimal_parse(const char *text, size_t size, struct decimal *ret_value, bool *ret_rounded);
 
-/* Plain decimal notation with all digits and no exponent ("0.00123", "-5", "12300"); no NUL; returns the length. */
-#define DECIMAL_TEXT_MAX 64
+/* Plain decimal notation with all digits and no exponent ("0.00123", "-5", "12300"); no NUL; returns the length.
+ * Any exponent of an int8_t fits. */
+#define DECIMAL_TEXT_MAX 160
 size_t decimal_print(char out[static DECIMAL_TEXT_MAX], struct decimal value);
 
 struct decimal decimal_canonical(struct decimal value);
 int decimal_compare(struct decimal a, struct decimal b); /* -1, 0, 1; exact for any two */
 
-/* The mantissa of value at exponent e (e <= value.e after canonical form): true and *ret_m when it is exact and fits. */
+/* The mantissa of value at exponent e (e <= value.e after canonical form): true and *ret_m when it is exact and fits;
+ * else false and *ret_m untouched. */
 bool decimal_at(struct decimal value, int e, int64_t *ret_m);
 
 /* ---- exact sums: a 384-bit two's complement integer times 10^e; wide enough for 2^40 products of any mantissa, any
@@ -44,11 +46,11 @@ bool decimal_at(struct decimal value, int e, int64_t *ret_m);
 struct exact {
     uint64_t limb[EXACT_LIMBS]; /* least significant first */
     int16_t e;
-    bool overflow; /* sticky; can only be set by inputs beyond the sizes above */
+    bool overflow; /* sticky; can only be set by inputs beyond the sizes above; then the value means nothing */
 };
 
 void exact_add(struct exact *sum, struct decimal value);
-void exact_add_i128(struct exact *sum, __int128 m, int e); /* + m * 10^e: the hot loops sum int128 and add once */
+void exact_add_i128(struct exact *sum, __int128 m, int e); /* + m * 10^e, |e| <= 127: hot loops sum int128 and add once */
 void exact_add_exact(struct exact *sum, const struct exact *other);
 void exact_subtract(struct exact *sum, const struct exact *other);
 void exact_multiply_u64(struct exact *value, uint64_t factor);
@@ -56,11 +58,11 @@ int exact_compare(const struct exact *a, const struct exact *b);
 bool exact_is_zero(const struct exact *value);
 
 /* value / divisor (> 0), rounded once, half to even, to digits (1..18) significant digits; canonical. ERR_LIMIT when
- * the result is outside what a decimal holds (|e| up to 127 is allowed here). */
+ * the sum has overflowed or the result is outside what a decimal holds (|e| up to 127 is allowed here). */
 MUST_CHECK int exact_divide(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient);
 
-/* All digits of an exact value in plain notation; no NUL; returns the length. */
-#define EXACT_TEXT_MAX 192
+/* All digits of an exact value in plain notation; no NUL; returns the length, 0 for a sum that has overflowed. */
+#define EXACT_TEXT_MAX 256
 size_t exact_print(char out[static EXACT_TEXT_MAX], const struct exact *value);
 
 /* The value as int64 mantissa at exponent e when that is exact and fits (for compact storage). */

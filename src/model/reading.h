@@ -63,6 +63,7 @@ void texts_free(struct texts *texts);
 void texts_clear(struct texts *texts);
 MUST_CHECK int texts_intern(struct texts *texts, const char *text, size_t size, int64_t *ret_index);
 const char *texts_at(const struct texts *texts, int64_t index);
+void texts_forget(struct texts *texts, size_t n); /* takes back the texts from index n on */
 
 /* Readings and refusals of consecutive messages of one source, in the order of the messages. */
 struct batch {

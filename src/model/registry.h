@@ -61,12 +61,14 @@ MUST_CHECK int registry_add_type(struct registry *registry, const char *type, bo
 MUST_CHECK int registry_add_property(struct registry *registry, const char *type, const char *property,
                                      const char *unit_text, enum kind kind, bool step, bool phases);
 
-/* Takes a series that the catalog already holds (at start). Strings are copied. ERR_INVALID when its type is unknown. */
+/* Takes a series that the catalog already holds (at start). Strings are copied. ERR_INVALID when its type is unknown or its
+ * entity has another type, ERR_EXISTS, ERR_NOMEM. */
 MUST_CHECK int registry_load_series(struct registry *registry, uint32_t id, const char *entity, const char *type,
                                     const char *property, const char *unit_text, enum kind kind, bool step);
 
 /* The entity of that name with that type; made when new. Refuses: REFUSED_ENTITY (grammar, length), REFUSED_TYPE
- * (unknown type, or the entity has another one). ERR_NOMEM. The name need not end in NUL. */
+ * (unknown type, or the entity has another one). ERR_NOMEM; a refusal is ERR_INVALID with *ret_reason set. The name need
+ * not end in NUL. A new entity is remembered with its first series only: until then *ret_entity is valid to the next call. */
 MUST_CHECK int registry_entity(struct registry *registry, const char *name, size_t name_size, const char *type,
                                size_t type_size, struct entity **ret_entity, enum refusal_reason *ret_reason);
 const char *entity_name(const struct entity *entity);
@@ -75,7 +77,8 @@ const char *entity_type(const struct entity *entity);
 /* The entity's series for a property, made when new; this is the hot path: one lookup of a short list in the entity,
  * trying first the one after the property found last. unit_text (may be NULL) is what the message states; for an open
  * type it is required the first time and must convert, or be the same text, later. *ret_from is the unit to convert
- * from, or NULL when the value is canonical already. Refuses: REFUSED_PROPERTY, REFUSED_UNIT. */
+ * from, or NULL when the value is canonical already. Refuses: REFUSED_PROPERTY, REFUSED_UNIT (ERR_INVALID with *ret_reason
+ * set). ERR_NOMEM. */
 MUST_CHECK int registry_series(struct registry *registry, struct entity *entity, const char *property,
                                size_t property_size, const char *unit_text, size_t unit_size,
                                struct series **ret_series, const struct unit **ret_from,
@@ -87,6 +90,10 @@ size_t registry_n_series(const struct registry *registry);
 struct series *registry_at(const struct registry *registry, size_t index);
 size_t registry_n_persisted(const struct registry *registry);
 void registry_persisted(struct registry *registry, size_t n_series);
+
+/* Takes back the series from index n_series on (not persisted ones, all values of which were refused) and the entities that
+ * came with them. Pointers to them are gone, but for the entity of the last registry_entity call. */
+void registry_forget(struct registry *registry, size_t n_series);
 
 size_t registry_memory_bytes(const struct registry *registry); /* for the metric: at most 300 bytes a series */
 

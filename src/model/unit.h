@@ -26,19 +26,22 @@ struct unit_table *unit_table_new(void);
 void unit_table_free(struct unit_table *table);
 
 /* Adds a unit; with prefixes it also answers to every SI prefix of it (kW, mV; y to Y, u and U+00B5 and U+03BC for micro).
- * ERR_EXISTS, ERR_NOMEM. */
+ * An added name or alias wins over a prefixed reading of the same text, in either order ("min"); a text with two prefixed
+ * readings names nothing. ERR_EXISTS when the name was added before, ERR_INVALID (no name, a factor not > 0), ERR_NOMEM. */
 MUST_CHECK int unit_table_add(struct unit_table *table, const struct unit *unit, bool prefixes);
 
-/* Another spelling (a UN/ECE code such as KWH) of a unit that unit_find already knows, prefixed ones included. */
+/* Another spelling (a UN/ECE code such as KWH) of a unit that unit_find already knows, prefixed ones included.
+ * ERR_NOTFOUND when name is unknown, ERR_EXISTS when alias was added before, ERR_INVALID (empty or too long), ERR_NOMEM. */
 MUST_CHECK int unit_table_add_alias(struct unit_table *table, const char *alias, const char *name);
 
 /* Finds a unit by text; the struct lives as long as the table. NULL when unknown. Thread-safe after the last add. */
 const struct unit *unit_find(const struct unit_table *table, const char *text, size_t size);
 
-bool unit_converts(const struct unit *from, const struct unit *to);
+bool unit_converts(const struct unit *from, const struct unit *to); /* false for NULL */
 
-/* Exact where the factor terminates, else rounded half to even to 15 significant digits with *ret_rounded set.
- * ERR_MEANING when the dimensions differ; ERR_LIMIT when the result does not fit a decimal of 18 digits. */
+/* Exact where the result terminates within 18 significant digits, else rounded half to even to 15 with *ret_rounded set
+ * (else cleared). Canonical. ERR_MEANING when unit_converts says no; ERR_LIMIT when the result's exponent is outside
+ * DECIMAL_EXP_MIN..DECIMAL_EXP_MAX, or the factor between the units in lowest terms has more than 64 bits. */
 MUST_CHECK int unit_convert(const struct unit *from, const struct unit *to, struct decimal value,
                             struct decimal *ret_value, bool *ret_rounded);
 

@@ -1,2 +1,49 @@
 noinst_LIBRARIES += %D%/libquery.a
-%C%_libquery_a_SOURCES =
+%C%_libquery_a_SOURCES = \
+	%D%/agg.c %D%/agg.h \
+	%D%/answer.c \
+	%D%/buckets.c %D%/buckets.h \
+	%D%/cursor.c %D%/cursor.h \
+	%D%/direction.c %D%/direction.h \
+	%D%/feed.c %D%/feed.h \
+	%D%/matches.c %D%/matches.h \
+	%D%/parts.c %D%/parts.h \
+	%D%/range.c %D%/range.h \
+	%D%/tally.c %D%/tally.h \
+	%D%/when.c %D%/when.h
+
+EXTRA_DIST += tests/oracle/ranges.py tests/fuzz/corpus/range/amounts tests/fuzz/corpus/range/days \
+	tests/fuzz/corpus/range/filter tests/fuzz/corpus/range/page
+
+# Everything but the store, in whose place stands a fake one.
+QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/model/libmodel.a src/common/libcommon.a \
+	$(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
+
+if CMOCKA
+QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_parts tests/unit/test_range
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
+	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_answer_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_parts_SOURCES = tests/unit/test_parts.c
+tests_unit_test_parts_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
+tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+endif
+
+if FUZZING
+FUZZERS += tests/fuzz/fuzz_range
+EXTRA_PROGRAMS += tests/fuzz/fuzz_range
+tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
+tests_fuzz_fuzz_range_LDADD = $(QUERY_LIBS)
+tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+# make bench/bench_query && bench/bench_query: raw rows and buckets a second, without the store
+EXTRA_PROGRAMS += bench/bench_query
+bench_bench_query_SOURCES = bench/bench_query.c tests/lib/fake_reader.c tests/lib/fake_reader.h
+bench_bench_query_LDADD = $(QUERY_LIBS)

@@ -18,6 +18,9 @@
 
 enum agg { AGG_MEAN, AGG_MIN, AGG_MAX, AGG_SUM, AGG_COUNT, AGG_FIRST, AGG_LAST, AGG_N };
 extern const char *const agg_name[AGG_N];
+/* What a kind is aggregated by when nothing is asked for. (Counters: answer_open refuses, since their increase is not there
+ * yet.) */
+enum agg agg_default(enum kind kind);
 
 enum fill { FILL_NULL, FILL_NONE };
 enum time_form { TIME_ISO, TIME_MS, TIME_LOCAL };
@@ -36,9 +39,11 @@ struct range {
     enum fill fill;
     enum time_form time;
     int64_t limit;               /* rows; 0: all of them */
-    uint32_t after_id;           /* from the cursor: go on behind this row */
+    uint32_t after_id;           /* from the cursor: go on behind this row; INT64_MAX: behind this series */
     int64_t after_us;
     bool has_cursor;
+    uint32_t last_id;            /* from the cursor: series made after the first page are not in its view */
+    uint32_t question;           /* hash of what is asked; a cursor goes with the same */
     void *memory;                /* owned; range_free */
 };
 
@@ -49,7 +54,8 @@ struct parameter {
 
 /* Parses and checks the parameters that belong to the range (`series entity type property from to step agg tz fill time
  * limit cursor`); `format` and `layout` are the renderer's and are passed over; any other name is ERR_INVALID with that
- * name as the field. Lists may be repeated or separated by commas. now_us is what `now` and `-P7D` refer to. */
+ * name as the field. Lists may be repeated or separated by commas. now_us is what `now` and `-P7D` refer to; with a cursor
+ * from and to are those of the first page. hash_init must have been called. */
 MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
                            struct err_text *error);
 void range_free(struct range *range);

@@ -26,7 +26,11 @@ extern const char *const tier_name[TIER_N]; /* "1s" "1m" "15m" */
 /* All value fields speak of the accepted readings: every quality but suspect, at each time the one in force (plain before
  * issued, the newest issue). Integrals are of value times time in microseconds, from the cell's first to its last reading,
  * over gaps up to max_gap; linear2 is twice the trapezoid sum. increase is the register's gain from the first to the last
- * reading: the sum of differences, where a decrease counts as a reset (+ new value). */
+ * reading: the sum of differences, where a decrease counts as a reset (+ new value).
+ *
+ * What makes no sense for a kind is 0: sum and integrals of counters, integrals and increase of intervals, increase of
+ * gauges. covered_us adds up the gaps up to max_gap; of intervals, the time that lies in at least one period. Without an
+ * accepted reading everything but begin_us and n_quality is 0. */
 struct cell {
     int64_t begin_us;
     uint64_t count;             /* accepted readings; n_quality counts all, by class */
@@ -45,6 +49,7 @@ struct cells {
     size_t n, cap;
 };
 void cells_free(struct cells *cells);
+MUST_CHECK int cells_reserve(struct cells *cells, size_t n_more); /* ERR_NOMEM */
 
 struct cell_options {
     enum kind kind;
@@ -61,7 +66,9 @@ MUST_CHECK int cells_compute(const struct points *points, size_t begin, size_t n
 /* Keeps, of rows with the same time in points (ordered by time, then issue), the one in force; in place. */
 void points_in_force(struct points *points);
 
-/* A block of cells as compressed bytes with CRC and key, as docs/FORMAT.md ("Tier block") says, and back. */
+/* A block of cells as compressed bytes with CRC and key, as docs/FORMAT.md ("Tier block") says, and back (appended).
+ * Encoding appends to out: ERR_INVALID for none, or for cells that cells_compute of that width cannot have made; ERR_LIMIT
+ * for a sum that has overflowed; ERR_NOMEM. Decoding: ERR_CORRUPT, ERR_VERSION, ERR_NOMEM; then cells is as before. */
 MUST_CHECK int cells_encode(const struct cell *cells, size_t n, int64_t width_us, uint64_t key, struct buf *out);
 MUST_CHECK int cells_decode(const void *data, size_t size, uint64_t key, struct cells *cells);
 

@@ -1,2 +1,82 @@
 noinst_LIBRARIES += %D%/libstore.a
-%C%_libstore_a_SOURCES =
+%C%_libstore_a_SOURCES = \
+	%D%/access.c %D%/access.h \
+	%D%/catalog.c %D%/catalog.h \
+	%D%/file_rows.c %D%/file_rows.h \
+	%D%/flush.c %D%/flush.h \
+	%D%/manifest.c %D%/manifest.h \
+	%D%/parcel.c %D%/parcel.h \
+	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
+	%D%/partition_files.c \
+	%D%/partition_take.c \
+	%D%/people.c %D%/people.h \
+	%D%/pool.c %D%/pool.h \
+	%D%/reader.c %D%/reader.h \
+	%D%/rows.c %D%/rows.h \
+	%D%/scan.c \
+	%D%/seal.c %D%/seal.h \
+	%D%/snapshot.c %D%/snapshot.h \
+	%D%/tier_file.c %D%/tier_file.h \
+	%D%/view.c %D%/view.h \
+	%D%/view_cells.c \
+	%D%/view_stats.c \
+	%D%/window.c %D%/window.h \
+	%D%/window_file.c %D%/window_file.h \
+	%D%/writer.c %D%/writer.h
+%C%_libstore_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+$(%C%_libstore_a_OBJECTS): $(sql_headers)
+
+if CMOCKA
+check_PROGRAMS += tests/unit/test_access
+tests_unit_test_access_SOURCES = tests/unit/test_access.c tests/lib/test.h
+tests_unit_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_access_LDADD = src/store/libstore.a src/db/libdb.a src/common/libcommon.a $(CMOCKA_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
+endif
+
+# make bench/bench_store
+EXTRA_PROGRAMS += bench/bench_store
+bench_bench_store_SOURCES = bench/bench_store.c
+bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
+
+EXTRA_DIST += tests/lib/naive.h tests/lib/fault_heap.h tests/lib/stream.h tests/fuzz/corpus/parcel/number tests/fuzz/corpus/parcel/state
+STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/codec/libcodec.a src/model/libmodel.a \
+	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
+
+if CMOCKA
+check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer \
+	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
+	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
+	tests/unit/test_window_file tests/unit/test_nomem
+tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_nomem_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_test_window_file_SOURCES = tests/unit/test_window_file.c
+tests_unit_test_window_file_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_window_SOURCES = tests/unit/test_window.c
+tests_unit_test_window_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
+tests_unit_test_seal_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_tier_file_SOURCES = tests/unit/test_tier_file.c
+tests_unit_test_tier_file_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_people_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/lib/fault_vfs.c
+tests_unit_test_partition_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_crash_SOURCES = tests/unit/test_crash.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_crash_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_writer_SOURCES = tests/unit/test_writer.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_writer_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_parcel_SOURCES = tests/unit/test_parcel.c tests/lib/models.c
+tests_unit_test_parcel_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_rows_SOURCES = tests/unit/test_rows.c tests/lib/naive.c
+tests_unit_test_rows_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+endif
+
+if FUZZING
+FUZZERS += tests/fuzz/fuzz_parcel
+EXTRA_PROGRAMS += tests/fuzz/fuzz_parcel
+tests_fuzz_fuzz_parcel_SOURCES = tests/fuzz/fuzz_parcel.c
+tests_fuzz_fuzz_parcel_LDADD = $(STORE_LIBS)
+tests_fuzz_fuzz_parcel_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -1,8 +1,8 @@
 /* The read side: a data directory opened for reading, from its files alone (the writer may be another process).
  *
- * A reader is shared by any number of threads. A view is one state of the whole store (I8): make one for each answer,
- * use it in one thread at a time. A view holds no transaction and no lock; what it refers to is kept on disk for
- * VIEW_KEEP_US after it was replaced, later reads may answer ERR_EXPIRED. */
+ * A reader is shared by any number of threads. A view is one state of the whole store (I8): make one for each answer; it never
+ * changes, so threads may share it. It holds no transaction and no lock; what it refers to is kept on disk for VIEW_KEEP_US
+ * after it was replaced, later reads may answer ERR_EXPIRED. */
 #ifndef STORE_READER_H
 #define STORE_READER_H
 

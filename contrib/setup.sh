@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs what the build and the checks need on Debian 12: as root, or with sudo. Says nothing and needs no network when
+# nothing is missing.
+#   contrib/setup.sh          everything: both compilers, test libraries, Java for a real Kafka
+#   contrib/setup.sh --demo   only what contrib/demo.sh builds with
+set -eu
+
+build="gcc libc6-dev make autoconf automake pkg-config libsqlite3-dev librdkafka-dev libmicrohttpd-dev libgnutls28-dev
+    libjansson-dev libsodium-dev libinih-dev libzstd-dev zlib1g-dev
+    libcurl4-gnutls-dev|libcurl4-openssl-dev|libcurl4-nss-dev tzdata"
+checks="clang libclang-rt-14-dev libcmocka-dev sqlite3 kcat perl-base curl ca-certificates python3 openjdk-17-jre-headless
+    maven xz-utils git"
+
+case ${1-} in
+--demo) wanted=$build ;;
+'') wanted="$build $checks" ;;
+*)
+    echo "usage: contrib/setup.sh [--demo]" >&2
+    exit 2
+    ;;
+esac
+
+has() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "contrib/setup.sh: this is no Debian; these packages are needed, by Debian's names:" $wanted >&2
+    exit 1
+fi
+
+missing=
+for choice in $wanted; do
+    found=
+    for package in $(echo "$choice" | tr '|' ' '); do
+        if has "$package"; then
+            found=yes
+        fi
+    done
+    [ -n "$found" ] || missing="$missing ${choice%%|*}"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "contrib/setup.sh: run it as root, there is no sudo; missing:$missing" >&2
+        exit 1
+    fi
+    sudo=sudo
+fi
+
+echo "contrib/setup.sh: installing$missing" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { $sudo apt-get -q update &&
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing; } >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    echo "contrib/setup.sh: apt could not install$missing; its last lines are above" >&2
+    exit 1
+fi

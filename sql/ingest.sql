@@ -1,0 +1,84 @@
+-- DIR/store/TOPIC/PARTITION/ingest.db: what has arrived from one topic-partition, and how far it has been read. A batch of
+-- readings and the next offset commit in one transaction (I1).
+
+-- The source and its state; one row.
+CREATE TABLE source (
+    id            INTEGER PRIMARY KEY CHECK (id = 1),
+    cluster       TEXT NOT NULL,             -- Kafka's cluster id
+    topic         TEXT NOT NULL,
+    partition     INTEGER NOT NULL,
+    incarnation   INTEGER NOT NULL,          -- counts recreations of the topic, from 1
+    next_offset   INTEGER NOT NULL,          -- -1: nothing was read yet
+    last_offset   INTEGER NOT NULL,          -- of the last stored message; -1 none
+    last_hash     BLOB NOT NULL,             -- BLAKE2b of its value
+    last_known_ms INTEGER NOT NULL,          -- its Kafka timestamp
+    n_holes       INTEGER NOT NULL,          -- offsets found missing; three make the topic sparse
+    next_batch    INTEGER NOT NULL,
+    files_version INTEGER NOT NULL DEFAULT 0, -- counts the changes of table file
+    n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
+    -- the owner (I4): each claim raises epoch, every write checks it
+    epoch         INTEGER NOT NULL,
+    generation    INTEGER NOT NULL,          -- of the consumer group, for people
+    member        TEXT NOT NULL
+) STRICT;
+
+-- Batches that are in no window file yet. data: docs/FORMAT.md, "Parcel".
+CREATE TABLE batch (
+    n           INTEGER PRIMARY KEY,
+    incarnation INTEGER NOT NULL,
+    next_offset INTEGER NOT NULL,
+    n_readings  INTEGER NOT NULL,
+    data        BLOB NOT NULL
+) STRICT;
+
+-- The live files of this partition.
+CREATE TABLE file (
+    name       TEXT PRIMARY KEY,             -- 2025-03.raw.g7.db
+    kind       TEXT NOT NULL CHECK (kind IN ('open', 'raw', 'tier')),
+    begin_us   INTEGER NOT NULL,             -- its window
+    end_us     INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    mark       INTEGER NOT NULL,             -- holds every batch up to this one
+    n_readings INTEGER NOT NULL,
+    changed_us INTEGER NOT NULL,             -- wall clock of its last change
+    bytes      INTEGER NOT NULL,             -- of sealed files, as is digest (BLAKE2b)
+    digest     BLOB
+) STRICT;
+
+-- Files that are replaced and stay until no view can need them.
+CREATE TABLE retired (
+    name     TEXT PRIMARY KEY,
+    since_us INTEGER NOT NULL
+) STRICT;
+
+-- How long windows are: the rule of the newest since_us at or before a time holds.
+CREATE TABLE window_rule (
+    since_us INTEGER PRIMARY KEY,
+    length   TEXT NOT NULL CHECK (length IN ('day', 'week', 'month'))
+) STRICT;
+
+-- Refused messages, or the smallest refused part of one.
+CREATE TABLE dead (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    incarnation INTEGER NOT NULL,
+    offset      INTEGER NOT NULL,
+    known_ms    INTEGER NOT NULL,
+    reason      TEXT NOT NULL,
+    detail      TEXT NOT NULL,
+    property    TEXT NOT NULL,               -- '' for all of the payload
+    slot        INTEGER NOT NULL,            -- -1 for all
+    sealed      INTEGER NOT NULL DEFAULT 0,  -- 1: payload is sealed to the vault's public key
+    copied      INTEGER NOT NULL DEFAULT 0,  -- 1: the dead topic has it
+    payload     BLOB NOT NULL
+) STRICT;
+CREATE INDEX dead_to_copy ON dead (id) WHERE copied = 0;
+
+-- Offsets that were lost or came from a topic made anew: alarms that stay on record.
+CREATE TABLE gap (
+    id          INTEGER PRIMARY KEY,
+    incarnation INTEGER NOT NULL,
+    from_offset INTEGER NOT NULL,
+    to_offset   INTEGER NOT NULL,
+    at_us       INTEGER NOT NULL,
+    why         TEXT NOT NULL
+) STRICT;

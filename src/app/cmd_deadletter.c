@@ -1,0 +1,186 @@
+/* almanac deadletter list, almanac deadletter show TOPIC PARTITION OFFSET */
+#include <config.h>
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cmd.h"
+#include "app/site.h"
+#include "app/table.h"
+#include "common/civil.h"
+#include "store/reader.h"
+
+struct listing {
+    const struct args *args;
+    bool json;
+    struct table *table;
+    int64_t n;
+};
+
+/* Kafka's timestamp of the message as text. */
+static void time_text(const struct dead_letter *letter, char out[static CIVIL_TEXT_MAX + 1])
+{
+    out[civil_print_rfc3339(out, letter->known_ms * 1000, 0, true)] = '\0';
+}
+
+static int print_json(struct listing *listing, const struct dead_letter *letter)
+{
+    char time[CIVIL_TEXT_MAX + 1];
+    time_text(letter, time);
+    json_t *row = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:i, s:i}", "topic", letter->topic,
+                            "partition", (int)letter->partition, "offset",
+                            (json_int_t)letter->offset, "reason", letter->reason, "detail",
+                            letter->detail, "time", time, "property", letter->property, "slot",
+                            (int)letter->slot, "incarnation", (int)letter->incarnation);
+    char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+    json_decref(row);
+    if (!text)
+        return ERR_NOMEM;
+    printf("%s%s", listing->n ? ",\n " : "", text);
+    free(text);
+    return 0;
+}
+
+static int list_cb(void *arg, const struct dead_letter *letter)
+{
+    struct listing *listing = arg;
+    char partition[16], offset[24], time[CIVIL_TEXT_MAX + 1];
+    int code;
+    if (listing->json) {
+        code = print_json(listing, letter);
+    } else {
+        snprintf(partition, sizeof partition, "%" PRId32, letter->partition);
+        snprintf(offset, sizeof offset, "%" PRId64, letter->offset);
+        time_text(letter, time);
+        const char *const fields[] = {letter->topic,  partition, offset,
+                                      letter->reason, time,      letter->detail};
+        code = table_row(listing->table, fields, sizeof fields / sizeof *fields);
+    }
+    listing->n++;
+    return code;
+}
+
+static int open_store(const struct args *args, struct reader_dir **ret_reader,
+                      struct err_text *error)
+{
+    struct conf *conf = NULL;
+    int code = site_conf(args, &conf, error);
+    if (code == 0)
+        code = reader_dir_open(conf->data, ret_reader, error);
+    conf_free(conf);
+    return code;
+}
+
+static int run_list(const struct args *args)
+{
+    static const char *const heads[] = {"topic", "partition", "offset", "reason", "time", "detail"};
+    struct err_text error = {0};
+    struct reader_dir *reader = NULL;
+    struct listing listing = {.args = args, .json = args_has(args, "json")};
+    int code = open_store(args, &reader, &error);
+    if (code == 0 && !listing.json) {
+        listing.table = table_new(stdout);
+        code = listing.table ? table_row(listing.table, heads, sizeof heads / sizeof *heads)
+                             : ERR_NOMEM;
+    }
+    if (code == 0) {
+        if (listing.json)
+            putchar('[');
+        code = reader_dead_letters(reader, false, list_cb, &listing);
+        if (listing.json)
+            puts("]");
+    }
+    if (code == 0 && listing.table && listing.n)
+        table_end(listing.table);
+    if (code == 0 && !listing.json)
+        fprintf(stderr, "%" PRId64 " refused %s\n", listing.n,
+                listing.n == 1 ? "message or part" : "messages or parts");
+    table_free(listing.table);
+    reader_dir_close(reader);
+    return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
+}
+
+struct wanted {
+    const char *topic;
+    int64_t partition, offset;
+    int64_t n;
+};
+
+static int show_cb(void *arg, const struct dead_letter *letter)
+{
+    struct wanted *wanted = arg;
+    char time[CIVIL_TEXT_MAX + 1];
+    if (strcmp(letter->topic, wanted->topic) != 0 || letter->partition != wanted->partition ||
+        letter->offset != wanted->offset)
+        return 0;
+    time_text(letter, time);
+    fprintf(stderr, "%s partition %" PRId32 " offset %" PRId64 " at %s: refused as %s: %s\n",
+            letter->topic, letter->partition, letter->offset, time, letter->reason, letter->detail);
+    if (letter->payload_size > 0 &&
+        fwrite(letter->payload, 1, letter->payload_size, stdout) != letter->payload_size)
+        return ERR_IO;
+    putchar('\n');
+    wanted->n++;
+    return 0;
+}
+
+static int parse_whole(const char *text, int64_t *ret_value)
+{
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (!*text || *end || value < 0)
+        return ERR_INVALID;
+    *ret_value = value;
+    return 0;
+}
+
+static int run_show(const struct args *args)
+{
+    struct err_text error = {0};
+    struct reader_dir *reader = NULL;
+    struct wanted wanted = {.topic = args->operands[0]};
+    if (parse_whole(args->operands[1], &wanted.partition) != 0 ||
+        parse_whole(args->operands[2], &wanted.offset) != 0)
+        return args_wrong(args, "partition and offset are whole numbers from 0");
+    int code = open_store(args, &reader, &error);
+    if (code == 0)
+        code = reader_dead_letters(reader, true, show_cb, &wanted);
+    if (code == 0 && wanted.n == 0)
+        code = err_set(
+            &error, ERR_NOTFOUND,
+            "nothing was refused at \"%s\" partition %s offset %s; `almanac deadletter list` shows "
+            "what was",
+            args->operands[0], args->operands[1], args->operands[2]);
+    reader_dir_close(reader);
+    return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
+}
+
+static const struct arg list_args[] = {{"json", 0, NULL,
+                                        "prints one array of objects: topic partition offset "
+                                        "reason detail time property slot incarnation"},
+                                       SITE_ARG_DIR,
+                                       SITE_ARG_SET};
+static const struct arg show_args[] = {SITE_ARG_DIR, SITE_ARG_SET};
+
+const struct command cmd_deadletter_list = {
+    .name = "deadletter list",
+    .summary = "lists refused messages, each with its reason",
+    .operands = "",
+    .examples =
+        "  almanac deadletter list\n  almanac deadletter list --dir /var/lib/almanac --json\n",
+    .args = list_args,
+    .n_args = sizeof list_args / sizeof *list_args,
+    .run = run_list};
+
+const struct command cmd_deadletter_show = {
+    .name = "deadletter show",
+    .summary = "prints what was refused at a place in Kafka",
+    .operands = "TOPIC PARTITION OFFSET",
+    .n_operands = 3,
+    .examples = "  almanac deadletter show readings.main 0 17\n",
+    .args = show_args,
+    .n_args = sizeof show_args / sizeof *show_args,
+    .run = run_show};

@@ -1,0 +1,290 @@
+/* The table of options, and how each type of value is read. */
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/conf.h"
+#include "common/civil.h"
+#include "common/limits.h"
+
+static int set_text(const char *text, void *field)
+{
+    if (!field)
+        return 0;
+    char *copy = strdup(text);
+    if (!copy)
+        return ERR_NOMEM;
+    char **slot = field;
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+static int parse_path(const struct conf *conf, const char *text, void *field,
+                      struct err_text *error)
+{
+    if (!text[0])
+        return err_set(error, ERR_INVALID, "empty");
+    if (text[0] == '/')
+        return set_text(text, field);
+    /* "." stays the folder itself, so that messages do not say "/etc/almanac/." */
+    bool here = strcmp(text, ".") == 0;
+    char *joined = NULL;
+    if (asprintf(&joined, here ? "%s" : "%s/%s", conf->base, text) < 0)
+        return ERR_NOMEM;
+    int code = set_text(joined, field);
+    free(joined);
+    return code;
+}
+
+static int parse_path_or_none(const struct conf *conf, const char *text, void *field,
+                              struct err_text *error)
+{
+    return text[0] ? parse_path(conf, text, field, error) : set_text("", field);
+}
+
+/* Calls word for each part between blanks and commas. */
+static int each_word(const char *text, int (*word)(void *arg, const char *text, size_t size),
+                     void *arg)
+{
+    int n = 0;
+    while (*(text += strspn(text, " \t,"))) {
+        size_t size = strcspn(text, " \t,");
+        int code = word(arg, text, size);
+        if (code < 0)
+            return code;
+        text += size;
+        n++;
+    }
+    return n;
+}
+
+static int add_role(void *arg, const char *text, size_t size)
+{
+    static const struct {
+        const char *name;
+        enum role role;
+    } roles[] = {{"ingest", ROLE_INGEST}, {"serve", ROLE_SERVE}};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strlen(roles[i].name) == size && memcmp(roles[i].name, text, size) == 0) {
+            *(unsigned *)arg |= roles[i].role;
+            return 0;
+        }
+    return ERR_INVALID;
+}
+
+static int parse_roles(const struct conf *conf, const char *text, void *field,
+                       struct err_text *error)
+{
+    (void)conf;
+    unsigned roles = 0;
+    int n = each_word(text, add_role, &roles);
+    if (n <= 0)
+        return err_set(error, ERR_INVALID,
+                       strstr(text, "adapt") ? "role adapt is not in this version"
+                                             : "no such role");
+    if (field)
+        *(unsigned *)field = roles;
+    return 0;
+}
+
+static int check_topic(void *arg, const char *text, size_t size)
+{
+    (void)arg;
+    if (size > LIMIT_TOPIC_BYTES)
+        return ERR_INVALID;
+    for (size_t i = 0; i < size; i++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", text[i]))
+            return ERR_INVALID;
+    return 0;
+}
+
+static int parse_topics(const struct conf *conf, const char *text, void *field,
+                        struct err_text *error)
+{
+    (void)conf;
+    if (text[0] != '^' && each_word(text, check_topic, NULL) <= 0)
+        return err_set(error, ERR_INVALID, "not a list of topics");
+    return set_text(text, field);
+}
+
+static int parse_topic_or_none(const struct conf *conf, const char *text, void *field,
+                               struct err_text *error)
+{
+    (void)conf;
+    if (strpbrk(text, " \t,") || each_word(text, check_topic, NULL) < 0)
+        return err_set(error, ERR_INVALID, "not the name of a topic");
+    return set_text(text, field);
+}
+
+static int parse_duration(const struct conf *conf, const char *text, void *field,
+                          struct err_text *error)
+{
+    (void)conf;
+    struct duration duration;
+    int64_t us;
+    if (civil_parse_duration(text, strlen(text), true, &duration) != 0 ||
+        civil_fixed_us(&duration, &us) != 0 || us <= 0)
+        return err_set(error, ERR_INVALID, "not a fixed duration above zero");
+    if (field)
+        *(int64_t *)field = us;
+    return 0;
+}
+
+static int parse_retention(const struct conf *conf, const char *text, void *field,
+                           struct err_text *error)
+{
+    struct duration duration;
+    (void)conf, (void)field; /* no field of this type acts yet */
+    if (strcmp(text, "none") == 0)
+        return 0;
+    if (civil_parse_duration(text, strlen(text), false, &duration) != 0 || duration.months < 0 ||
+        duration.days < 0 || duration.us < 0 ||
+        (duration.months | duration.days | duration.us) == 0)
+        return err_set(error, ERR_INVALID, "not a duration above zero");
+    return 0;
+}
+
+static int parse_window(const struct conf *conf, const char *text, void *field,
+                        struct err_text *error)
+{
+    (void)conf;
+    static const struct {
+        const char *name;
+        enum window_length window;
+    } windows[] = {
+        {"auto", WINDOW_AUTO}, {"day", WINDOW_DAY}, {"week", WINDOW_WEEK}, {"month", WINDOW_MONTH}};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        if (strcmp(windows[i].name, text) == 0) {
+            if (field)
+                *(int *)field = (int)windows[i].window;
+            return 0;
+        }
+    return err_set(error, ERR_INVALID, "no such window");
+}
+
+static int parse_size(const struct conf *conf, const char *text, void *field,
+                      struct err_text *error)
+{
+    (void)conf;
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } units[] = {{"", 1},
+                 {"B", 1},
+                 {"kB", 1000},
+                 {"KB", 1000},
+                 {"MB", 1000000},
+                 {"GB", 1000000000},
+                 {"TB", 1000000000000},
+                 {"KiB", 1024},
+                 {"MiB", 1 << 20},
+                 {"GiB", 1 << 30},
+                 {"TiB", INT64_C(1) << 40}};
+    size_t n_digits = strspn(text, "0123456789");
+    const char *unit = text + n_digits + strspn(text + n_digits, " ");
+    int64_t value = 0;
+    bool fits = n_digits > 0;
+    for (size_t i = 0; i < n_digits && fits; i++)
+        fits = !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_add_overflow(value, text[i] - '0', &value);
+    for (size_t i = 0; i < sizeof units / sizeof *units && fits; i++)
+        if (strcmp(units[i].name, unit) == 0 &&
+            !__builtin_mul_overflow(value, units[i].factor, &value)) {
+            if (field)
+                *(int64_t *)field = value;
+            return 0;
+        }
+    return err_set(error, ERR_INVALID, "not a size");
+}
+
+static int parse_listen(const struct conf *conf, const char *text, void *field,
+                        struct err_text *error)
+{
+    (void)conf;
+    const char *colon = strrchr(text, ':');
+    size_t n_digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    bool port = n_digits >= 1 && n_digits <= 5 && !colon[1 + n_digits] &&
+                strtol(colon + 1, NULL, 10) <= 65535;
+    bool bracketed = colon && text[0] == '[' && colon > text + 2 && colon[-1] == ']';
+    bool plain = colon && colon > text && !memchr(text, ':', (size_t)(colon - text)) &&
+                 !strpbrk(text, "[] \t");
+    if (!port || !(bracketed || plain))
+        return err_set(error, ERR_INVALID, "not an address with a port");
+    return set_text(text, field);
+}
+
+static int parse_yes_no(const struct conf *conf, const char *text, void *field,
+                        struct err_text *error)
+{
+    (void)conf, (void)field; /* no field of this type acts yet */
+    if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+        return err_set(error, ERR_INVALID, "neither yes nor no");
+    return 0;
+}
+
+static const struct option_type
+    type_path = {"a path, from the folder of this file on", parse_path, true},
+    type_path_or_none = {"a path, from the folder of this file on, or nothing", parse_path_or_none,
+                         true},
+    type_roles = {"ingest serve, one or both", parse_roles, false},
+    type_topics = {"names of topics, or one regular expression beginning with ^", parse_topics,
+                   true},
+    type_topic_or_none = {"the name of a topic, or nothing", parse_topic_or_none, true},
+    type_duration = {"a fixed ISO 8601 duration above zero such as PT10M, or 90s, 15m, 2h, 7d",
+                     parse_duration, false},
+    type_retention = {"none, or an ISO 8601 duration such as P30D", parse_retention, false},
+    type_window = {"day, week, month or auto", parse_window, false},
+    type_size = {"a number of bytes with B, KB, MB, GB, TB or KiB, MiB, GiB, TiB", parse_size,
+                 false},
+    type_listen = {"HOST:PORT such as 127.0.0.1:8443 or [::1]:8443", parse_listen, true},
+    type_yes_no = {"yes or no", parse_yes_no, false};
+
+#define ACTS(field) offsetof(struct conf, field), OPTION_ACTS
+#define LATER 0, OPTION_LATER
+#define IDLE 0, OPTION_IDLE
+
+/* man/almanac.conf.5 says the same: tests/unit/test_conf.c compares them. */
+const struct option conf_options[] = {
+    {"almanac", "data", &type_path, "/var/lib/almanac", "the data directory", ACTS(data)},
+    {"almanac", "roles", &type_roles, "ingest serve", "what this process does", ACTS(roles)},
+    {"ingest", "topics", &type_topics, "^readings\\.", "topics of normalized readings",
+     ACTS(topics)},
+    {"ingest", "future_max", &type_duration, "PT1H",
+     "a time later than its message by more than this must state issued", ACTS(future_max_us)},
+    {"ingest", "raw_topics", &type_topics, "^raw\\.", "topics that role adapt normalizes", IDLE},
+    {"ingest", "dead_topic", &type_topic_or_none, "almanac.dead",
+     "where refused messages are copied to", ACTS(dead_topic)},
+    {"ingest", "ready_lag", &type_duration, "PT1M", "more lag than this is reported as degraded",
+     ACTS(ready_lag_us)},
+    {"store", "window", &type_window, "auto", "time span of one sealed file", ACTS(window)},
+    {"store", "seal_after", &type_duration, "PT10M",
+     "a finished window is sealed when nothing has arrived for it this long", ACTS(seal_after_us)},
+    {"store", "retention_raw", &type_retention, "none", "how long readings are kept", LATER},
+    {"store", "retention_1s", &type_retention, "none", "how long the 1 s tier is kept", LATER},
+    {"store", "retention_1m", &type_retention, "none", "how long the 1 min tier is kept", LATER},
+    {"store", "retention_15m", &type_retention, "none", "how long the 15 min tier is kept", LATER},
+    {"store", "revisions_keep", &type_duration, "P90D",
+     "how long replaced values are kept at least", LATER},
+    {"store", "erase_within", &type_duration, "P1D", "how soon an erasure reaches the files",
+     LATER},
+    {"store", "free_min", &type_size, "1GB", "less free disk than this pauses ingest",
+     ACTS(free_min_bytes)},
+    {"store", "readable", &type_yes_no, "yes", "rows for people in the tier files", LATER},
+    {"topic", "window", &type_window, "", "as in [store], for this topic", LATER},
+    {"topic", "retention_raw", &type_retention, "", "as in [store], for this topic", LATER},
+    {"topic", "retention_1s", &type_retention, "", "as in [store], for this topic", LATER},
+    {"topic", "retention_1m", &type_retention, "", "as in [store], for this topic", LATER},
+    {"topic", "retention_15m", &type_retention, "", "as in [store], for this topic", LATER},
+    {"http", "listen", &type_listen, "127.0.0.1:8443",
+     "where HTTPS is served; port 0 takes a free one", ACTS(listen)},
+    {"http", "certificate", &type_path, "tls/server.pem", "certificate chain (PEM)",
+     ACTS(certificate)},
+    {"http", "key", &type_path, "tls/server.key", "its private key (PEM)", ACTS(key)},
+    {"http", "client_ca", &type_path_or_none, "",
+     "authorities that client certificates are verified by", LATER},
+    {"vault", "dir", &type_path, "vault", "where the vault's files lie", IDLE},
+};
+const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

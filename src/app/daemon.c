@@ -1,0 +1,346 @@
+#include <config.h>
+
+#include "app/daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/site.h"
+#include "common/civil.h"
+#include "common/clock.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "ingest/consumer.h"
+#include "ingest/embedded.h"
+#include "store/access.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define PACE_MS 100
+#define GRACE_MS 5000
+#define EMBEDDED_PARTITIONS 2
+
+struct daemon {
+    const struct conf *conf;
+    struct writer *writer;
+    struct reader_dir *reader;
+    struct access *access;
+    struct server *server;
+    struct embedded *broker;
+    _Atomic(struct consumer *) consumer; /* asked by the server's threads */
+    atomic_bool stopping;
+    char *broker_path;        /* run/broker, when it was written */
+};
+
+void daemon_block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Tells systemd, where it started us with Type=notify, how far we are: one datagram, no library
+ * needed. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof address.sun_path)
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        address.sun_path[0] = 0; /* the abstract name space */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+        log_event(LOG_WARNING, "notify_failed", "why=\"%s\"", strerror(errno));
+    close(fd);
+}
+
+void daemon_health(struct daemon *daemon, struct health *ret_health)
+{
+    struct health health = {.lag = -1, .lag_us = -1};
+    struct consumer *consumer = atomic_load(&daemon->consumer);
+    health.serving = daemon->reader && !atomic_load(&daemon->stopping);
+    health.ingesting = daemon->conf->roles & ROLE_INGEST;
+    health.embedded = daemon->broker != NULL;
+    if (consumer) {
+        struct consumer_status status;
+        consumer_status(consumer, &status);
+        health.caught_up = status.caught_up;
+        health.connected = status.connected;
+        health.lag = status.lag;
+        health.lag_us = status.lag_us;
+        snprintf(health.reason, sizeof health.reason, "%s", status.reason);
+    } else if (health.ingesting) {
+        snprintf(health.reason, sizeof health.reason, "ingest is starting");
+    }
+    if (atomic_load(&daemon->stopping))
+        snprintf(health.reason, sizeof health.reason, "stopping");
+    *ret_health = health;
+}
+
+static void health_cb(void *arg, struct health *ret_health)
+{
+    daemon_health(arg, ret_health);
+}
+
+static int check_data(const struct conf *conf, struct err_text *error)
+{
+    struct stat info;
+    if (stat(conf->data, &info) != 0)
+        return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
+                       "the data directory \"%s\" cannot be used: %s; `almanac init DIR` makes one",
+                       conf->data, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return err_set(error, ERR_NOTFOUND, "the data directory \"%s\" is not a folder",
+                       conf->data);
+    char *path = NULL;
+    if (asprintf(&path, "%s/catalog.db", conf->data) < 0)
+        return ERR_NOMEM;
+    bool store = access(path, F_OK) == 0;
+    free(path);
+    if (!store)
+        return err_set(error, ERR_NOTFOUND,
+                       "there is no store in \"%s\" (no catalog.db): name the right data directory, "
+                       "or make one with `almanac init DIR`",
+                       conf->data);
+    return 0;
+}
+
+static int start_serving(struct daemon *daemon, struct err_text *error)
+{
+    const struct conf *conf = daemon->conf;
+    int code = reader_dir_open(conf->data, &daemon->reader, error);
+    if (code == 0)
+        code = access_open(conf->data, &daemon->access, error);
+    if (code != 0)
+        return code;
+    struct server_opts opts = {.listen = conf->listen,
+                               .certificate = conf->certificate,
+                               .key = conf->key,
+                               .dir = daemon->reader,
+                               .access = daemon->access,
+                               .ready_lag_us = conf->ready_lag_us,
+                               .health = health_cb,
+                               .health_arg = daemon};
+    return server_start(&opts, &daemon->server, error);
+}
+
+/* A topic that the embedded broker has from the start: the first listed one, or one that an
+ * expression such as ^readings\. begins to spell. */
+static void first_topic(const char *topics, char *out, size_t size)
+{
+    size_t n = 0;
+    bool expression = topics[0] == '^';
+    for (const char *at = topics + expression; *at && n + 6 < size; at++) {
+        if (expression && *at == '\\' && at[1])
+            at++;
+        else if (expression ? strchr("[](){}*+?|^$.", *at) != NULL : strchr(", \t", *at) != NULL)
+            break;
+        out[n++] = *at;
+    }
+    snprintf(out + n, size - n, "%s", expression ? "main" : "");
+}
+
+static int start_broker(struct daemon *daemon, struct err_text *error)
+{
+    const struct conf *conf = daemon->conf;
+    char topics[600], first[260], folder[PATH_MAX], *path = NULL;
+    bool expression = conf->topics[0] == '^';
+    first_topic(conf->topics, first, sizeof first);
+    snprintf(topics, sizeof topics, "%s %s", expression ? first : conf->topics, conf->dead_topic);
+    int code = embedded_start(topics, EMBEDDED_PARTITIONS, &daemon->broker, error);
+    if (code != 0)
+        return code;
+    snprintf(folder, sizeof folder, "%s/run", conf->data);
+    if (mkdir(folder, 0755) != 0 && errno != EEXIST)
+        return err_set(error, ERR_IO, "cannot make the folder \"%s\": %s", folder, strerror(errno));
+    if (asprintf(&path, "%s/broker", folder) < 0)
+        return ERR_NOMEM;
+    unlink(path); /* left by one that was killed: the directory is ours, nobody else runs here */
+    const char *address = embedded_bootstrap(daemon->broker);
+    code = site_write_file(path, 0644, address, strlen(address), error);
+    daemon->broker_path = path;
+    if (code == 0)
+        log_event(LOG_INFO, "embedded_broker", "bootstrap=%s topic=%s", address,
+                  expression ? first : conf->topics);
+    return code;
+}
+
+static int start_reading(struct daemon *daemon, struct err_text *error)
+{
+    const struct conf *conf = daemon->conf;
+    struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
+    struct consumer *consumer = NULL;
+    size_t n = conf->n_kafka;
+    char instance[96];
+    if (!properties)
+        return ERR_NOMEM;
+    if (n > 0)
+        memcpy(properties, conf->kafka, n * sizeof *properties);
+    if (daemon->broker)
+        properties[n++] =
+            (struct kafka_property){"bootstrap.servers", embedded_bootstrap(daemon->broker)};
+    /* One process ingests into a data directory, so the store's name is a member's name that
+     * outlives restarts. */
+    snprintf(instance, sizeof instance, "almanac-%s", writer_uuid(daemon->writer));
+    struct consumer_opts opts = {.properties = properties,
+                                 .n_properties = n,
+                                 .topics = conf->topics,
+                                 .dead_topic = conf->dead_topic,
+                                 .store_uuid = writer_uuid(daemon->writer),
+                                 .instance_id = instance,
+                                 .future_max_us = conf->future_max_us,
+                                 .registry = writer_registry(daemon->writer),
+                                 .sink = writer_sink(daemon->writer)};
+    int code = consumer_start(&opts, &consumer, error);
+    atomic_store(&daemon->consumer, consumer);
+    free(properties);
+    return code;
+}
+
+static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
+                       struct err_text *error)
+{
+    const struct conf *conf = daemon->conf;
+    int code = hash_init();
+    if (code == 0)
+        code = check_data(conf, error);
+    if (code == 0 && conf->roles & ROLE_INGEST) {
+        struct writer_opts writer_opts = {.dir = conf->data,
+                                          .window = (enum window_length)conf->window,
+                                          .seal_after_us = conf->seal_after_us,
+                                          .free_min_bytes = conf->free_min_bytes,
+                                          .flush_bytes = opts->flush_bytes};
+        code = writer_open(&writer_opts, &daemon->writer, error);
+    }
+    /* The port is taken before anything is read from Kafka: two daemons on one port shall not start
+     * to fight over a group. */
+    if (code == 0 && conf->roles & ROLE_SERVE)
+        code = start_serving(daemon, error);
+    const char *brokers = conf_kafka(conf, "bootstrap.servers");
+    bool own_broker = (!brokers || !brokers[0]) && !conf_kafka(conf, "metadata.broker.list");
+    if (code == 0 && conf->roles & ROLE_INGEST && own_broker)
+        code = start_broker(daemon, error);
+    if (code == 0 && conf->roles & ROLE_INGEST)
+        code = start_reading(daemon, error);
+    return code;
+}
+
+int daemon_start(const struct daemon_opts *opts, struct daemon **ret_daemon, struct err_text *error)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+    if (!daemon)
+        return ERR_NOMEM;
+    daemon->conf = opts->conf;
+    int code = start_parts(daemon, opts, error);
+    if (code != 0) {
+        daemon_stop(daemon);
+        return code;
+    }
+    log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d port=%u", opts->conf->data,
+              daemon->writer != NULL, daemon->server != NULL, daemon_port(daemon));
+    notify("READY=1");
+    *ret_daemon = daemon;
+    return 0;
+}
+
+/* Keeps producers of the embedded broker at our pace. */
+static void pace(struct daemon *daemon)
+{
+    struct consumer *consumer = atomic_load(&daemon->consumer);
+    if (!consumer || !daemon->broker)
+        return;
+    struct consumer_status status;
+    consumer_status(consumer, &status);
+    embedded_pace(daemon->broker, status.lag_bytes);
+}
+
+int daemon_wait(struct daemon *daemon, int timeout_ms)
+{
+    int64_t end_us = clock_mono_us() + timeout_ms * INT64_C(1000);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    for (;;) {
+        int64_t left_us = timeout_ms < 0 ? INT64_MAX : end_us - clock_mono_us();
+        if (left_us <= 0)
+            return 0;
+        if (left_us > PACE_MS * 1000)
+            left_us = PACE_MS * 1000;
+        struct timespec time = {.tv_nsec = (long)left_us * 1000};
+        int signal_number = sigtimedwait(&set, NULL, &time);
+        if (signal_number > 0) {
+            log_event(LOG_INFO, "stopping", "signal=%s", sigabbrev_np(signal_number));
+            /* A second signal ends the process at once: the store is safe against that at any
+             * moment. */
+            pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+            return 1;
+        }
+        pace(daemon);
+    }
+}
+
+uint16_t daemon_port(const struct daemon *daemon)
+{
+    return daemon->server ? server_port(daemon->server) : 0;
+}
+
+const char *daemon_bootstrap(const struct daemon *daemon)
+{
+    return daemon->broker ? embedded_bootstrap(daemon->broker) : NULL;
+}
+
+struct reader_dir *daemon_reader(struct daemon *daemon)
+{
+    return daemon->reader;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    if (!daemon)
+        return;
+    notify("STOPPING=1");
+    atomic_store(&daemon->stopping, true);
+    /* The server first: its threads ask for the consumer. Then the way in, from its mouth to the
+     * disk. */
+    if (daemon->server)
+        server_stop(daemon->server, GRACE_MS);
+    struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
+    if (consumer)
+        consumer_stop(consumer);
+    if (daemon->broker)
+        embedded_stop(daemon->broker);
+    if (daemon->broker_path)
+        unlink(daemon->broker_path);
+    if (daemon->access)
+        access_close(daemon->access);
+    /* While the reader has files open, the writer cannot leave them without their logs. */
+    if (daemon->reader)
+        reader_dir_close(daemon->reader);
+    if (daemon->writer)
+        writer_close(daemon->writer);
+    free(daemon->broker_path);
+    free(daemon);
+}

@@ -1,0 +1,313 @@
+#include <config.h>
+
+#include "codec/chunk.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/chunk_format.h"
+#include "codec/vector.h"
+
+/* Everything here reads foreign bytes: numbers are checked before they are used as sizes or
+ * positions. */
+
+struct entry {
+    struct chunk_vector stats;
+    uint32_t vectors_at[CHUNK_N_COLUMNS];
+};
+
+static int get_stats(struct reader *in, struct chunk_vector *stats)
+{
+    int64_t min = reader_svarint(in);
+    uint64_t max = reader_varint(in), first = reader_varint(in), last = reader_varint(in);
+    uint64_t low = reader_varint(in), high = reader_varint(in);
+    if (in->failed || high >= LIMIT_VECTOR_POINTS)
+        return ERR_CORRUPT;
+    stats->min = min;
+    stats->max = wrap_add(min, (int64_t)max);
+    stats->first = wrap_add(min, (int64_t)first);
+    stats->last = wrap_add(min, (int64_t)last);
+    stats->sum = (__int128)min * stats->n + (__int128)((unsigned __int128)high << 64 | low);
+    return 0;
+}
+
+static int get_entry(const struct chunk *chunk, uint32_t vector_i, struct entry *ret_entry)
+{
+    struct reader in = {.at = chunk->data + chunk->directory_at,
+                        .end = chunk->data + chunk->columns_at};
+    if (chunk->n_vectors > 1) {
+        struct reader table = {.at = in.at, .end = in.end};
+        reader_bytes(&table, 2 * vector_i);
+        reader_bytes(&in, reader_u16(&table));
+        if (table.failed || in.failed)
+            return ERR_CORRUPT;
+    }
+    struct entry entry = {0};
+    uint32_t left = chunk->n - vector_i * LIMIT_VECTOR_POINTS;
+    entry.stats.n = left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS;
+    entry.stats.first_us = wrap_add(chunk->first_us, (int64_t)reader_varint(&in));
+    entry.stats.last_us = wrap_add(entry.stats.first_us, (int64_t)reader_varint(&in));
+    uint8_t valid = reader_u8(&in);
+    entry.stats.valid = valid == 1;
+    if (valid > 1 || (valid && get_stats(&in, &entry.stats)))
+        return ERR_CORRUPT;
+    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++) {
+        uint64_t at = column_has_vectors(&chunk->columns[c]) ? reader_varint(&in) : 0;
+        if (at > chunk->columns[c].raw_size)
+            return ERR_CORRUPT;
+        entry.vectors_at[c] = (uint32_t)at;
+    }
+    if (in.failed)
+        return ERR_CORRUPT;
+    *ret_entry = entry;
+    return 0;
+}
+
+/* Reads the column heads and lays the columns out behind the directory; everything must lie within
+ * the chunk. */
+static int get_columns(struct reader *in, uint64_t directory_size, uint8_t mask,
+                       struct chunk *chunk)
+{
+    uint64_t at = 0;
+    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++) {
+        struct column *column = &chunk->columns[c];
+        if (!(mask >> c & 1))
+            continue;
+        if (column_get_head(in, chunk->n_vectors, column))
+            return ERR_CORRUPT;
+        if (column->relative && c != CHUNK_ISSUED && c != CHUNK_KNOWN)
+            return ERR_CORRUPT;
+        column->at = (uint32_t)at;
+        at += column->size;
+        if (at > chunk->size)
+            return ERR_CORRUPT;
+    }
+    uint64_t left = (uint64_t)(in->end - in->at);
+    if (directory_size > left || at > left - directory_size)
+        return ERR_CORRUPT;
+    chunk->directory_at = (uint32_t)(in->at - chunk->data);
+    chunk->columns_at = chunk->directory_at + (uint32_t)directory_size;
+    chunk->texts_at = chunk->columns_at + (uint32_t)at;
+    return chunk->state || chunk->texts_at == chunk->size ? 0 : ERR_CORRUPT;
+}
+
+static int get_header(struct reader *in, struct chunk *chunk)
+{
+    if (reader_u8(in) != CHUNK_VERSION)
+        return in->failed ? ERR_CORRUPT : ERR_VERSION;
+    uint8_t flags = reader_u8(in);
+    chunk->e = (int8_t)reader_u8(in);
+    uint64_t n = reader_varint(in);
+    chunk->first_us = reader_svarint(in);
+    uint64_t n_texts = flags & CHUNK_FLAG_STATE ? reader_varint(in) : 0;
+    uint64_t directory_size = reader_varint(in);
+    uint8_t mask = reader_u8(in);
+    if (in->failed || flags > CHUNK_FLAGS_ALL || n < 1 || n > LIMIT_CHUNK_POINTS || n_texts > n)
+        return ERR_CORRUPT;
+    chunk->n = (uint32_t)n;
+    chunk->n_vectors = (uint32_t)((n + LIMIT_VECTOR_POINTS - 1) / LIMIT_VECTOR_POINTS);
+    chunk->n_texts = (uint32_t)n_texts;
+    chunk->state = flags & CHUNK_FLAG_STATE;
+    chunk->has_suspect = flags & CHUNK_FLAG_SUSPECT;
+    chunk->has_issued = mask >> CHUNK_STATED & 1;
+    chunk->has_period = mask >> CHUNK_PERIOD & 1;
+    chunk->known_unit_ms = flags & CHUNK_FLAG_KNOWN_S ? 1000 : 1;
+    return get_columns(in, directory_size, mask, chunk);
+}
+
+int chunk_open(const void *data, size_t size, uint64_t key, struct chunk *ret_chunk)
+{
+    struct chunk chunk = {.data = data, .size = size};
+    struct reader in = {.at = data, .end = (const uint8_t *)data + size};
+    uint32_t crc = reader_u32(&in);
+    if (in.failed || size > UINT32_MAX || crc != chunk_crc(key, in.at, size - CHUNK_CRC_BYTES))
+        return ERR_CORRUPT;
+    int rc = get_header(&in, &chunk);
+    if (rc)
+        return rc;
+    struct entry last;
+    rc = get_entry(&chunk, chunk.n_vectors - 1, &last);
+    if (rc)
+        return rc;
+    chunk.last_us = last.stats.last_us;
+    *ret_chunk = chunk;
+    return 0;
+}
+
+int chunk_vector_stats(const struct chunk *chunk, uint32_t vector_i,
+                       struct chunk_vector *ret_vector)
+{
+    struct entry entry;
+    assert(vector_i < chunk->n_vectors);
+    int rc = get_entry(chunk, vector_i, &entry);
+    if (!rc)
+        *ret_vector = entry.stats;
+    return rc;
+}
+
+/* Interns all texts of the chunk; ret_indexes are theirs in texts. */
+static int get_texts(const struct chunk *chunk, struct texts *texts, int64_t *ret_indexes)
+{
+    struct reader in = {.at = chunk->data + chunk->texts_at, .end = chunk->data + chunk->size};
+    for (uint32_t i = 0; i < chunk->n_texts; i++) {
+        uint64_t size = reader_varint(&in);
+        const uint8_t *text = size < chunk->size ? reader_bytes(&in, size) : NULL;
+        if (!text || memchr(text, 0, size))
+            return ERR_CORRUPT;
+        int rc = texts_intern(texts, (const char *)text, size, &ret_indexes[i]);
+        if (rc)
+            return rc;
+    }
+    return !in.failed && in.at == in.end ? 0 : ERR_CORRUPT;
+}
+
+/* Replaces the numbers of texts in rows [begin, begin + n) of points by indexes into points->texts.
+ */
+static int resolve_texts(const struct chunk *chunk, size_t begin, size_t n, struct points *points)
+{
+    int64_t *indexes = malloc((chunk->n_texts + 1) * sizeof *indexes); /* n_texts is at most n */
+    if (!indexes)
+        return ERR_NOMEM;
+    int rc = get_texts(chunk, &points->texts, indexes);
+    for (size_t i = begin; i < begin + n && !rc; i++) {
+        if ((uint64_t)points->m[i] < chunk->n_texts)
+            points->m[i] = indexes[points->m[i]];
+        else
+            rc = ERR_CORRUPT;
+    }
+    free(indexes);
+    return rc;
+}
+
+/* With constant only the first number counts, and it is that of all. */
+static int put_exponents(const int64_t *numbers, size_t n, bool constant, int8_t e, int8_t *ret_e)
+{
+    bool bad = false;
+    for (size_t i = 0; i < (constant ? 1 : n); i++) {
+        int64_t own = wrap_add(e, numbers[i]);
+        bad |= own != (int8_t)own;
+        ret_e[i] = (int8_t)own;
+    }
+    if (constant)
+        memset(ret_e, ret_e[0], n);
+    return bad ? ERR_CORRUPT : 0;
+}
+
+static int put_qualities(const int64_t *numbers, size_t n, bool constant, uint8_t *ret_quality)
+{
+    bool bad = false;
+    for (size_t i = 0; i < (constant ? 1 : n); i++) {
+        bad |= numbers[i] != (uint8_t)numbers[i];
+        ret_quality[i] = (uint8_t)numbers[i];
+    }
+    if (constant)
+        memset(ret_quality, ret_quality[0], n);
+    return bad ? ERR_CORRUPT : 0;
+}
+
+/* issued_us holds the numbers of the column before, which tell where an issue time was stated. */
+static void put_issued(const int64_t *numbers, size_t n, const int64_t *t_us, bool relative,
+                       int64_t *issued_us)
+{
+    for (size_t i = 0; i < n; i++)
+        issued_us[i] = issued_us[i] ? wrap_add(numbers[i], relative ? t_us[i] : 0) : ISSUED_NONE;
+}
+
+static void put_known(const int64_t *numbers, size_t n, const int64_t *t_us, int64_t unit_ms,
+                      int64_t *ret_known_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t units = wrap_add(numbers[i], t_us ? chunk_time_in_units(t_us[i], unit_ms) : 0);
+        ret_known_ms[i] = (int64_t)((uint64_t)units * (uint64_t)unit_ms);
+    }
+}
+
+/* Brings one vector of numbers to where they belong, from row at of points on; those of 64 bits are
+ * there already. Columns come in order, so the times are there. */
+static int put_numbers(const struct chunk *chunk, enum chunk_column c, const int64_t *numbers,
+                       const struct entry *entry, struct points *points, size_t at)
+{
+    size_t n = entry->stats.n;
+    int64_t *t_us = points->t_us + at;
+    bool relative = chunk->columns[c].relative, constant = !column_has_vectors(&chunk->columns[c]);
+    if (c == CHUNK_EXPONENT)
+        return put_exponents(numbers, n, constant, chunk->e, points->e + at);
+    if (c == CHUNK_QUALITY)
+        return put_qualities(numbers, n, constant, points->quality + at);
+    if (c == CHUNK_ISSUED)
+        put_issued(numbers, n, t_us, relative, points->issued_us + at);
+    if (c == CHUNK_KNOWN)
+        put_known(numbers, n, relative ? t_us : NULL, chunk->known_unit_ms, points->known_ms + at);
+    for (size_t i = 0; i < n && c == CHUNK_TIME; i++)
+        t_us[i] = wrap_add(entry->stats.first_us, t_us[i]);
+    return 0;
+}
+
+/* Where the numbers of a column can be decoded to at once, or NULL. Those of CHUNK_STATED wait here
+ * for CHUNK_ISSUED. */
+static int64_t *column_of(const struct points *points, enum chunk_column c)
+{
+    return c == CHUNK_TIME       ? points->t_us
+           : c == CHUNK_MANTISSA ? points->m
+           : c == CHUNK_PERIOD   ? points->period_us
+           : c == CHUNK_STATED   ? points->issued_us
+                                 : NULL;
+}
+
+/* Decodes one column of some vectors into the rows behind points->n. */
+static int get_column(const struct chunk *chunk, enum chunk_column c, const struct entry *entries,
+                      uint32_t n_entries, struct points *points)
+{
+    const struct column *column = &chunk->columns[c];
+    int64_t room[LIMIT_VECTOR_POINTS];
+    struct column_bytes bytes = {0};
+    bool vectors = column_has_vectors(column);
+    int rc =
+        vectors ? column_open(column, chunk->data + chunk->columns_at + column->at, &bytes) : 0;
+    size_t at = points->n;
+    for (uint32_t i = 0; i < n_entries && !rc; i++) {
+        size_t n = entries[i].stats.n;
+        int64_t *numbers = column_of(points, c) ? column_of(points, c) + at : room;
+        if (vectors) {
+            struct reader in = {.at = bytes.data + entries[i].vectors_at[c],
+                                .end = bytes.data + bytes.size};
+            rc = vector_decode(&in, n, numbers);
+        } else if (numbers != room || i == 0) {
+            for (size_t j = 0; j < n; j++)
+                numbers[j] = column->constant;
+        }
+        if (!rc)
+            rc = put_numbers(chunk, c, numbers, &entries[i], points, at);
+        at += n;
+    }
+    column_done(&bytes);
+    return rc;
+}
+
+int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vectors, unsigned want,
+                 struct points *points)
+{
+    static const unsigned wanted_by[CHUNK_N_COLUMNS] = {[CHUNK_PERIOD] = POINTS_PERIOD,
+                                                        [CHUNK_STATED] = POINTS_ISSUED,
+                                                        [CHUNK_ISSUED] = POINTS_ISSUED,
+                                                        [CHUNK_KNOWN] = POINTS_KNOWN};
+    struct entry entries[COLUMN_VECTORS_MAX];
+    size_t n = 0;
+    int rc = 0;
+    assert(vector_i <= chunk->n_vectors && n_vectors <= chunk->n_vectors - vector_i);
+    for (uint32_t i = 0; i < n_vectors && !rc; i++) {
+        rc = get_entry(chunk, vector_i + i, &entries[i]);
+        n += rc ? 0 : entries[i].stats.n;
+    }
+    if (!rc)
+        rc = points_reserve(points, n);
+    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS && !rc; c++)
+        if (!wanted_by[c] || want & wanted_by[c])
+            rc = get_column(chunk, c, entries, n_vectors, points);
+    if (!rc && chunk->state)
+        rc = resolve_texts(chunk, points->n, n, points);
+    if (!rc)
+        points->n += n;
+    return rc;
+}

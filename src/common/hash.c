@@ -1,0 +1,82 @@
+#include <config.h>
+
+#include "common/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+int hash_init(void)
+{
+    return sodium_init() < 0 ? ERR_IO : 0;
+}
+
+void hash_bytes(const void *data, size_t size, uint8_t ret_hash[static HASH_BYTES])
+{
+    crypto_generichash(ret_hash, HASH_BYTES, data, size, NULL, 0);
+}
+
+void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
+                uint8_t ret_hash[static HASH_BYTES])
+{
+    crypto_generichash(ret_hash, HASH_BYTES, data, size, key, HASH_KEY_BYTES);
+}
+
+int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_NOTFOUND : ERR_IO;
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    static _Thread_local uint8_t block[1 << 16];
+    ssize_t n;
+    while ((n = read(fd, block, sizeof(block))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        crypto_generichash_update(&state, block, (size_t)n);
+    }
+    close(fd);
+    if (n < 0)
+        return ERR_IO;
+    crypto_generichash_final(&state, ret_hash, HASH_BYTES);
+    return 0;
+}
+
+void hash_hex(const uint8_t hash[static HASH_BYTES], char out[static HASH_HEX_MAX])
+{
+    sodium_bin2hex(out, HASH_HEX_MAX, hash, HASH_BYTES);
+}
+
+int hash_from_hex(const char *text, uint8_t ret_hash[static HASH_BYTES])
+{
+    uint8_t hash[HASH_BYTES];
+    size_t n;
+    const char *end;
+    size_t size = strlen(text);
+    if (size != 2 * (size_t)HASH_BYTES || sodium_hex2bin(hash, HASH_BYTES, text, size, NULL, &n, &end) ||
+        n != HASH_BYTES || *end)
+        return ERR_INVALID;
+    memcpy(ret_hash, hash, HASH_BYTES);
+    return 0;
+}
+
+int hash_equal(const uint8_t a[static HASH_BYTES], const uint8_t b[static HASH_BYTES])
+{
+    return sodium_memcmp(a, b, HASH_BYTES) == 0;
+}
+
+void hash_random(void *out, size_t size)
+{
+    randombytes_buf(out, size);
+}
+
+void hash_base64url(const void *data, size_t size, char *out)
+{
+    sodium_bin2base64(out, sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_URLSAFE_NO_PADDING), data, size,
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}

@@ -1,0 +1,426 @@
+#include <config.h>
+
+#include "db/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_MS 10000
+#define MAP_BYTES (INT64_C(1) << 40)
+
+struct db {
+    sqlite3 *handle;
+    struct db_opts opts;
+    char *path;
+    sqlite3_stmt **stmts;
+    int last; /* SQLite's code of the last failure */
+};
+
+int db_code(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+    case SQLITE_ROW:
+        return 0;
+    case SQLITE_NOMEM:
+        return ERR_NOMEM;
+    case SQLITE_FULL:
+        return ERR_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_BUSY;
+    case SQLITE_CONSTRAINT:
+        return ERR_EXISTS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return ERR_DENIED;
+    case SQLITE_TOOBIG:
+        return ERR_LIMIT;
+    case SQLITE_ERROR:
+    case SQLITE_MISUSE:
+        /* a statement that does not fit its schema: the file is not what its format says */
+        return ERR_CORRUPT;
+    default:
+        return ERR_IO;
+    }
+}
+
+static int fail(struct db *db, int sqlite_code)
+{
+    db->last = sqlite_code;
+    return db_code(sqlite_code);
+}
+
+int db_error(struct db *db, struct err_text *error, int code, const char *doing)
+{
+    return err_set(error, code, "cannot %s \"%s\": %s", doing, db->path,
+                   db->last && db_code(db->last) == code ? sqlite3_errstr(db->last) : err_name(code));
+}
+
+int db_exec(struct db *db, const char *sql)
+{
+    int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : fail(db, rc);
+}
+
+int db_get_i64(struct db *db, const char *sql, int64_t *ret_value)
+{
+    sqlite3_stmt *stmt;
+    int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+    if (rc != SQLITE_OK)
+        return fail(db, rc);
+    rc = sqlite3_step(stmt);
+    int64_t value = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    if (rc == SQLITE_DONE)
+        return ERR_NOTFOUND;
+    if (rc != SQLITE_ROW)
+        return fail(db, rc);
+    *ret_value = value;
+    return 0;
+}
+
+static int set_up(struct db *db)
+{
+    const struct db_opts *opts = &db->opts;
+    char sql[160];
+    int rc = db_exec(db, "PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; "
+                         "PRAGMA trusted_schema=OFF");
+    if (!rc && opts->mode >= DB_CREATE && opts->page_bytes) {
+        snprintf(sql, sizeof(sql), "PRAGMA page_size=%d", opts->page_bytes);
+        rc = db_exec(db, sql);
+    }
+    if (!rc && opts->rollback_journal && opts->mode == DB_WRITE)
+        rc = db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
+    else if (!rc && opts->mode == DB_WRITE)
+        rc = db_exec(db, opts->sync_each_commit
+                             ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"
+                             : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; "
+                               "PRAGMA journal_size_limit=67108864");
+    if (!rc && opts->mode == DB_CREATE_PLAIN)
+        rc = db_exec(db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE");
+    if (!rc && opts->mode == DB_READ_SEALED) {
+        snprintf(sql, sizeof(sql), "PRAGMA mmap_size=%lld", (long long)MAP_BYTES);
+        rc = db_exec(db, sql);
+    }
+    return rc;
+}
+
+static int create_schema(struct db *db)
+{
+    char sql[96];
+    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+             (int)db->opts.format->application_id, db->opts.format->version);
+    int rc = db_exec(db, "BEGIN IMMEDIATE");
+    if (!rc)
+        rc = db_exec(db, db->opts.schema);
+    if (!rc)
+        rc = db_exec(db, sql);
+    if (!rc)
+        rc = db_exec(db, "COMMIT");
+    return rc;
+}
+
+static int check_format(struct db *db, struct err_text *error)
+{
+    const struct db_format *format = db->opts.format;
+    int64_t id, version;
+    int rc = db_get_i64(db, "PRAGMA application_id", &id);
+    if (!rc)
+        rc = db_get_i64(db, "PRAGMA user_version", &version);
+    if (rc)
+        return db_error(db, error, rc, "open");
+    if ((uint32_t)id != format->application_id)
+        return err_set(error, ERR_VERSION, "\"%s\" is not an Almanac %s: move it away", db->path, format->name);
+    if (version != format->version)
+        return err_set(error, ERR_VERSION,
+                       "\"%s\" is an Almanac %s of format %lld, this program knows format %d: use the program that wrote it",
+                       db->path, format->name, (long long)version, format->version);
+    return 0;
+}
+
+/* A file: URI of the path with everything unusual escaped. */
+static char *make_uri(const char *path, bool immutable)
+{
+    char *uri = malloc(3 * strlen(path) + 40);
+    if (!uri)
+        return NULL;
+    memcpy(uri, "file:", 5);
+    size_t n = 5;
+    for (const char *c = path; *c; c++) {
+        if (*c == '?' || *c == '#' || *c == '%')
+            n += (size_t)snprintf(uri + n, 4, "%%%02x", (unsigned char)*c);
+        else
+            uri[n++] = *c;
+    }
+    memcpy(uri + n, immutable ? "?immutable=1" : "", immutable ? 13 : 1);
+    return uri;
+}
+
+static int sync_path(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : ERR_IO;
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    return sync_path(slash ? folder : ".", O_RDONLY | O_DIRECTORY);
+}
+
+static void unlink_log(const char *path)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal"};
+    char log_path[PATH_MAX];
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        snprintf(log_path, sizeof(log_path), "%s%s", path, ends[i]);
+        unlink(log_path);
+    }
+}
+
+/* Makes the file under another name and renames it when it is whole: nobody ever meets half a database, after a crash
+ * neither. */
+static int create_whole(const struct db_opts *opts, struct err_text *error)
+{
+    char path[PATH_MAX];
+    struct db_opts plain = *opts;
+    struct db *db;
+    snprintf(path, sizeof(path), "%s.new", opts->path);
+    unlink(path); /* of a crash, as would be a log of an earlier file of this name */
+    unlink_log(opts->path);
+    plain.path = path;
+    plain.mode = DB_CREATE_PLAIN;
+    int rc = db_open(&plain, &db, error);
+    if (rc)
+        return rc;
+    db_close(db);
+    rc = sync_path(path, O_RDONLY);
+    if (rc || rename(path, opts->path) || (rc = sync_folder_of(opts->path))) {
+        err_set(error, ERR_IO, "cannot create \"%s\": %s", opts->path, strerror(errno));
+        unlink(path);
+        return ERR_IO;
+    }
+    return 0;
+}
+
+int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *error)
+{
+    bool create = opts->mode >= DB_CREATE;
+    bool exists = access(opts->path, F_OK) == 0;
+    if (create && exists)
+        return err_set(error, ERR_EXISTS, "\"%s\" exists already", opts->path);
+    if (!create && !exists)
+        return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "cannot open \"%s\": %s", opts->path,
+                       strerror(errno));
+    if (opts->mode == DB_CREATE) {
+        struct db_opts made = *opts;
+        int created = create_whole(opts, error);
+        made.mode = DB_WRITE;
+        return created ? created : db_open(&made, ret_db, error);
+    }
+    struct db *db = calloc(1, sizeof(*db));
+    char *uri = make_uri(opts->path, opts->mode == DB_READ_SEALED);
+    if (!db || !uri || !(db->path = strdup(opts->path)) ||
+        (opts->n_sql && !(db->stmts = calloc((size_t)opts->n_sql, sizeof(*db->stmts))))) {
+        db_close(db);
+        free(uri);
+        return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", opts->path);
+    }
+    db->opts = *opts;
+    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    flags |= opts->mode == DB_READ || opts->mode == DB_READ_SEALED ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= create ? SQLITE_OPEN_CREATE : 0;
+    int rc = sqlite3_open_v2(uri, &db->handle, flags, NULL);
+    free(uri);
+    rc = rc == SQLITE_OK ? 0 : fail(db, rc);
+    if (!rc) {
+        sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                          opts->mode == DB_READ || opts->mode == DB_READ_SEALED, NULL);
+        rc = set_up(db);
+    }
+    if (!rc && create)
+        rc = create_schema(db);
+    if (rc)
+        db_error(db, error, rc, create ? "create" : "open");
+    else
+        rc = check_format(db, error);
+    if (rc) {
+        db_close(db);
+        if (create)
+            unlink(opts->path);
+        return rc;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    for (int i = 0; db->stmts && i < db->opts.n_sql; i++)
+        sqlite3_finalize(db->stmts[i]);
+    free(db->stmts);
+    sqlite3_close(db->handle);
+    free(db->path);
+    free(db);
+}
+
+sqlite3 *db_handle(struct db *db)
+{
+    return db->handle;
+}
+
+const char *db_path(const struct db *db)
+{
+    return db->path;
+}
+
+sqlite3_stmt *db_stmt(struct db *db, int i)
+{
+    assert(i >= 0 && i < db->opts.n_sql);
+    if (db->stmts[i]) {
+        sqlite3_reset(db->stmts[i]);
+        sqlite3_clear_bindings(db->stmts[i]);
+        return db->stmts[i];
+    }
+    int rc = sqlite3_prepare_v3(db->handle, db->opts.sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->stmts[i], NULL);
+    if (rc != SQLITE_OK)
+        fail(db, rc);
+    return db->stmts[i];
+}
+
+static int parameter(sqlite3_stmt *stmt, const char *name)
+{
+    int i = sqlite3_bind_parameter_index(stmt, name);
+    assert(i > 0);
+    return i;
+}
+
+void db_bind_i64(sqlite3_stmt *stmt, const char *name, int64_t value)
+{
+    if (stmt)
+        sqlite3_bind_int64(stmt, parameter(stmt, name), value);
+}
+
+void db_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
+{
+    if (stmt)
+        sqlite3_bind_text(stmt, parameter(stmt, name), text, -1, SQLITE_STATIC);
+}
+
+void db_bind_text_n(sqlite3_stmt *stmt, const char *name, const char *text, size_t size)
+{
+    if (stmt)
+        sqlite3_bind_text64(stmt, parameter(stmt, name), text, size, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void db_bind_blob(sqlite3_stmt *stmt, const char *name, const void *data, size_t size)
+{
+    if (stmt)
+        sqlite3_bind_blob64(stmt, parameter(stmt, name), data ? data : "", size, SQLITE_STATIC);
+}
+
+int db_step(struct db *db, sqlite3_stmt *stmt)
+{
+    if (!stmt)
+        return db_code(db->last);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        return 1;
+    sqlite3_reset(stmt);
+    return rc == SQLITE_DONE ? 0 : fail(db, rc);
+}
+
+int db_run(struct db *db, sqlite3_stmt *stmt)
+{
+    int rc = db_step(db, stmt);
+    if (rc == 1) {
+        sqlite3_reset(stmt);
+        rc = 0;
+    }
+    return rc;
+}
+
+int db_begin(struct db *db)
+{
+    bool reads = db->opts.mode == DB_READ || db->opts.mode == DB_READ_SEALED;
+    return db_exec(db, reads ? "BEGIN" : "BEGIN IMMEDIATE");
+}
+
+int db_commit(struct db *db)
+{
+    int rc = db_exec(db, "COMMIT");
+    if (rc)
+        db_rollback(db);
+    return rc;
+}
+
+void db_rollback(struct db *db)
+{
+    if (!sqlite3_get_autocommit(db->handle))
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int db_checkpoint(struct db *db, bool *ret_whole)
+{
+    assert(db->opts.mode == DB_WRITE);
+    int n_log = 0, n_moved = 0;
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_log, &n_moved);
+    if (rc != SQLITE_OK)
+        return fail(db, rc);
+    *ret_whole = n_log == n_moved;
+    return 0;
+}
+
+int db_leave_wal(struct db *db)
+{
+    sqlite3_stmt *stmt;
+    int rc = sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode=DELETE", -1, &stmt, NULL);
+    if (rc != SQLITE_OK)
+        return fail(db, rc);
+    rc = sqlite3_step(stmt);
+    bool left = rc == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(stmt, 0), "delete") == 0;
+    bool busy = rc == SQLITE_BUSY || (rc == SQLITE_ROW && !left);
+    rc = sqlite3_finalize(stmt); /* the row comes before the commit: whether that went well is said here */
+    if (rc == SQLITE_OK)
+        return left ? 0 : ERR_BUSY;
+    return busy ? ERR_BUSY : fail(db, rc);
+}
+
+void db_close_settled(struct db *db)
+{
+    if (!db)
+        return;
+    db_rollback(db);
+    int rc = db_leave_wal(db);
+    struct db_opts opts = db->opts;
+    char *path = rc && rc != ERR_BUSY ? strdup(db->path) : NULL;
+    db_close(db);
+    opts.path = path;
+    opts.mode = DB_WRITE;
+    if (path && db_open(&opts, &db, NULL) == 0) {
+        rc = db_leave_wal(db);
+        db_close(db);
+    }
+    free(path);
+}

@@ -1,0 +1,89 @@
+/* SQLite databases: opening with the format checked, statements, transactions, errors in words.
+ *
+ * A struct db is one connection and belongs to one thread at a time. Facts behind the settings: docs/FORMAT.md ("SQLite"). */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+/* What kind of file it is; checked at each opening, so that another kind or a later version is refused by name. */
+struct db_format {
+    const char *name;        /* for people: "window file" */
+    uint32_t application_id;
+    int version;             /* user_version */
+};
+
+enum db_mode {
+    DB_READ,      /* mode=ro; never checkpoints, never writes (I5) */
+    DB_READ_SEALED, /* immutable and mapped: for files that never change again (I3) */
+    DB_WRITE,     /* the one writing connection; WAL */
+    DB_CREATE,    /* makes the file with its schema; ERR_EXISTS when it is there; WAL */
+    DB_CREATE_PLAIN /* the same without a journal: for a file that appears by rename when it is whole */
+};
+
+struct db_opts {
+    const char *path;
+    enum db_mode mode;
+    const struct db_format *format;
+    const char *schema;       /* of the DB_CREATE modes */
+    const char *const *sql;   /* texts of the statements that db_stmt numbers */
+    int n_sql;
+    int page_bytes;           /* of the DB_CREATE modes; 0: SQLite's default */
+    bool sync_each_commit;    /* synchronous=FULL instead of NORMAL */
+    bool rollback_journal;    /* instead of WAL, always synced: for a small file that several processes write now and then */
+};
+
+struct db;
+
+/* The strings of opts must live as long as the db, the path is copied. ERR_NOTFOUND, ERR_EXISTS, ERR_VERSION, ERR_CORRUPT,
+ * ERR_FULL, ERR_IO, ERR_BUSY, ERR_NOMEM. */
+MUST_CHECK int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *error);
+void db_close(struct db *db);
+
+sqlite3 *db_handle(struct db *db);
+const char *db_path(const struct db *db);
+
+/* Statement i of opts->sql, reset and without bindings; NULL when it cannot be prepared: db_step and db_run then answer the
+ * error, so that a caller checks once. */
+sqlite3_stmt *db_stmt(struct db *db, int i);
+
+/* Bind by name (":t_us"); a name that the statement lacks is a programming error and asserted. Texts and blobs must live
+ * until the statement is reset. */
+void db_bind_i64(sqlite3_stmt *stmt, const char *name, int64_t value);
+void db_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);
+void db_bind_text_n(sqlite3_stmt *stmt, const char *name, const char *text, size_t size);
+void db_bind_blob(sqlite3_stmt *stmt, const char *name, const void *data, size_t size);
+
+/* 1 a row, 0 the end (and reset), or a code (and reset). */
+MUST_CHECK int db_step(struct db *db, sqlite3_stmt *stmt);
+/* Runs a statement that gives no rows, and resets it. */
+MUST_CHECK int db_run(struct db *db, sqlite3_stmt *stmt);
+/* Runs one statement text that is not worth preparing. */
+MUST_CHECK int db_exec(struct db *db, const char *sql);
+
+/* The first column of the first row of a statement text; ERR_NOTFOUND without a row. */
+MUST_CHECK int db_get_i64(struct db *db, const char *sql, int64_t *ret_value);
+
+MUST_CHECK int db_begin(struct db *db);   /* BEGIN IMMEDIATE on a writer, BEGIN on a reader */
+MUST_CHECK int db_commit(struct db *db);  /* on failure it has been rolled back */
+void db_rollback(struct db *db);          /* nothing happens outside a transaction */
+
+/* Moves the log into the database and syncs it; *ret_whole says that nothing was left in the log. Writers only (I5). */
+MUST_CHECK int db_checkpoint(struct db *db, bool *ret_whole);
+/* Leaves the file readable without -wal and -shm; ERR_BUSY while another process reads it. */
+MUST_CHECK int db_leave_wal(struct db *db);
+/* Rolls back, leaves the file readable without -wal where no other process is reading, and closes. Where that fails half way
+ * the file is opened once more: only a writer can roll back a journal that was left. */
+void db_close_settled(struct db *db);
+
+/* Writes "cannot DOING "path": cause" for the last failure and returns code. */
+int db_error(struct db *db, struct err_text *error, int code, const char *doing);
+/* The ERR_ code of an SQLite result code. */
+int db_code(int sqlite_code);
+
+#endif

@@ -1,0 +1,152 @@
+#include <config.h>
+
+#include "http/connections.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/metrics.h"
+
+struct connections {
+    pthread_mutex_t lock;       /* guards everything below, and that a listed fd is open */
+    pthread_cond_t changed;     /* an answer ended, or stopping */
+    struct connection *first;
+    int n_answering;
+    bool stopping;
+    pthread_t watcher;
+};
+
+static struct metric n_cut = {
+    .name = "almanac_http_slow_senders_total",
+    .help = "Connections cut because no whole request came in time",
+    .type = METRIC_COUNTER,
+};
+
+static struct timespec in_ms(int ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}
+
+/* Shuts the sockets of slow senders; the HTTP library then sees the end of the connection and closes it. */
+static void cut_slow(struct connections *connections)
+{
+    int64_t now_us = clock_mono_us();
+    for (struct connection *c = connections->first; c; c = c->next)
+        if (!c->answering && now_us - c->receiving_us > RECEIVE_MAX_US) {
+            shutdown(c->fd, SHUT_RDWR);
+            c->receiving_us = now_us; /* counted once */
+            metric_add(&n_cut, 1);
+        }
+}
+
+static void *watch(void *arg)
+{
+    struct connections *connections = arg;
+    pthread_mutex_lock(&connections->lock);
+    while (!connections->stopping) {
+        struct timespec until = in_ms(1000);
+        int rc = 0;
+        while (!connections->stopping && rc != ETIMEDOUT)
+            rc = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+        cut_slow(connections);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return NULL;
+}
+
+int connections_start(struct connections **ret_connections)
+{
+    struct connections *connections = calloc(1, sizeof(*connections));
+    pthread_condattr_t attributes;
+    if (!connections)
+        return ERR_NOMEM;
+    pthread_mutex_init(&connections->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&connections->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&connections->watcher, NULL, watch, connections)) {
+        pthread_cond_destroy(&connections->changed);
+        pthread_mutex_destroy(&connections->lock);
+        free(connections);
+        return ERR_NOMEM;
+    }
+    *ret_connections = connections;
+    return 0;
+}
+
+void connections_stop(struct connections *connections)
+{
+    if (!connections)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    connections->stopping = true;
+    pthread_cond_broadcast(&connections->changed);
+    pthread_mutex_unlock(&connections->lock);
+    pthread_join(connections->watcher, NULL);
+    pthread_cond_destroy(&connections->changed);
+    pthread_mutex_destroy(&connections->lock);
+    free(connections);
+}
+
+struct connection *connections_add(struct connections *connections, int fd)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (!connection)
+        return NULL;
+    connection->fd = fd;
+    connection->receiving_us = clock_mono_us();
+    pthread_mutex_lock(&connections->lock);
+    connection->next = connections->first;
+    if (connection->next)
+        connection->next->previous = connection;
+    connections->first = connection;
+    pthread_mutex_unlock(&connections->lock);
+    return connection;
+}
+
+void connections_remove(struct connections *connections, struct connection *connection)
+{
+    if (!connection)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    *(connection->previous ? &connection->previous->next : &connections->first) = connection->next;
+    connections->n_answering -= connection->answering;
+    pthread_cond_broadcast(&connections->changed);
+    pthread_mutex_unlock(&connections->lock);
+    free(connection);
+}
+
+void connections_answering(struct connections *connections, struct connection *connection, bool answering)
+{
+    pthread_mutex_lock(&connections->lock);
+    connections->n_answering += answering - connection->answering;
+    connection->answering = answering;
+    connection->receiving_us = clock_mono_us();
+    if (!answering)
+        pthread_cond_broadcast(&connections->changed);
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_drain(struct connections *connections, int max_ms)
+{
+    struct timespec until = in_ms(max_ms);
+    int rc = 0;
+    pthread_mutex_lock(&connections->lock);
+    while (connections->n_answering && !rc)
+        rc = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+    pthread_mutex_unlock(&connections->lock);
+}

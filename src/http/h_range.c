@@ -1,0 +1,224 @@
+/* GET and POST /v1/range: the range query. */
+#include <config.h>
+
+#include "http/handlers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "http/render.h"
+
+struct range_stream {
+    struct stream stream;
+    struct range range;
+    bool parsed;          /* range holds something */
+    struct view *view;
+    struct leases *leases;             /* NULL: pages are not held together */
+    char lease[LEASE_NAME_MAX];        /* the name under which view waits; "" while it is ours alone */
+    struct answer *answer;
+    const struct renderer *renderer;
+    struct render render;
+    bool begun, in_series;
+};
+
+/* ---- streaming ---- */
+
+static int begin_series(struct range_stream *range, const struct series_info *info, struct buf *out,
+                        struct err_text *error)
+{
+    struct series_stats stats;
+    range->render.info = info;
+    range->render.with_quality = false;
+    if (range->range.raw) {
+        int rc = view_stats(range->view, info->id, &stats);
+        if (rc)
+            return err_set(error, rc, "series %" PRIu32 " could not be read: %s", info->id, err_name(rc));
+        for (int i = 0; i < QUALITY_N; i++)
+            range->render.with_quality |= i != QUALITY_MEASURED && stats.n_quality[i];
+    }
+    range->renderer->begin_series(&range->render, out);
+    range->in_series = true;
+    return 1;
+}
+
+/* Where there is a next page, the view waits for it, and the cursor names both: LEASE.PLACE. */
+static int end_answer(struct range_stream *range, struct buf *out, struct err_text *error)
+{
+    const char *place = answer_cursor(range->answer);
+    char cursor[LEASE_NAME_MAX + 128];
+    if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->lease))
+        return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
+    if (place)
+        snprintf(cursor, sizeof(cursor), "%s%s%s", range->lease, *range->lease ? "." : "", place);
+    range->renderer->end(&range->render, place ? cursor : NULL, out);
+    return 0;
+}
+
+/* Goes on to the next series, or ends the answer. */
+static int next_series(struct range_stream *range, struct buf *out, struct err_text *error)
+{
+    const struct series_info *info;
+    int rc = answer_next_series(range->answer, &info, &range->render.aggs, &range->render.n_aggs);
+    if (rc < 0)
+        return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
+    if (rc)
+        return begin_series(range, info, out, error);
+    return end_answer(range, out, error);
+}
+
+static int fill_range(struct stream *stream, struct buf *out, struct err_text *error)
+{
+    struct range_stream *range = (struct range_stream *)stream;
+    struct row row;
+    int rc = 1;
+    if (!range->begun)
+        range->renderer->begin(&range->render, out);
+    range->begun = true;
+    while (rc > 0 && out->n < STREAM_BYTES && !out->failed) {
+        if (!range->in_series) {
+            rc = next_series(range, out, error);
+            continue;
+        }
+        rc = answer_next_row(range->answer, &row);
+        if (rc > 0) {
+            range->renderer->row(&range->render, &row, out);
+        } else if (!rc) {
+            range->renderer->end_series(&range->render, out);
+            range->in_series = false;
+            rc = 1;
+        } else {
+            err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
+        }
+    }
+    return rc;
+}
+
+static void close_range(struct stream *stream)
+{
+    struct range_stream *range = (struct range_stream *)stream;
+    answer_close(range->answer);
+    if (*range->lease)
+        leases_give(range->leases, range->view);
+    else
+        view_close(range->view);
+    if (range->parsed)
+        range_free(&range->range);
+    render_done(&range->render);
+    free(range);
+}
+
+/* ---- the columns of a CSV ---- */
+
+static void add_column(struct render *render, enum agg agg)
+{
+    for (size_t i = 0; i < render->n_columns; i++)
+        if (render->columns[i] == agg)
+            return;
+    render->columns[render->n_columns++] = agg;
+}
+
+static int add_default(void *arg, const struct series_info *info)
+{
+    add_column(arg, agg_default(info->kind));
+    return 0;
+}
+
+/* One header serves all series: the aggregates asked for, or else the defaults of every kind that matches. The catalog only
+ * grows, so that looking after answer_open finds every series of the answer. */
+static int find_columns(struct range_stream *range, struct reader_dir *dir)
+{
+    if (range->range.raw)
+        return 0;
+    for (size_t i = 0; i < range->range.n_aggs; i++)
+        add_column(&range->render, range->range.aggs[i]);
+    if (range->range.n_aggs)
+        return 0;
+    struct series_filter filter = range->range.filter;
+    filter.after_id = 0; /* every page has the same columns */
+    return reader_series(dir, &filter, add_default, &range->render);
+}
+
+/* ---- the request ---- */
+
+static int check_layout(const struct request *request, struct err_text *error)
+{
+    const char *layout;
+    int rc = parameters_one(&request->parameters, "layout", &layout, error);
+    if (rc || !layout || !strcmp(layout, "long"))
+        return rc;
+    if (!strcmp(layout, "wide"))
+        return err_set_field(error, ERR_MEANING, "layout", "the layout \"wide\" is not there yet in this version");
+    return err_set_field(error, ERR_INVALID, "layout", "there is no layout \"%.64s\": use long", layout);
+}
+
+static void put_headers(const struct range_stream *range, struct reply *reply)
+{
+    char from[CIVIL_TEXT_MAX], to[CIVIL_TEXT_MAX];
+    size_t from_size = civil_print_rfc3339(from, range->range.from_us, 0, true);
+    size_t to_size = civil_print_rfc3339(to, range->range.to_us, 0, true);
+    reply_header(reply, "Almanac-Range", "%.*s/%.*s", (int)from_size, from, (int)to_size, to);
+    reply_header(reply, "Almanac-Position", "%s", view_position(range->view));
+    reply_header(reply, "Almanac-Tiers", "%s", answer_tiers(range->answer));
+    reply_header(reply, "Cache-Control", "private, no-cache");
+}
+
+/* The view of the first page, where a cursor names it; the cursor's rest is left to range_parse. */
+static int take_view(struct range_stream *range, struct request *request, struct err_text *error)
+{
+    for (size_t i = 0; i < request->parameters.n; i++) {
+        struct parameter *parameter = &request->parameters.rows[i];
+        const char *dot = strcmp(parameter->name, "cursor") ? NULL : strchr(parameter->value, '.');
+        size_t size = dot ? (size_t)(dot - parameter->value) : 0;
+        if (!dot || !range->leases || size >= sizeof(range->lease))
+            continue;
+        int rc = leases_take(range->leases, parameter->value, size, &range->view);
+        if (rc)
+            return err_set_field(error, rc, "cursor",
+                                 "the cursor was left for too long and its state is gone: ask again without it");
+        memcpy(range->lease, parameter->value, size);
+        range->lease[size] = '\0';
+        memmove((char *)parameter->value, dot + 1, strlen(dot + 1) + 1); /* the request owns its values */
+        return 0;
+    }
+    return view_open(request->opts->dir, &range->view, error);
+}
+
+static int open_answer(struct range_stream *range, struct request *request, struct err_text *error)
+{
+    struct reader_dir *dir = request->opts->dir;
+    range->leases = request->leases;
+    int rc = take_view(range, request, error);
+    if (rc)
+        return rc;
+    rc = range_parse(request->parameters.rows, request->parameters.n, clock_wall_us(), &range->range, error);
+    if (rc)
+        return rc;
+    range->parsed = true;
+    rc = answer_open(dir, range->view, &range->range, &range->answer, error);
+    if (!rc && range->renderer == &render_csv && (rc = find_columns(range, dir)))
+        err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
+    return rc;
+}
+
+int h_range(struct request *request, struct reply *reply, struct err_text *error)
+{
+    int rc = check_layout(request, error);
+    if (rc)
+        return rc;
+    struct range_stream *range = calloc(1, sizeof(*range));
+    if (!range)
+        return ERR_NOMEM;
+    range->stream = (struct stream){fill_range, close_range};
+    range->renderer = strcmp(request->media->name, "csv") ? &render_json : &render_csv;
+    range->render.range = &range->range;
+    rc = open_answer(range, request, error);
+    if (rc) {
+        close_range(&range->stream);
+        return rc;
+    }
+    put_headers(range, reply);
+    return reply_stream(reply, range->renderer->type, &range->stream, error);
+}

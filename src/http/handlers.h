@@ -1,0 +1,14 @@
+/* The endpoints, one file each. */
+#ifndef HTTP_HANDLERS_H
+#define HTTP_HANDLERS_H
+
+#include "http/route.h"
+
+int h_series_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_range(struct request *request, struct reply *reply, struct err_text *error);
+int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
+int h_readyz(struct request *request, struct reply *reply, struct err_text *error);
+int h_metrics(struct request *request, struct reply *reply, struct err_text *error);
+
+#endif

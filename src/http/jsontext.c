@@ -1,0 +1,74 @@
+#include <config.h>
+
+#include "http/jsontext.h"
+
+#include <string.h>
+
+/* The length of the UTF-8 sequence at text (RFC 3629: no overlong forms, no surrogates), or 0. */
+static size_t sequence_size(const uint8_t *text)
+{
+    uint8_t low = 0x80, high = 0xbf;
+    size_t n;
+    if (text[0] < 0x80)
+        return 1;
+    if (text[0] >= 0xc2 && text[0] <= 0xdf)
+        n = 2;
+    else if (text[0] >= 0xe0 && text[0] <= 0xef)
+        n = 3;
+    else if (text[0] >= 0xf0 && text[0] <= 0xf4)
+        n = 4;
+    else
+        return 0;
+    if (text[0] == 0xe0)
+        low = 0xa0;
+    else if (text[0] == 0xed)
+        high = 0x9f;
+    else if (text[0] == 0xf0)
+        low = 0x90;
+    else if (text[0] == 0xf4)
+        high = 0x8f;
+    if (text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++) /* a NUL ends the text here too */
+        if (text[i] < 0x80 || text[i] > 0xbf)
+            return 0;
+    return n;
+}
+
+static void put_escaped(struct buf *out, uint8_t c)
+{
+    static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+    for (const char *at = short_forms; *at; at += 2) {
+        if ((uint8_t)*at == c) {
+            buf_putc(out, '\\');
+            buf_putc(out, at[1]);
+            return;
+        }
+    }
+    buf_printf(out, "\\u%04x", c);
+}
+
+void jsontext_put(struct buf *out, const char *text)
+{
+    const uint8_t *at = (const uint8_t *)text;
+    buf_putc(out, '"');
+    while (*at) {
+        const uint8_t *plain = at;
+        while (*at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+            at++;
+        buf_put(out, plain, (size_t)(at - plain));
+        if (!*at)
+            break;
+        if (*at < 0x80) {
+            put_escaped(out, *at++);
+            continue;
+        }
+        size_t n = sequence_size(at);
+        if (n)
+            buf_put(out, at, n);
+        else
+            buf_puts(out, "\xef\xbf\xbd");
+        at += n ? n : 1;
+    }
+    buf_putc(out, '"');
+}

@@ -1,0 +1,11 @@
+/* Texts inside JSON that we print ourselves. */
+#ifndef HTTP_JSONTEXT_H
+#define HTTP_JSONTEXT_H
+
+#include "common/buf.h"
+
+/* Appends text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD, so that the answer stays JSON whatever
+ * a client sent us to repeat. */
+void jsontext_put(struct buf *out, const char *text);
+
+#endif

@@ -1,0 +1,95 @@
+/* CSV as RFC 4180 has it: CRLF, quotes where needed. Every answer has one header, whatever its series. */
+#include <config.h>
+
+#include "http/render.h"
+
+#include <string.h>
+
+static void put_field(struct buf *out, const char *text)
+{
+    if (!text[strcspn(text, "\",\r\n")]) {
+        buf_puts(out, text);
+        return;
+    }
+    buf_putc(out, '"');
+    for (const char *quote; (quote = strchr(text, '"')); text = quote + 1) {
+        buf_put(out, text, (size_t)(quote - text) + 1);
+        buf_putc(out, '"');
+    }
+    buf_puts(out, text);
+    buf_putc(out, '"');
+}
+
+static void begin(struct render *render, struct buf *out)
+{
+    buf_puts(out, "time,entity,property,unit");
+    if (render->range->raw)
+        buf_puts(out, ",value,quality");
+    for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
+        buf_printf(out, ",%s", agg_name[render->columns[i]]);
+    buf_puts(out, "\r\n");
+}
+
+static void begin_series(struct render *render, struct buf *out)
+{
+    const struct series_info *info = render->info;
+    (void)out;
+    render->n_series++;
+    render->n_rows = 0;
+    buf_clear(&render->prefix);
+    buf_putc(&render->prefix, ',');
+    put_field(&render->prefix, info->entity);
+    buf_putc(&render->prefix, ',');
+    put_field(&render->prefix, info->property);
+    buf_putc(&render->prefix, ',');
+    put_field(&render->prefix, info->unit);
+    for (size_t column = 0; column < render->n_columns; column++) {
+        size_t i = 0;
+        while (i < render->n_aggs && render->aggs[i] != render->columns[column])
+            i++;
+        render->sources[column] = i;
+    }
+}
+
+static void put_value(const struct value *value, struct buf *out)
+{
+    buf_putc(out, ',');
+    if (value->type == VALUE_TEXT)
+        put_field(out, value->text);
+    else if (value->type != VALUE_NULL)
+        render_number(value, out);
+}
+
+static void put_row(struct render *render, const struct row *row, struct buf *out)
+{
+    static const struct value nothing = {.type = VALUE_NULL};
+    render->n_rows++;
+    render_time(render->range, row->t_us, out);
+    buf_put(out, render->prefix.data, render->prefix.n);
+    if (render->prefix.failed)
+        out->failed = true;
+    if (render->range->raw) {
+        put_value(&row->values[0], out);
+        buf_putc(out, ',');
+        buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
+    }
+    for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
+        put_value(render->sources[i] < render->n_aggs ? &row->values[render->sources[i]] : &nothing, out);
+    buf_puts(out, "\r\n");
+}
+
+static void end_series(struct render *render, struct buf *out)
+{
+    (void)render;
+    (void)out;
+}
+
+static void end(struct render *render, const char *cursor, struct buf *out)
+{
+    (void)render;
+    (void)cursor;
+    (void)out;
+}
+
+const struct renderer render_csv = {"text/csv; charset=utf-8; header=present", begin, begin_series, put_row,
+                                    end_series, end};

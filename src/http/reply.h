@@ -1,0 +1,54 @@
+/* An answer before it is sent: status, headers, and its bytes at once or as a stream. Nothing here knows the HTTP library. */
+#ifndef HTTP_REPLY_H
+#define HTTP_REPLY_H
+
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#define REPLY_HEADERS_MAX 12
+
+/* Bytes that are made while they are sent, in constant memory. fill appends some to out and answers 1 when there may be
+ * more, 0 when that was all, or a code: then the connection is broken, so that nobody takes half an answer for a whole
+ * one. close frees the stream; it is called once, by reply_done or by the server. */
+struct stream {
+    int (*fill)(struct stream *stream, struct buf *out, struct err_text *error);
+    void (*close)(struct stream *stream);
+};
+
+struct reply {
+    unsigned status;        /* 0: not answered yet */
+    const char *type;       /* media type; NULL: no body */
+    struct buf body;        /* the first bytes, and all of them without a stream */
+    struct stream *stream;  /* owned; what comes after body */
+    struct header {
+        const char *name;   /* a literal */
+        char *value;        /* owned */
+    } headers[REPLY_HEADERS_MAX];
+    size_t n_headers;
+};
+
+/* A zeroed struct is an empty reply. */
+void reply_done(struct reply *reply);
+
+void reply_header(struct reply *reply, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+const char *reply_header_value(const struct reply *reply, const char *name); /* or NULL */
+
+/* Makes the reply a problem (RFC 9457), dropping what it held; field may be "". Headers set before stay. */
+void reply_problem(struct reply *reply, unsigned status, const char *field, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The problem that a library's code and text amount to. Faults of ours (500) are logged and told without their text. */
+void reply_error(struct reply *reply, int code, const struct err_text *error);
+
+const char *status_title(unsigned status);
+
+/* Answers with a stream, of which the first bytes are made now: a failure among them is returned instead, with
+ * its own status, and a short answer goes out with its length. The stream is the reply's from here on. */
+MUST_CHECK int reply_stream(struct reply *reply, const char *type, struct stream *stream, struct err_text *error);
+
+/* How much a stream makes at a time. */
+#define STREAM_BYTES (64 << 10)
+
+#endif

@@ -1,0 +1,268 @@
+#include <config.h>
+
+#include "http/route.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "http/encode.h"
+#include "http/handlers.h"
+
+static const char *const none[] = {NULL};
+static const char *const series_parameters[] = {"entity", "type", "property", "unit", "q", "limit", "cursor", NULL};
+static const char *const range_parameters[] = {
+    "series", "entity", "type", "property", "from", "to", "step", "agg", "tz", "fill", "time", "limit", "cursor",
+    "format", "layout", NULL,
+};
+static const char *const range_planned[] = {
+    "points", "over", "by", "max_gap", "bounds", "unit", "quality", "asof", "lead_min", "snapshot", "reduce", "sep",
+    "decimal", "bom", "numbers", "explain", NULL,
+};
+
+static const struct media json_only[] = {{"json", "application/json", false}, {NULL, NULL, false}};
+static const struct media range_media[] = {
+    {"json", "application/json", false},
+    {"csv", "text/csv", false},
+    {"ndjson", "application/x-ndjson", true},
+    {"arrow", "application/vnd.apache.arrow.stream", true},
+    {NULL, NULL, false},
+};
+
+const struct route routes[] = {
+    {"GET", "/v1/series", SCOPE_READ, false, series_parameters, NULL, json_only, h_series_list},
+    {"GET", "/v1/series/{id}", SCOPE_READ, false, none, NULL, json_only, h_series_one},
+    {"GET", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
+    {"POST", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
+    {"GET", "/healthz", SCOPE_OPS, true, none, NULL, NULL, h_healthz},
+    {"GET", "/readyz", SCOPE_OPS, true, none, NULL, NULL, h_readyz},
+    {"GET", "/metrics", SCOPE_OPS, true, none, NULL, NULL, h_metrics},
+    {0},
+};
+
+void request_done(struct request *request)
+{
+    parameters_free(&request->parameters);
+}
+
+/* ---- path and method ---- */
+
+static int decode_path(struct request *request, struct reply *reply)
+{
+    size_t size = strcspn(request->target, "?#");
+    if (size >= sizeof(request->path)) {
+        reply_problem(reply, 404, "", "there is nothing at this path");
+        return -1;
+    }
+    memcpy(request->path, request->target, size);
+    request->path[size] = '\0';
+    if (percent_decode(request->path, size, 0)) {
+        reply_problem(reply, 400, "", "the path has a broken escape: write %%XX with two hexadecimal digits, not %%00");
+        return -1;
+    }
+    return 0;
+}
+
+static bool path_matches(const struct route *route, const char *path, const char **ret_id)
+{
+    const char *brace = strchr(route->path, '{');
+    if (!brace)
+        return !strcmp(route->path, path);
+    size_t prefix_size = (size_t)(brace - route->path);
+    if (strncmp(route->path, path, prefix_size) || !path[prefix_size] || strchr(path + prefix_size, '/'))
+        return false;
+    *ret_id = path + prefix_size;
+    return true;
+}
+
+static bool method_matches(const struct route *route, const char *method)
+{
+    return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
+}
+
+/* The methods of every route at path, as the header Allow wants them. */
+static void allow_methods(const char *path, struct reply *reply)
+{
+    struct buf allow = {0};
+    const char *id;
+    for (const struct route *route = routes; route->method; route++)
+        if (path_matches(route, path, &id) || !strcmp(path, "*"))
+            if (!allow.n || !memmem(allow.data, allow.n, route->method, strlen(route->method)))
+                buf_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") ? "" : ", HEAD");
+    if (!allow.failed)
+        reply_header(reply, "Allow", "%.*sOPTIONS", (int)allow.n, (const char *)allow.data);
+    buf_free(&allow);
+}
+
+static void find_route(struct request *request, struct reply *reply)
+{
+    bool known = !strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS");
+    for (const struct route *route = routes; route->method; route++) {
+        if (!path_matches(route, request->path, &request->id))
+            continue;
+        known = true;
+        if (method_matches(route, request->method)) {
+            request->route = route;
+            return;
+        }
+    }
+    if (!known) {
+        reply_problem(reply, 404, "", "there is nothing at \"%.200s\"", request->path);
+        return;
+    }
+    allow_methods(request->path, reply);
+    if (!strcmp(request->method, "OPTIONS"))
+        reply->status = 204;
+    else
+        reply_problem(reply, 405, "", "\"%.200s\" does not take the method %.32s", request->path, request->method);
+}
+
+/* ---- who, and whether the server can answer ---- */
+
+static const char *scope_name(unsigned scope)
+{
+    return scope == SCOPE_READ ? "read" : "ops";
+}
+
+static int check_credentials(struct request *request, struct reply *reply)
+{
+    const char *text = request->authorization;
+    if (request->route->open && request->loopback)
+        return 0;
+    if (!text || strncasecmp(text, "Bearer ", 7)) {
+        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"");
+        reply_problem(reply, 401, "", "no credentials: send the header Authorization: Bearer TOKEN");
+        return -1;
+    }
+    text += 7;
+    while (*text == ' ')
+        text++;
+    size_t size = strcspn(text, " ");
+    int rc = access_check_token(request->opts->access, text, size, &request->principal);
+    if (rc == ERR_DENIED) {
+        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\", error=\"invalid_token\"");
+        reply_problem(reply, 401, "", "the token is not known here: `almanac token create` makes one");
+    } else if (rc) {
+        reply_error(reply, rc, &(struct err_text){.text = "the token could not be checked"});
+    } else if ((request->principal.scopes & request->route->scope) != request->route->scope) {
+        reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name,
+                      scope_name(request->route->scope));
+    } else {
+        return 0;
+    }
+    return -1;
+}
+
+static int check_serving(const struct request *request, struct reply *reply)
+{
+    struct health health = {0};
+    if (request->route->open)
+        return 0;
+    request->opts->health(request->opts->health_arg, &health);
+    if (health.serving)
+        return 0;
+    reply_header(reply, "Retry-After", "5");
+    reply_problem(reply, 503, "", "queries cannot be answered now: %s",
+                  *health.reason ? health.reason : "the server is starting");
+    return -1;
+}
+
+void route_head(struct request *request, struct reply *reply)
+{
+    if (strcmp(request->version, "HTTP/1.1")) { /* a broken answer would look whole to a client without chunks */
+        reply_problem(reply, 505, "", "%.16s is not spoken here: use HTTP/1.1", request->version);
+        return;
+    }
+    if (decode_path(request, reply))
+        return;
+    find_route(request, reply);
+    if (!request->route || check_credentials(request, reply))
+        return;
+    (void)check_serving(request, reply);
+}
+
+/* ---- parameters and media type ---- */
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (!strcmp(*names, name))
+            return true;
+    return false;
+}
+
+static bool has_type(const char *content_type, const char *type)
+{
+    size_t size = strlen(type);
+    return !strncasecmp(content_type, type, size) && (!content_type[size] || strchr("; \t", content_type[size]));
+}
+
+static int parse_body(struct request *request, struct reply *reply, struct err_text *error)
+{
+    const char *type = request->content_type ? request->content_type : "";
+    if (has_type(type, "application/json"))
+        return parameters_from_json(&request->parameters, request->body, request->body_size, error);
+    if (has_type(type, "application/x-www-form-urlencoded"))
+        return parameters_from_form(&request->parameters, request->body, request->body_size, error);
+    reply_problem(reply, 415, "", "the body is of type \"%.100s\": send application/json or "
+                  "application/x-www-form-urlencoded", type);
+    return 0;
+}
+
+static int parse_parameters(struct request *request, struct reply *reply, struct err_text *error)
+{
+    const struct route *route = request->route;
+    const char *query = strchr(request->target, '?');
+    int rc = query ? parameters_from_form(&request->parameters, query + 1, strlen(query + 1), error) : 0;
+    if (!rc && !strcmp(route->method, "POST"))
+        rc = request->parameters.n ? err_set_field(error, ERR_INVALID, request->parameters.rows[0].name,
+                                                   "parameters of a POST belong into its body, not into the URL")
+                                   : parse_body(request, reply, error);
+    for (size_t i = 0; !rc && !reply->status && i < request->parameters.n; i++) {
+        const char *name = request->parameters.rows[i].name;
+        if (listed(route->planned, name))
+            rc = err_set_field(error, ERR_INVALID, name, "\"%s\" is not there yet in this version", name);
+        else if (!listed(route->parameters, name))
+            rc = err_set_field(error, ERR_INVALID, name, "there is no parameter \"%.64s\" here", name);
+    }
+    return rc;
+}
+
+static int choose_media(struct request *request, struct reply *reply, struct err_text *error)
+{
+    const struct media *list = request->route->media;
+    const char *format = NULL;
+    int rc = list ? parameters_one(&request->parameters, "format", &format, error) : 0;
+    if (rc || !list)
+        return rc;
+    if (!format) {
+        request->media = accept_media(list, request->accept);
+        if (!request->media)
+            reply_problem(reply, 406, "", "nothing that \"%.200s\" accepts can be given: there is %s%s",
+                          request->accept, list[0].type, list[1].name ? " and text/csv" : "");
+        return 0;
+    }
+    for (; list->name; list++) {
+        if (strcmp(list->name, format))
+            continue;
+        if (list->later)
+            return err_set_field(error, ERR_MEANING, "format", "the format \"%s\" is not there yet in this version",
+                                 format);
+        request->media = list;
+        return 0;
+    }
+    return err_set_field(error, ERR_INVALID, "format", "there is no format \"%.64s\": use json or csv", format);
+}
+
+void route_answer(struct request *request, struct reply *reply)
+{
+    struct err_text error = {0};
+    int rc = parse_parameters(request, reply, &error);
+    if (!rc && !reply->status)
+        rc = choose_media(request, reply, &error);
+    if (!rc && !reply->status)
+        rc = request->route->handler(request, reply, &error);
+    if (rc)
+        reply_error(reply, rc, &error);
+    else if (reply->status == 200 && request->route->media)
+        reply_encode(reply, request->accept_encoding);
+}

@@ -1,0 +1,62 @@
+/* Which handler a request goes to, and what is checked before it gets there: the version of HTTP, path, method, credentials,
+ * scope, readiness, parameters and media type, in this order. */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+#include "http/accept.h"
+#include "http/leases.h"
+#include "http/parameters.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "store/access.h"
+
+/* A request as it came, without the HTTP library. Texts are borrowed; those that may be NULL say so. */
+struct request {
+    const struct server_opts *opts;
+    struct leases *leases;       /* NULL: a cursor goes on in the newest state */
+    const char *method, *version;
+    const char *target;          /* path and query as sent */
+    const char *authorization;   /* NULL: none */
+    const char *accept;          /* NULL: none */
+    const char *accept_encoding; /* NULL: none */
+    const char *content_type;    /* NULL: none */
+    bool loopback;               /* the client is on this machine */
+    const void *body;
+    size_t body_size;
+
+    /* filled in on the way to the handler */
+    char path[256];              /* decoded */
+    const struct route *route;
+    const char *id;              /* what stands for {id}, inside path */
+    struct principal principal;
+    struct parameters parameters;
+    const struct media *media;   /* the chosen one; NULL where a route has none */
+};
+
+struct route {
+    const char *method;            /* GET answers HEAD too */
+    const char *path;              /* may end in "{id}", which stands for one part */
+    unsigned scope;                /* enum scope */
+    bool open;                     /* on loopback without credentials, and before queries can be answered */
+    const char *const *parameters; /* what it takes, ended by NULL */
+    const char *const *planned;    /* names of the contract that it does not take yet, ended by NULL; or NULL */
+    const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
+    /* 0 with the reply made, or a code and text for reply_error. */
+    int (*handler)(struct request *request, struct reply *reply, struct err_text *error);
+};
+
+extern const struct route routes[]; /* ended by a NULL method */
+
+/* The checks that need no body. Leaves reply->status 0 when the request may go on. */
+void route_head(struct request *request, struct reply *reply);
+
+/* The rest of the checks, and the handler; the body is whole. */
+void route_answer(struct request *request, struct reply *reply);
+
+void request_done(struct request *request);
+
+#endif

@@ -1,0 +1,369 @@
+#include <config.h>
+
+#include "http/server.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "http/connections.h"
+#include "http/listen.h"
+#include "http/route.h"
+
+#define THREADS 2
+#define CONNECTIONS_MAX 512
+#define CONNECTIONS_PER_CLIENT_MAX 256
+#define CONNECTION_BYTES (512 << 10) /* request line and headers, and the buffer an answer is sent from */
+#define SILENCE_MAX_S 120            /* a client that neither sends nor takes anything */
+#define BODY_SWALLOW_BYTES (8 * LIMIT_BODY_BYTES) /* read and dropped of a refused body before the connection is cut */
+
+static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
+
+struct server {
+    struct server_opts opts;
+    struct MHD_Daemon *daemon;
+    struct connections *connections;
+    struct leases *leases;
+    struct pem_pair pem;
+    uint16_t port;
+    _Atomic bool stopping;
+};
+
+/* One request and its answer. */
+struct exchange {
+    struct server *server;
+    struct request request;
+    struct reply reply;
+    struct buf body;
+    struct connection *connection;
+    char *target;
+    size_t body_size;   /* bytes that came, kept or not */
+    size_t sent;        /* of reply.body */
+    bool headed;        /* route_head has run */
+    bool done;          /* the stream has ended */
+    int64_t begin_us;
+};
+
+static struct metric requests[] = {
+    {.name = "almanac_http_requests_total", .help = "Answers by class of status", .labels = "status=\"2xx\""},
+    {.name = "almanac_http_requests_total", .help = "Answers by class of status", .labels = "status=\"4xx\""},
+    {.name = "almanac_http_requests_total", .help = "Answers by class of status", .labels = "status=\"5xx\""},
+};
+static struct metric n_broken = {.name = "almanac_http_broken_answers_total",
+                                 .help = "Answers that failed midway: their connection was broken"};
+static struct histogram seconds = {.name = "almanac_http_request_seconds",
+                                   .help = "From the whole request to the end of its answer"};
+
+/* ---- sending ---- */
+
+/* Makes the next bytes of a streamed answer once the last ones are sent. */
+static int make_more(struct exchange *exchange)
+{
+    struct reply *reply = &exchange->reply;
+    struct err_text error = {0};
+    int rc = 1;
+    buf_clear(&reply->body);
+    exchange->sent = 0;
+    while (rc > 0 && !reply->body.n)
+        rc = reply->stream->fill(reply->stream, &reply->body, &error);
+    exchange->done = !rc;
+    if (rc >= 0 && !reply->body.failed)
+        return 0;
+    metric_add(&n_broken, 1);
+    log_event(LOG_ERROR, "answer_broken", "code=%d text=\"%s\"", rc, error.text);
+    return -1;
+}
+
+/* MHD asks for the next bytes of a streamed answer. A piece of the stream at a time, then others have their turn. */
+static ssize_t send_more(void *arg, uint64_t position, char *out, size_t max)
+{
+    struct exchange *exchange = arg;
+    struct reply *reply = &exchange->reply;
+    (void)position;
+    if (exchange->sent == reply->body.n && !exchange->done && make_more(exchange))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t n = reply->body.n - exchange->sent;
+    if (!n)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    n = n < max ? n : max;
+    memcpy(out, reply->body.data + exchange->sent, n);
+    exchange->sent += n;
+    return (ssize_t)n;
+}
+
+static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    struct reply *reply = &exchange->reply;
+    struct MHD_Response *response;
+    if (reply->body.failed) {
+        reply->body.failed = false;
+        reply_problem(reply, 503, "", "out of memory");
+    }
+    if (reply->stream)
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, send_more, exchange, NULL);
+    else
+        response = MHD_create_response_from_buffer(reply->body.n, reply->body.data ? (void *)reply->body.data : "",
+                                                   MHD_RESPMEM_PERSISTENT); /* lives until on_completed */
+    if (!response)
+        return MHD_NO;
+    if (reply->type)
+        (void)MHD_add_response_header(response, "Content-Type", reply->type);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+    if (atomic_load(&exchange->server->stopping))
+        (void)MHD_add_response_header(response, "Connection", "close");
+    metric_add(&requests[reply->status < 400 ? 0 : reply->status < 500 ? 1 : 2], 1);
+    enum MHD_Result queued = MHD_queue_response(connection, reply->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* ---- receiving ---- */
+
+/* The first of MHD's calls for a request: the target as it was sent. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    (void)connection;
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    if (!exchange)
+        return NULL;
+    exchange->server = arg;
+    exchange->target = strdup(target);
+    if (!exchange->target) {
+        free(exchange);
+        return NULL;
+    }
+    return exchange;
+}
+
+static void read_head(struct exchange *exchange, struct MHD_Connection *connection, const char *method,
+                      const char *version)
+{
+    struct request *request = &exchange->request;
+    request->opts = &exchange->server->opts;
+    request->leases = exchange->server->leases;
+    request->method = method;
+    request->version = version;
+    request->target = exchange->target;
+    request->authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    request->accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
+    request->accept_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
+    request->content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    request->loopback = info && address_is_loopback(info->client_addr);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    exchange->connection = info ? info->socket_context : NULL;
+}
+
+static void refuse_body(struct exchange *exchange)
+{
+    reply_done(&exchange->reply);
+    reply_problem(&exchange->reply, 413, "", "the body is over %d bytes", LIMIT_BODY_BYTES);
+}
+
+/* Judges the head. The body of a refused request is read and dropped, since a client that is busy sending may never see an
+ * answer before its end; but not one that waits for our word before it sends (Expect), nor one that announces too much. */
+static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
+    exchange->headed = true;
+    if (atomic_load(&exchange->server->stopping)) {
+        reply_header(&exchange->reply, "Retry-After", "5");
+        reply_problem(&exchange->reply, 503, "", "the server is stopping");
+    } else {
+        route_head(&exchange->request, &exchange->reply);
+    }
+    if (!exchange->reply.status && size > LIMIT_BODY_BYTES)
+        refuse_body(exchange);
+    bool waits = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Expect") != NULL;
+    if (exchange->reply.status && (waits || size > BODY_SWALLOW_BYTES))
+        return send_reply(exchange, connection);
+    return MHD_YES;
+}
+
+/* One piece of the body. */
+static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t size)
+{
+    exchange->body_size += size;
+    if (exchange->body_size > BODY_SWALLOW_BYTES)
+        return MHD_NO;
+    if (exchange->body_size > LIMIT_BODY_BYTES) {
+        buf_free(&exchange->body);
+        if (!exchange->reply.status)
+            refuse_body(exchange);
+    } else if (!exchange->reply.status) {
+        buf_put(&exchange->body, data, size);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    exchange->begin_us = clock_mono_us();
+    if (exchange->connection)
+        connections_answering(exchange->server->connections, exchange->connection, true);
+    if (!exchange->reply.status && exchange->body.failed)
+        reply_problem(&exchange->reply, 503, "", "out of memory");
+    if (!exchange->reply.status) {
+        exchange->request.body = exchange->body.data ? (const char *)exchange->body.data : "";
+        exchange->request.body_size = exchange->body.n;
+        route_answer(&exchange->request, &exchange->reply);
+    }
+    return send_reply(exchange, connection);
+}
+
+/* MHD calls this once for the head, once for each piece of the body, and once at the request's end. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **context)
+{
+    struct exchange *exchange = *context;
+    (void)arg;
+    (void)url;
+    if (!exchange)
+        return MHD_NO;
+    if (!exchange->headed) {
+        read_head(exchange, connection, method, version);
+        return take_head(exchange, connection);
+    }
+    if (*size) {
+        enum MHD_Result taken = take_body(exchange, data, *size);
+        *size = 0;
+        return taken;
+    }
+    return answer(exchange, connection);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct exchange *exchange = *context;
+    struct server *server = arg;
+    (void)connection;
+    (void)how;
+    if (!exchange)
+        return;
+    if (exchange->begin_us)
+        histogram_observe_us(&seconds, clock_mono_us() - exchange->begin_us);
+    if (exchange->connection)
+        connections_answering(server->connections, exchange->connection, false);
+    reply_done(&exchange->reply);
+    request_done(&exchange->request);
+    buf_free(&exchange->body);
+    free(exchange->target);
+    free(exchange);
+    *context = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct server *server = arg;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *socket_context = connections_add(server->connections, info->connect_fd);
+    } else {
+        connections_remove(server->connections, *socket_context);
+        *socket_context = NULL;
+    }
+}
+
+/* ---- start and stop ---- */
+
+/* What the HTTP library has to say is about clients that went away or spoke no TLS: for a debugging eye only. */
+static void on_log(void *arg, const char *format, va_list args)
+{
+    char text[256];
+    (void)arg;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    vsnprintf(text, sizeof(text), format, args);
+#pragma GCC diagnostic pop
+    log_event(LOG_DEBUG, "http", "text=\"%s\"", text);
+}
+
+static struct MHD_Daemon *start_daemon(struct server *server, int fd)
+{
+    unsigned n_threads = server->opts.n_threads ? server->opts.n_threads : THREADS;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(
+        flags, server->port, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, n_threads,
+        MHD_OPTION_HTTPS_MEM_CERT, server->pem.certificate,
+        MHD_OPTION_HTTPS_MEM_KEY, server->pem.key,
+        MHD_OPTION_HTTPS_PRIORITIES, tls_priorities,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_CLIENT_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MAX_S,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_END);
+}
+
+static void free_server(struct server *server)
+{
+    connections_stop(server->connections);
+    leases_free(server->leases);
+    pem_pair_free(&server->pem);
+    free(server);
+}
+
+int server_start(const struct server_opts *opts, struct server **ret_server, struct err_text *error)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    int fd = -1;
+    if (!server)
+        return err_set(error, ERR_NOMEM, "out of memory");
+    server->opts = *opts;
+    int rc = pem_pair_load(opts->certificate, opts->key, &server->pem, error);
+    if (!rc)
+        rc = listen_open(opts->listen, &fd, &server->port, error);
+    if (!rc && !(server->leases = leases_new()))
+        rc = err_set(error, ERR_NOMEM, "out of memory");
+    if (!rc && (rc = connections_start(&server->connections)))
+        err_set(error, rc, "no memory or thread for the server on \"%s\"", opts->listen);
+    if (!rc && !(server->daemon = start_daemon(server, fd)))
+        rc = err_set(error, ERR_IO, "the server on \"%s\" cannot be started: threads, memory or files are short",
+                     opts->listen);
+    if (rc) {
+        if (fd >= 0)
+            close(fd);
+        free_server(server);
+        return rc;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+uint16_t server_port(const struct server *server)
+{
+    return server->port;
+}
+
+void server_stop(struct server *server, int grace_ms)
+{
+    if (!server)
+        return;
+    atomic_store(&server->stopping, true);
+    MHD_socket fd = MHD_quiesce_daemon(server->daemon);
+    connections_drain(server->connections, grace_ms);
+    MHD_stop_daemon(server->daemon);
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+    free_server(server);
+}

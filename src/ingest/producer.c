@@ -1,0 +1,99 @@
+#include <config.h>
+
+#include "ingest/producer.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+
+#include "ingest/conf.h"
+
+struct producer {
+    rd_kafka_t *rk;
+    int64_t n_lost;       /* messages that were given up for good */
+    struct err_text lost; /* about the first of them */
+};
+
+static void message_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)rk;
+    struct producer *producer = opaque;
+    if (!message->err || producer->n_lost++ > 0)
+        return;
+    err_set(&producer->lost, ERR_IO, "a message to topic \"%s\" was lost: %s", rd_kafka_topic_name(message->rkt),
+            rd_kafka_err2str(message->err));
+}
+
+int producer_open(const struct kafka_property *properties, size_t n_properties, struct producer **ret_producer,
+                  struct err_text *error)
+{
+    rd_kafka_conf_t *conf;
+    int rc = conf_producer(properties, n_properties, &conf, error);
+    if (rc < 0)
+        return rc;
+    struct producer *producer = calloc(1, sizeof(*producer));
+    if (!producer) {
+        rd_kafka_conf_destroy(conf);
+        return err_set(error, ERR_NOMEM, "no memory for a Kafka producer");
+    }
+    rd_kafka_conf_set_opaque(conf, producer);
+    rd_kafka_conf_set_dr_msg_cb(conf, message_delivered);
+    char why[320];
+    producer->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    if (!producer->rk) {
+        rd_kafka_conf_destroy(conf);
+        free(producer);
+        return err_set(error, ERR_INVALID, "the Kafka producer cannot start: %s", why);
+    }
+    *ret_producer = producer;
+    return 0;
+}
+
+static int say_lost(const struct producer *producer, struct err_text *error)
+{
+    if (producer->n_lost == 0)
+        return 0;
+    if (error)
+        *error = producer->lost;
+    return ERR_IO;
+}
+
+int producer_send(struct producer *producer, const char *topic, const void *key, size_t key_size, const void *value,
+                  size_t value_size, struct err_text *error)
+{
+    rd_kafka_poll(producer->rk, 0);
+    for (;;) {
+        int rc = say_lost(producer, error);
+        if (rc < 0)
+            return rc;
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+            producer->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)key, key_size),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_size), RD_KAFKA_V_END);
+        if (!err)
+            return 0;
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            return err_set(error, ERR_IO, "a message cannot be sent to topic \"%s\": %s", topic, rd_kafka_err2str(err));
+        rd_kafka_poll(producer->rk, 100);
+    }
+}
+
+int producer_flush(struct producer *producer, int timeout_ms, struct err_text *error)
+{
+    rd_kafka_resp_err_t err = rd_kafka_flush(producer->rk, timeout_ms);
+    int rc = say_lost(producer, error);
+    if (rc < 0)
+        return rc;
+    if (err)
+        return err_set(error, ERR_BUSY, "%d messages are not acknowledged by Kafka after %d ms",
+                       rd_kafka_outq_len(producer->rk), timeout_ms);
+    return 0;
+}
+
+void producer_close(struct producer *producer)
+{
+    if (!producer)
+        return;
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_destroy(producer->rk);
+    free(producer);
+}

@@ -1,0 +1,21 @@
+/* What may be asked of a series (contract section 5, definition 5). Private to query. */
+#ifndef QUERY_AGG_H
+#define QUERY_AGG_H
+
+#include <stdbool.h>
+
+#include "query/range.h"
+
+/* The aggregate of a name. ERR_INVALID with the field `agg`: not there yet, or no aggregate at all. */
+MUST_CHECK int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error);
+
+/* Whether a series has the aggregate; ERR_MEANING with what to use instead, in the field `agg`. */
+MUST_CHECK int agg_check(enum agg agg, const struct series_info *info, struct err_text *error);
+
+/* Checks the default of a series' kind. ERR_MEANING where it has none yet. */
+MUST_CHECK int agg_check_default(const struct series_info *info, struct err_text *error);
+
+/* Whether values are directions in degrees, whose mean is that of vectors. */
+bool agg_is_direction(const struct series_info *info);
+
+#endif

@@ -1,0 +1,321 @@
+#include <config.h>
+
+#include "store/access.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/clock.h"
+#include "common/hash.h"
+#include "db/db.h"
+#include "sql/auth.sql.h"
+
+#define CACHE_SLOTS 256 /* a power of two */
+/* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
+#define FRESH_US INT64_C(1000000)
+
+static const struct db_format auth_format = {"access file", 0x414c4d61 /* "ALMa" */, 1};
+
+enum { SQL_GET_KEY, SQL_FIND, SQL_ADD_KEY, SQL_ADD, SQL_VERSION, SQL_N };
+static const char *const statements[SQL_N] = {
+    [SQL_GET_KEY] = "SELECT key FROM secret",
+    [SQL_FIND] = "SELECT name, scopes FROM token WHERE hash = :hash",
+    [SQL_ADD_KEY] = "INSERT INTO secret (id, key) VALUES (1, :key)",
+    [SQL_ADD] = "INSERT INTO token (hash, name, scopes, created_us) VALUES (:hash, :name, :scopes, :created_us)",
+    [SQL_VERSION] = "PRAGMA data_version",
+};
+
+static const struct {
+    const char *name;
+    unsigned scopes;
+} scope_names[] = {
+    {"read", SCOPE_READ},
+    {"export", SCOPE_EXPORT},
+    {"sql", SCOPE_SQL},
+    {"ops", SCOPE_OPS},
+    {"personal:read", SCOPE_PERSONAL_READ},
+    {"personal:write", SCOPE_PERSONAL_WRITE},
+    {"vault:admin", SCOPE_VAULT_ADMIN},
+    {"admin", SCOPES_ALL},
+};
+#define N_SCOPES (sizeof(scope_names) / sizeof(*scope_names))
+
+/* A token that was found before, in the slot that its hash begins with. */
+struct cached {
+    uint8_t hash[HASH_BYTES];
+    struct principal principal;
+    bool used;
+};
+
+struct access {
+    char *path;
+    uint8_t key[HASH_KEY_BYTES];
+    pthread_mutex_t lock; /* guards everything below */
+    struct db *db;        /* reading only */
+    int64_t version;      /* SQLite's data_version: another one says that the file was changed */
+    int64_t checked_us;   /* when it was looked at (clock_mono_us) */
+    struct cached cache[CACHE_SLOTS];
+};
+
+static char *auth_path(const char *dir)
+{
+    char *path;
+    return asprintf(&path, "%s/auth.db", dir) < 0 ? NULL : path;
+}
+
+static int open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error)
+{
+    struct db_opts opts = {
+        .path = path,
+        .mode = mode,
+        .format = &auth_format,
+        .schema = sql_auth,
+        .sql = statements,
+        .n_sql = SQL_N,
+        .rollback_journal = true,
+    };
+    return db_open(&opts, ret_db, error);
+}
+
+/* ---- making the file ---- */
+
+static int add_key(struct db *db)
+{
+    uint8_t key[HASH_KEY_BYTES];
+    hash_random(key, sizeof(key));
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ADD_KEY);
+    db_bind_blob(stmt, ":key", key, sizeof(key));
+    int rc = db_run(db, stmt);
+    explicit_bzero(key, sizeof(key));
+    return rc;
+}
+
+static int create_file(const char *path, struct err_text *error)
+{
+    struct db *db;
+    int rc = hash_init();
+    if (rc)
+        return err_set(error, rc, "no randomness can be had for \"%s\"", path);
+    rc = open_file(path, DB_CREATE, &db, error);
+    if (rc)
+        return rc;
+    if (chmod(path, S_IRUSR | S_IWUSR)) /* before the key is in it */
+        rc = err_set(error, ERR_IO, "the access rights of \"%s\" cannot be set", path);
+    else if ((rc = add_key(db)))
+        db_error(db, error, rc, "write");
+    db_close(db);
+    if (rc)
+        remove(path);
+    return rc;
+}
+
+int access_create(const char *dir, struct err_text *error)
+{
+    char *path = auth_path(dir);
+    int rc = path ? create_file(path, error) : err_set(error, ERR_NOMEM, "out of memory");
+    free(path);
+    return rc;
+}
+
+/* ---- opening it ---- */
+
+static int read_key(struct access *access, struct err_text *error)
+{
+    sqlite3_stmt *stmt = db_stmt(access->db, SQL_GET_KEY);
+    int rc = db_step(access->db, stmt);
+    if (rc < 0)
+        return db_error(access->db, error, rc, "read");
+    if (!rc || sqlite3_column_bytes(stmt, 0) != HASH_KEY_BYTES)
+        return err_set(error, ERR_CORRUPT, "\"%s\" has no key: it was not made to its end, remove it and make it anew",
+                       access->path);
+    memcpy(access->key, sqlite3_column_blob(stmt, 0), HASH_KEY_BYTES);
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+int access_open(const char *dir, struct access **ret_access, struct err_text *error)
+{
+    struct access *access = calloc(1, sizeof(*access));
+    if (!access)
+        return err_set(error, ERR_NOMEM, "out of memory");
+    pthread_mutex_init(&access->lock, NULL);
+    access->path = auth_path(dir);
+    int rc = access->path ? hash_init() : ERR_NOMEM;
+    if (rc)
+        err_set(error, rc, "the access file of \"%s\" cannot be opened: %s", dir, err_name(rc));
+    else
+        rc = open_file(access->path, DB_READ, &access->db, error);
+    if (!rc)
+        rc = read_key(access, error);
+    if (rc) {
+        access_close(access);
+        return rc;
+    }
+    access->version = -1;
+    *ret_access = access;
+    return 0;
+}
+
+void access_close(struct access *access)
+{
+    if (!access)
+        return;
+    db_close(access->db);
+    pthread_mutex_destroy(&access->lock);
+    free(access->path);
+    explicit_bzero(access, sizeof(*access));
+    free(access);
+}
+
+/* ---- making tokens ---- */
+
+static int parse_scope(const char *text, size_t size, unsigned *scopes, struct err_text *error)
+{
+    for (size_t i = 0; i < N_SCOPES; i++) {
+        size_t name_size = strlen(scope_names[i].name);
+        if (size < name_size || memcmp(text, scope_names[i].name, name_size))
+            continue;
+        if (size == name_size) {
+            *scopes |= scope_names[i].scopes;
+            return 0;
+        }
+        if (text[name_size] == ':')
+            return err_set_field(error, ERR_INVALID, "scope",
+                                 "the scope \"%.*s\" is limited to entities, which is not enforced yet: leave out \"%.*s\"",
+                                 (int)size, text, (int)(size - name_size), text + name_size);
+    }
+    return err_set_field(error, ERR_INVALID, "scope",
+                         "\"%.*s\" is no scope: use read, export, sql, ops, personal:read, personal:write, vault:admin "
+                         "or admin", size < 64 ? (int)size : 64, text);
+}
+
+static int parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error)
+{
+    unsigned scopes = 0;
+    for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
+        size_t size = strcspn(text, ", ");
+        int rc = parse_scope(text, size, &scopes, error);
+        if (rc)
+            return rc;
+        text += size;
+    }
+    if (!scopes)
+        return err_set_field(error, ERR_INVALID, "scope", "a token without a scope may do nothing: give one, such as read");
+    *ret_scopes = scopes;
+    return 0;
+}
+
+static int check_name(const char *name, struct err_text *error)
+{
+    size_t size = strlen(name);
+    bool printable = true;
+    for (size_t i = 0; i < size; i++)
+        printable = printable && name[i] >= ' ' && name[i] <= '~';
+    if (size && size <= 64 && printable)
+        return 0;
+    return err_set_field(error, ERR_INVALID, "name", "the name of a token has 1 to 64 printable ASCII characters");
+}
+
+static int add_token(struct access *access, const char *name, unsigned scopes, const uint8_t *hash,
+                     struct err_text *error)
+{
+    struct db *db;
+    int rc = open_file(access->path, DB_WRITE, &db, error);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(db, SQL_ADD);
+    db_bind_blob(stmt, ":hash", hash, HASH_BYTES);
+    db_bind_text(stmt, ":name", name);
+    db_bind_i64(stmt, ":scopes", scopes);
+    db_bind_i64(stmt, ":created_us", clock_wall_us());
+    rc = db_run(db, stmt);
+    if (rc == ERR_EXISTS)
+        err_set_field(error, rc, "name", "there is a token \"%s\" already: choose another name", name);
+    else if (rc)
+        db_error(db, error, rc, "write");
+    db_close(db);
+    return rc;
+}
+
+int access_token_create(struct access *access, const char *name, const char *scopes,
+                        char ret_token[static TOKEN_TEXT_MAX], struct err_text *error)
+{
+    uint8_t secret[32], hash[HASH_BYTES];
+    char token[TOKEN_TEXT_MAX] = "alm_";
+    unsigned scope_bits = 0;
+    int rc = check_name(name, error);
+    if (!rc)
+        rc = parse_scopes(scopes, &scope_bits, error);
+    if (rc)
+        return rc;
+    hash_random(secret, sizeof(secret));
+    hash_base64url(secret, sizeof(secret), token + strlen(token));
+    hash_keyed(access->key, token, strlen(token), hash);
+    rc = add_token(access, name, scope_bits, hash, error);
+    if (!rc)
+        memcpy(ret_token, token, sizeof(token));
+    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(token, sizeof(token));
+    return rc;
+}
+
+/* ---- checking them ---- */
+
+/* Forgets what was found once another process has changed the file. */
+static int refresh(struct access *access)
+{
+    int64_t now_us = clock_mono_us(), version = 0;
+    if (access->version >= 0 && now_us - access->checked_us < FRESH_US)
+        return 0;
+    sqlite3_stmt *stmt = db_stmt(access->db, SQL_VERSION);
+    int rc = db_step(access->db, stmt);
+    if (rc < 0)
+        return rc;
+    version = rc ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    if (version != access->version)
+        memset(access->cache, 0, sizeof(access->cache));
+    access->version = version;
+    access->checked_us = now_us;
+    return 0;
+}
+
+static int find(struct access *access, const uint8_t *hash, struct principal *ret_principal)
+{
+    sqlite3_stmt *stmt = db_stmt(access->db, SQL_FIND);
+    db_bind_blob(stmt, ":hash", hash, HASH_BYTES);
+    int rc = db_step(access->db, stmt);
+    if (rc <= 0)
+        return rc ? rc : ERR_DENIED;
+    *ret_principal = (struct principal){.scopes = (unsigned)sqlite3_column_int64(stmt, 1)};
+    snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+int access_check_token(struct access *access, const char *token, size_t size, struct principal *ret_principal)
+{
+    uint8_t hash[HASH_BYTES];
+    if (!size || size >= TOKEN_TEXT_MAX)
+        return ERR_DENIED;
+    hash_keyed(access->key, token, size, hash);
+    struct cached *slot = &access->cache[hash[0] & (CACHE_SLOTS - 1)];
+    struct cached entry = {.used = true};
+    memcpy(entry.hash, hash, sizeof(hash));
+    pthread_mutex_lock(&access->lock);
+    int rc = refresh(access);
+    if (!rc && slot->used && hash_equal(slot->hash, hash)) {
+        entry = *slot;
+    } else if (!rc) {
+        rc = find(access, hash, &entry.principal);
+        if (!rc)
+            *slot = entry;
+    }
+    pthread_mutex_unlock(&access->lock);
+    if (!rc)
+        *ret_principal = entry.principal;
+    return rc;
+}

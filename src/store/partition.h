@@ -1,0 +1,110 @@
+/* The writer's side of one topic-partition: ingest.db with its batches, offset, owner and list of live files.
+ *
+ * One connection, shared by the thread that ingests and the one that flushes; every function takes the partition's lock
+ * itself. Docs: docs/FORMAT.md ("ingest.db"), invariants I1, I2, I4, I5, I12. */
+#ifndef STORE_PARTITION_H
+#define STORE_PARTITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "db/db.h"
+#include "model/sink.h"
+#include "store/window.h"
+
+extern const struct db_format ingest_format;
+
+/* One row of the list of live files. */
+struct file {
+    char name[FILE_NAME_MAX];
+    enum file_kind kind;
+    struct window window;
+    int64_t generation, mark, n_readings, changed_us, bytes;
+    uint8_t digest[32];
+};
+struct file_list {
+    struct file *at; /* by (begin of the window, kind) */
+    size_t n, cap;
+};
+void file_list_free(struct file_list *list);
+
+/* Reads the list of a database of ingest_format. */
+MUST_CHECK int file_list_read(struct db *db, struct file_list *ret_list);
+
+struct partition;
+
+/* Opens DIR/store/TOPIC/N (made when new), removes what a crash left unlisted. */
+MUST_CHECK int partition_open(const char *dir, const char *topic, int32_t number, struct partition **ret_partition,
+                              struct err_text *error);
+/* Leaves the file readable without -wal. */
+void partition_close(struct partition *partition);
+const char *partition_folder(const struct partition *partition);
+const char *partition_topic(const struct partition *partition);
+int32_t partition_number(const struct partition *partition);
+
+/* The calls of model/sink.h. A claim gets a new epoch; a write under an older one is ERR_OWNER (I4). */
+MUST_CHECK int partition_claim(struct partition *partition, const struct source *source, const struct owner *owner,
+                               struct claim *ret_claim, int64_t *ret_epoch, struct err_text *error);
+MUST_CHECK int partition_reincarnate(struct partition *partition, int64_t epoch, int64_t next_offset,
+                                     struct err_text *error);
+MUST_CHECK int partition_gap(struct partition *partition, int64_t epoch, int64_t from, int64_t to, const char *why,
+                             struct err_text *error);
+/* Stores an encoded parcel of n_readings with the refusals [begin_refusal..) and state of batch. */
+struct taking {
+    int64_t epoch;
+    const struct batch *batch;
+    size_t begin_refusal;
+    const struct buf *parcel;
+    int64_t n_readings;
+};
+MUST_CHECK int partition_take(struct partition *partition, const struct taking *taking, struct err_text *error);
+/* Next offset as stored; readings below it have taken effect (I1). */
+int64_t partition_next_offset(struct partition *partition);
+int64_t partition_committable(struct partition *partition);
+MUST_CHECK int partition_dead_next(struct partition *partition, int max,
+                                   int (*row)(void *arg, int64_t id, const struct refusal *refusal,
+                                              const void *payload), void *arg);
+MUST_CHECK int partition_dead_done(struct partition *partition, int64_t id);
+
+/* What waits to be flushed. */
+struct backlog {
+    int64_t bytes, readings, batches;
+    int64_t oldest_us, newest_us; /* monotonic clock of the oldest and the newest batch; 0 none */
+    int64_t last_batch;           /* number of the newest batch, ever */
+    int64_t synced_batch;         /* every batch up to this one is on disk for sure */
+};
+void partition_backlog(struct partition *partition, struct backlog *ret_backlog);
+
+/* Syncs what was committed when something was, and empties the log as far as readers let it; cheap else. */
+MUST_CHECK int partition_checkpoint(struct partition *partition);
+
+/* ---- for flush and seal, which run in one thread of the writer ---- */
+
+/* Calls row for each stored batch up to number last, oldest first; data is valid during the call. Reads over a connection
+ * of its own, so that ingest goes on meanwhile. */
+MUST_CHECK int partition_batches(struct partition *partition, int64_t last,
+                                 int (*row)(void *arg, int64_t n, const void *data, size_t size), void *arg,
+                                 struct err_text *error);
+MUST_CHECK int partition_files(struct partition *partition, struct file_list *ret_list, struct err_text *error);
+MUST_CHECK int partition_rules(struct partition *partition, struct window_rule **ret_rules, size_t *ret_n,
+                               struct err_text *error);
+MUST_CHECK int partition_add_rule(struct partition *partition, const struct window_rule *rule, struct err_text *error);
+
+/* One change of the list of live files, in one transaction: batches up to last_batch go, files are put (by name), names in
+ * removed leave the list and are retired. */
+struct file_change {
+    int64_t last_batch; /* -1: none */
+    const struct file *put;
+    size_t n_put;
+    const char (*removed)[FILE_NAME_MAX];
+    size_t n_removed;
+};
+MUST_CHECK int partition_change_files(struct partition *partition, const struct file_change *change,
+                                      struct err_text *error);
+
+/* Unlinks files that were retired before since_us (wall clock). */
+MUST_CHECK int partition_purge(struct partition *partition, int64_t since_us, struct err_text *error);
+
+#endif

@@ -1,0 +1,267 @@
+#include <config.h>
+
+#include "store/partition_inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#define SPARSE_HOLES 3
+
+static int check_owner(struct partition *partition, int64_t epoch, struct err_text *error)
+{
+    if (epoch == partition->epoch && sqlite3_changes(db_handle(partition->db)) == 1)
+        return 0;
+    return err_set(error, ERR_OWNER, "the partition %s/%d was claimed anew: this claim may not write any more",
+                   partition->topic, partition->number);
+}
+static int add_gap(struct partition *partition, int64_t from, int64_t to, const char *why)
+{
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_GAP_ADD);
+    db_bind_i64(stmt, ":incarnation", partition->incarnation);
+    db_bind_i64(stmt, ":from", from);
+    db_bind_i64(stmt, ":to", to);
+    db_bind_i64(stmt, ":at_us", clock_wall_us());
+    db_bind_text(stmt, ":why", why);
+    return db_run(partition->db, stmt);
+}
+
+static int reincarnate(struct partition *partition, int64_t epoch, int64_t next_offset, const char *why,
+                       struct err_text *error)
+{
+    int rc = add_gap(partition, partition->next_offset, partition->next_offset, why);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_REINCARNATE);
+    db_bind_i64(stmt, ":next_offset", next_offset);
+    db_bind_i64(stmt, ":epoch", epoch);
+    rc = db_run(partition->db, stmt);
+    return rc ? rc : check_owner(partition, epoch, error);
+}
+
+int partition_claim(struct partition *partition, const struct source *source, const struct owner *owner,
+                    struct claim *ret_claim, int64_t *ret_epoch, struct err_text *error)
+{
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    int64_t epoch = partition->epoch + 1, kept = partition->epoch;
+    bool moved = *partition->cluster && strcmp(partition->cluster, source->cluster) != 0;
+    if ((rc = db_begin(partition->db)) == 0) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_CLAIM);
+        db_bind_text(stmt, ":cluster", source->cluster);
+        db_bind_i64(stmt, ":epoch", epoch);
+        db_bind_i64(stmt, ":generation", owner->generation);
+        db_bind_text(stmt, ":member", owner->member);
+        rc = db_run(partition->db, stmt);
+        partition->epoch = epoch;
+        if (!rc && moved)
+            rc = reincarnate(partition, epoch, -1, "the topic is read from another cluster", error);
+    }
+    rc = partition_finish(partition, rc, error, "write");
+    if (!rc)
+        rc = partition_read_source(partition);
+    if (rc) {
+        partition->epoch = kept;
+    } else {
+        *ret_claim = (struct claim){.next_offset = partition->next_offset, .last_offset = partition->last_offset,
+                                    .incarnation = (int32_t)partition->incarnation,
+                                    .sparse = partition->n_holes >= SPARSE_HOLES};
+        memcpy(ret_claim->last_hash, partition->last_hash, sizeof(ret_claim->last_hash));
+        *ret_epoch = epoch;
+    }
+    partition_leave(partition);
+    return rc;
+}
+
+int partition_reincarnate(struct partition *partition, int64_t epoch, int64_t next_offset, struct err_text *error)
+{
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    if ((rc = db_begin(partition->db)) == 0)
+        rc = reincarnate(partition, epoch, next_offset, "the topic was made anew", error);
+    rc = partition_finish(partition, rc, error, "write");
+    if (!rc)
+        rc = partition_read_source(partition);
+    partition_leave(partition);
+    return rc;
+}
+
+struct advance {
+    int64_t epoch, next_offset, last_offset, last_known_ms, n_holes, next_batch;
+    const uint8_t *last_hash;
+};
+
+static int write_advance(struct partition *partition, const struct advance *advance, struct err_text *error)
+{
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_ADVANCE);
+    db_bind_i64(stmt, ":next_offset", advance->next_offset);
+    db_bind_i64(stmt, ":last_offset", advance->last_offset);
+    db_bind_blob(stmt, ":last_hash", advance->last_hash, 32);
+    db_bind_i64(stmt, ":last_known_ms", advance->last_known_ms);
+    db_bind_i64(stmt, ":n_holes", advance->n_holes);
+    db_bind_i64(stmt, ":next_batch", advance->next_batch);
+    db_bind_i64(stmt, ":epoch", advance->epoch);
+    int rc = db_run(partition->db, stmt);
+    return rc ? rc : check_owner(partition, advance->epoch, error);
+}
+
+int partition_gap(struct partition *partition, int64_t epoch, int64_t from, int64_t to, const char *why,
+                  struct err_text *error)
+{
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    if ((rc = db_begin(partition->db)) == 0) {
+        rc = add_gap(partition, from, to, why);
+        if (!rc)
+            rc = write_advance(partition, &(struct advance){epoch, to, -1, 0, partition->n_holes,
+                                                            partition->next_batch, partition->last_hash}, error);
+    }
+    rc = partition_finish(partition, rc, error, "write");
+    if (!rc)
+        rc = partition_read_source(partition);
+    partition_leave(partition);
+    return rc;
+}
+
+static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
+{
+    int rc = 0;
+    for (size_t i = begin; i < batch->n_refusals && !rc; i++) {
+        const struct refusal *refusal = &batch->refusals[i];
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_ADD);
+        db_bind_i64(stmt, ":incarnation", partition->incarnation);
+        db_bind_i64(stmt, ":offset", refusal->offset);
+        db_bind_i64(stmt, ":known_ms", refusal->known_ms);
+        db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
+        db_bind_text(stmt, ":detail", refusal->detail);
+        db_bind_text(stmt, ":property", refusal->property);
+        db_bind_i64(stmt, ":slot", refusal->slot);
+        db_bind_blob(stmt, ":payload", batch->payloads.data + refusal->payload_at, refusal->payload_size);
+        rc = db_run(partition->db, stmt);
+    }
+    return rc;
+}
+
+static int add_batch(struct partition *partition, const struct taking *taking)
+{
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_BATCH_ADD);
+    db_bind_i64(stmt, ":n", partition->next_batch);
+    db_bind_i64(stmt, ":incarnation", partition->incarnation);
+    db_bind_i64(stmt, ":next_offset", taking->batch->next_offset);
+    db_bind_i64(stmt, ":n_readings", taking->n_readings);
+    db_bind_blob(stmt, ":data", taking->parcel->data, taking->parcel->n);
+    return db_run(partition->db, stmt);
+}
+
+static void note_taken(struct partition *partition, const struct taking *taking, const struct advance *advance)
+{
+    struct backlog *backlog = &partition->backlog;
+    if (taking->n_readings) {
+        int64_t now_us = clock_mono_us();
+        backlog->oldest_us = backlog->batches ? backlog->oldest_us : now_us;
+        backlog->newest_us = now_us;
+        backlog->batches++;
+        backlog->bytes += (int64_t)taking->parcel->n;
+        backlog->readings += taking->n_readings;
+        backlog->last_batch = partition->next_batch;
+    }
+    partition->next_offset = advance->next_offset;
+    partition->last_offset = advance->last_offset;
+    partition->n_holes = advance->n_holes;
+    partition->next_batch = advance->next_batch;
+    memcpy(partition->last_hash, advance->last_hash, sizeof(partition->last_hash));
+}
+
+int partition_take(struct partition *partition, const struct taking *taking, struct err_text *error)
+{
+    const struct batch *batch = taking->batch;
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    bool hole = batch->hole_from != batch->hole_to;
+    struct advance advance = {taking->epoch, batch->next_offset, batch->next_offset - 1, batch->last_known_ms,
+                              partition->n_holes + hole, partition->next_batch + (taking->n_readings != 0),
+                              batch->last_hash};
+    if (!batch->n_messages) { /* only the position moves: there is no message to recognise the topic by */
+        advance.last_offset = partition->last_offset;
+        advance.last_hash = partition->last_hash;
+    }
+    uint8_t hash[32];
+    memcpy(hash, advance.last_hash, sizeof(hash));
+    advance.last_hash = hash;
+    if ((rc = db_begin(partition->db)) == 0) {
+        rc = write_advance(partition, &advance, error);
+        if (!rc && taking->n_readings)
+            rc = add_batch(partition, taking);
+        if (!rc)
+            rc = add_dead(partition, batch, taking->begin_refusal);
+        if (!rc && hole && partition->n_holes < SPARSE_HOLES)
+            rc = add_gap(partition, batch->hole_from, batch->hole_to, "offsets are missing in the topic");
+    }
+    rc = partition_finish(partition, rc, error, "write");
+    if (!rc)
+        note_taken(partition, taking, &advance);
+    partition_leave(partition);
+    return rc;
+}
+
+int64_t partition_next_offset(struct partition *partition)
+{
+    pthread_mutex_lock(&partition->lock);
+    int64_t offset = partition->next_offset;
+    partition_leave(partition);
+    return offset;
+}
+
+int64_t partition_committable(struct partition *partition)
+{
+    pthread_mutex_lock(&partition->lock);
+    int64_t offset = partition->synced_offset;
+    partition_leave(partition);
+    return offset;
+}
+
+int partition_dead_next(struct partition *partition, int max,
+                        int (*row)(void *arg, int64_t id, const struct refusal *refusal, const void *payload), void *arg)
+{
+    int rc = partition_enter(partition, NULL);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_NEXT);
+    db_bind_i64(stmt, ":max", max);
+    while ((rc = db_step(partition->db, stmt)) == 1) {
+        struct refusal refusal = {.offset = sqlite3_column_int64(stmt, 1), .known_ms = sqlite3_column_int64(stmt, 2),
+                                  .slot = sqlite3_column_int(stmt, 6),
+                                  .payload_size = (size_t)sqlite3_column_bytes(stmt, 7)};
+        for (unsigned i = 1; i < REFUSED_N; i++)
+            if (column_equals(stmt, 3, refusal_name((enum refusal_reason)i)))
+                refusal.reason = (enum refusal_reason)i;
+        column_copy(stmt, 4, refusal.detail, sizeof(refusal.detail));
+        column_copy(stmt, 5, refusal.property, sizeof(refusal.property));
+        if ((rc = row(arg, sqlite3_column_int64(stmt, 0), &refusal, sqlite3_column_blob(stmt, 7)))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    partition_leave(partition);
+    return rc;
+}
+
+int partition_dead_done(struct partition *partition, int64_t id)
+{
+    int rc = partition_enter(partition, NULL);
+    if (rc)
+        return rc;
+    if ((rc = db_begin(partition->db)) == 0) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_DONE);
+        db_bind_i64(stmt, ":id", id);
+        rc = db_run(partition->db, stmt);
+    }
+    rc = partition_finish(partition, rc, NULL, "write");
+    partition_leave(partition);
+    return rc;
+}

@@ -1,0 +1,469 @@
+#include <config.h>
+
+#include "store/reader.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/array.h"
+#include "common/hash.h"
+#include "store/catalog.h"
+#include "store/view.h"
+
+#define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
+
+enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_N };
+
+#define SERIES_COLUMNS                                                                                                  \
+    "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step, s.cadence_us FROM series s "                     \
+    "JOIN entity e ON e.id = s.entity "
+
+static const char *const sql[SQL_N] = {
+    [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
+    [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
+    [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
+    [SQL_SOURCES] = "SELECT id, topic, partition FROM source WHERE id > :after ORDER BY id",
+};
+
+struct reader_dir {
+    char *dir;
+    pthread_mutex_t lock; /* everything below */
+    struct db *catalog;
+    struct source_reader **sources; /* by id */
+    size_t n_sources;
+    struct pool *pool; /* has its own lock */
+};
+
+static char *copy_column(sqlite3_stmt *stmt, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    return strdup(text ? text : "");
+}
+
+int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_text *error)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/catalog.db", dir);
+    struct reader_dir *reader = calloc(1, sizeof(*reader));
+    if (!reader || !(reader->dir = strdup(dir)) || !(reader->pool = pool_new())) {
+        if (reader)
+            free(reader->dir);
+        free(reader);
+        return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", dir);
+    }
+    pthread_mutex_init(&reader->lock, NULL);
+    int rc = hash_init();
+    if (!rc)
+        rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = sql,
+                                       .n_sql = SQL_N}, &reader->catalog, error);
+    if (rc) {
+        reader_dir_close(reader);
+        return rc;
+    }
+    *ret_dir = reader;
+    return 0;
+}
+
+void reader_dir_close(struct reader_dir *dir)
+{
+    if (!dir)
+        return;
+    for (size_t i = 0; i < dir->n_sources; i++) {
+        source_reader_done(dir->sources[i]);
+        free(dir->sources[i]);
+    }
+    free(dir->sources);
+    db_close(dir->catalog);
+    pool_free(dir->pool);
+    pthread_mutex_destroy(&dir->lock);
+    free(dir->dir);
+    free(dir);
+}
+
+struct pool *reader_dir_pool(struct reader_dir *dir)
+{
+    return dir->pool;
+}
+
+/* ---- series ---- */
+
+/* `*` any text, `?` one byte. */
+static bool matches_glob(const char *glob, const char *text)
+{
+    const char *star = NULL, *retry = NULL;
+    while (*text) {
+        if (*glob == '*') {
+            star = glob++;
+            retry = text;
+        } else if (*glob == '?' || *glob == *text) {
+            glob++;
+            text++;
+        } else if (star) {
+            glob = star + 1;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*glob == '*')
+        glob++;
+    return !*glob;
+}
+
+static bool matches_any(const char *const *globs, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (matches_glob(globs[i], text))
+            return true;
+    return n == 0;
+}
+
+static bool has_words(const struct series_filter *filter, const struct series_info *info)
+{
+    for (size_t i = 0; i < filter->n_words; i++)
+        if (!strcasestr(info->entity, filter->words[i]) && !strcasestr(info->type, filter->words[i]) &&
+            !strcasestr(info->property, filter->words[i]) && !strcasestr(info->unit, filter->words[i]))
+            return false;
+    return true;
+}
+
+static bool matches(const struct series_filter *filter, const struct series_info *info)
+{
+    bool found = filter->n_ids == 0;
+    for (size_t i = 0; i < filter->n_ids && !found; i++)
+        found = filter->ids[i] == info->id;
+    return found && info->id > filter->after_id && matches_any(filter->entities, filter->n_entities, info->entity) &&
+           matches_any(filter->types, filter->n_types, info->type) &&
+           matches_any(filter->properties, filter->n_properties, info->property) &&
+           matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info);
+}
+
+/* Rows of the catalog with texts of their own. */
+struct page {
+    struct series_info *rows;
+    size_t n, cap;
+};
+
+static void page_clear(struct page *page)
+{
+    for (size_t i = 0; i < page->n; i++) {
+        free((char *)page->rows[i].entity);
+        free((char *)page->rows[i].type);
+        free((char *)page->rows[i].property);
+        free((char *)page->rows[i].unit);
+    }
+    page->n = 0;
+}
+
+static void page_free(struct page *page)
+{
+    page_clear(page);
+    free(page->rows);
+}
+
+static int page_add(struct page *page, sqlite3_stmt *stmt)
+{
+    if (array_grow(&page->rows, &page->cap, page->n + 1, sizeof(*page->rows)))
+        return ERR_NOMEM;
+    struct series_info *info = &page->rows[page->n++];
+    *info = (struct series_info){.id = (uint32_t)sqlite3_column_int64(stmt, 0), .entity = copy_column(stmt, 1),
+                                 .type = copy_column(stmt, 2), .property = copy_column(stmt, 3),
+                                 .unit = copy_column(stmt, 4), .step = sqlite3_column_int(stmt, 6) != 0,
+                                 .cadence_us = sqlite3_column_int64(stmt, 7)};
+    const char *kind = (const char *)sqlite3_column_text(stmt, 5);
+    if (!info->entity || !info->type || !info->property || !info->unit)
+        return ERR_NOMEM;
+    return kind && kind_parse(kind, &info->kind) == 0 ? 0 : ERR_CORRUPT;
+}
+
+/* Reads the next max rows after an id, of one entity or (NULL) of all. */
+static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
+{
+    page_clear(page);
+    pthread_mutex_lock(&dir->lock);
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, entity ? SQL_BY_ENTITY : SQL_PAGE);
+    if (entity)
+        db_bind_text(stmt, ":entity", entity);
+    db_bind_i64(stmt, ":after", after_id);
+    db_bind_i64(stmt, ":max", max);
+    int rc;
+    while ((rc = db_step(dir->catalog, stmt)) == 1) {
+        if ((rc = page_add(page, stmt))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
+}
+
+static int walk(struct reader_dir *dir, const char *entity, const struct series_filter *filter,
+                int (*row)(void *arg, const struct series_info *info), void *arg)
+{
+    struct page page = {0};
+    uint32_t after_id = filter->after_id;
+    int rc;
+    while (!(rc = read_page(dir, entity, after_id, SERIES_PAGE, &page)) && page.n) {
+        for (size_t i = 0; i < page.n && !rc; i++)
+            if (matches(filter, &page.rows[i]))
+                rc = row(arg, &page.rows[i]);
+        if (rc || page.n < SERIES_PAGE)
+            break;
+        after_id = page.rows[page.n - 1].id;
+    }
+    page_free(&page);
+    return rc;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The asked ids one by one: cheaper than a walk over a large catalog. */
+static int walk_ids(struct reader_dir *dir, const struct series_filter *filter,
+                    int (*row)(void *arg, const struct series_info *info), void *arg)
+{
+    uint32_t *ids = malloc(filter->n_ids * sizeof(*ids));
+    if (!ids)
+        return ERR_NOMEM;
+    memcpy(ids, filter->ids, filter->n_ids * sizeof(*ids));
+    qsort(ids, filter->n_ids, sizeof(*ids), compare_ids);
+    int rc = 0;
+    for (size_t i = 0; i < filter->n_ids && !rc; i++) {
+        if ((i && ids[i] == ids[i - 1]) || ids[i] <= filter->after_id)
+            continue;
+        struct series_filter one = *filter;
+        one.ids = &ids[i];
+        one.n_ids = 1;
+        one.after_id = ids[i] - 1;
+        struct page page = {0};
+        rc = read_page(dir, NULL, one.after_id, 1, &page);
+        if (!rc && page.n && matches(&one, &page.rows[0]))
+            rc = row(arg, &page.rows[0]);
+        page_free(&page);
+    }
+    free(ids);
+    return rc;
+}
+
+int reader_series(struct reader_dir *dir, const struct series_filter *filter,
+                  int (*row)(void *arg, const struct series_info *info), void *arg)
+{
+    if (filter->n_ids)
+        return walk_ids(dir, filter, row, arg);
+    bool one_entity = filter->n_entities == 1 && !strpbrk(filter->entities[0], "*?");
+    return walk(dir, one_entity ? filter->entities[0] : NULL, filter, row, arg);
+}
+
+int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
+                      size_t *ret_n)
+{
+    int64_t *sources = NULL;
+    size_t n = 0;
+    int rows = 0, rc;
+    pthread_mutex_lock(&dir->lock);
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_PLACES);
+    db_bind_i64(stmt, ":series", series_id);
+    while ((rc = db_step(dir->catalog, stmt)) == 1) {
+        const char *kind = (const char *)sqlite3_column_text(stmt, 0);
+        int64_t *more = realloc(sources, (n + 1) * sizeof(*sources));
+        rc = !more ? ERR_NOMEM : !kind || kind_parse(kind, ret_kind) ? ERR_CORRUPT : 0;
+        if (more)
+            sources = more;
+        if (rc) {
+            sqlite3_reset(stmt);
+            break;
+        }
+        rows++;
+        if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
+            sources[n++] = sqlite3_column_int64(stmt, 1);
+    }
+    pthread_mutex_unlock(&dir->lock);
+    if (!rc && !rows)
+        rc = ERR_NOTFOUND;
+    if (rc) {
+        free(sources);
+        return rc;
+    }
+    *ret_sources = sources;
+    *ret_n = n;
+    return 0;
+}
+
+/* ---- views ---- */
+
+static int add_source(struct reader_dir *dir, sqlite3_stmt *stmt)
+{
+    struct source_reader *source = calloc(1, sizeof(*source));
+    struct source_reader **sources = realloc(dir->sources, (dir->n_sources + 1) * sizeof(struct source_reader *));
+    if (sources)
+        dir->sources = sources;
+    if (!source || !sources) {
+        free(source);
+        return ERR_NOMEM;
+    }
+    source->id = sqlite3_column_int64(stmt, 0);
+    source->partition = sqlite3_column_int(stmt, 2);
+    snprintf(source->topic, sizeof(source->topic), "%s", (const char *)sqlite3_column_text(stmt, 1));
+    snprintf(source->folder, sizeof(source->folder), "%s/store/%s/%d", dir->dir, source->topic, source->partition);
+    dir->sources[dir->n_sources++] = source;
+    return 0;
+}
+
+/* Takes in sources that are new in the catalog; the caller holds the lock, here and below. */
+static int find_sources(struct reader_dir *dir)
+{
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_SOURCES);
+    db_bind_i64(stmt, ":after", dir->n_sources ? dir->sources[dir->n_sources - 1]->id : 0);
+    int rc;
+    while ((rc = db_step(dir->catalog, stmt)) == 1) {
+        if ((rc = add_source(dir, stmt))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
+}
+
+static int follow_sources(struct reader_dir *dir, struct err_text *error)
+{
+    int rc = find_sources(dir);
+    if (rc)
+        return db_error(dir->catalog, error, rc, "read");
+    for (size_t i = 0; i < dir->n_sources && !rc; i++)
+        rc = source_reader_follow(dir->sources[i], error);
+    return rc;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+    const struct view_source *x = a, *y = b;
+    int order = strcmp(x->topic, y->topic);
+    return order ? order : x->partition < y->partition ? -1 : x->partition > y->partition;
+}
+
+static int write_position(struct view *view)
+{
+    struct buf bytes = {0};
+    for (size_t i = 0; i < view->n_sources; i++) {
+        buf_put_varint(&bytes, (uint64_t)view->sources[i].id);
+        buf_put_varint(&bytes, view->sources[i].snapshot ? (uint64_t)view->sources[i].snapshot->last_batch : 0);
+    }
+    view->position = bytes.failed ? NULL : malloc(4 * (bytes.n + 2) / 3 + 2);
+    if (view->position)
+        hash_base64url(bytes.data, bytes.n, view->position);
+    buf_free(&bytes);
+    return view->position ? 0 : ERR_NOMEM;
+}
+
+int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error)
+{
+    struct view *view = calloc(1, sizeof(*view));
+    if (!view)
+        return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
+    view->dir = dir;
+    pthread_mutex_lock(&dir->lock);
+    int rc = follow_sources(dir, error);
+    if (!rc && !(view->sources = calloc(dir->n_sources + 1, sizeof(*view->sources))))
+        rc = err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
+    for (size_t i = 0; i < dir->n_sources && !rc; i++) {
+        const struct source_reader *source = dir->sources[i];
+        view->sources[view->n_sources++] = (struct view_source){source->id, source->topic, source->folder,
+                                                                source->partition, snapshot_hold(source->current)};
+    }
+    pthread_mutex_unlock(&dir->lock);
+    if (!rc) {
+        qsort(view->sources, view->n_sources, sizeof(*view->sources), compare_sources);
+        rc = write_position(view);
+    }
+    if (rc) {
+        view_close(view);
+        return rc;
+    }
+    *ret_view = view;
+    return 0;
+}
+
+void view_close(struct view *view)
+{
+    if (!view)
+        return;
+    for (size_t i = 0; i < view->n_sources; i++)
+        snapshot_drop(view->sources[i].snapshot);
+    free(view->sources);
+    free(view->position);
+    free(view);
+}
+
+const char *view_position(const struct view *view)
+{
+    return view->position;
+}
+
+/* ---- sources and their dead letters ---- */
+
+int reader_sources(struct reader_dir *dir, int (*row)(void *arg, const struct source_status *status), void *arg)
+{
+    struct view *view;
+    int rc = view_open(dir, &view, NULL);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < view->n_sources && !rc; i++) {
+        const struct snapshot *snapshot = view->sources[i].snapshot;
+        if (snapshot)
+            rc = row(arg, &(struct source_status){view->sources[i].topic, view->sources[i].partition,
+                                                  snapshot->next_offset, snapshot->last_known_ms,
+                                                  snapshot->unflushed_readings, snapshot->n_gaps, snapshot->n_dead});
+    }
+    view_close(view);
+    return rc;
+}
+
+static int read_dead(const struct view_source *source, bool payloads,
+                     int (*row)(void *arg, const struct dead_letter *letter), void *arg)
+{
+    static const char *const dead_sql[] = {
+        "SELECT id, incarnation, offset, known_ms, reason, detail, property, slot, "
+        "iif(:payloads, payload, NULL) FROM dead ORDER BY id"};
+    char path[4096];
+    struct db *db;
+    snprintf(path, sizeof(path), "%s/ingest.db", source->folder);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = dead_sql, .n_sql = 1},
+                     &db, NULL);
+    if (rc)
+        return rc == ERR_NOTFOUND ? 0 : rc;
+    sqlite3_stmt *stmt = db_stmt(db, 0);
+    db_bind_i64(stmt, ":payloads", payloads);
+    while ((rc = db_step(db, stmt)) == 1) {
+        struct dead_letter letter = {
+            .topic = source->topic, .partition = source->partition, .id = sqlite3_column_int64(stmt, 0),
+            .incarnation = sqlite3_column_int(stmt, 1), .offset = sqlite3_column_int64(stmt, 2),
+            .known_ms = sqlite3_column_int64(stmt, 3), .reason = (const char *)sqlite3_column_text(stmt, 4),
+            .detail = (const char *)sqlite3_column_text(stmt, 5),
+            .property = (const char *)sqlite3_column_text(stmt, 6), .slot = sqlite3_column_int(stmt, 7),
+            .payload = payloads ? sqlite3_column_blob(stmt, 8) : NULL,
+            .payload_size = payloads ? (size_t)sqlite3_column_bytes(stmt, 8) : 0};
+        if ((rc = row(arg, &letter)))
+            break;
+    }
+    db_close(db);
+    return rc;
+}
+
+int reader_dead_letters(struct reader_dir *dir, bool payloads,
+                        int (*row)(void *arg, const struct dead_letter *letter), void *arg)
+{
+    struct view *view;
+    int rc = view_open(dir, &view, NULL);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < view->n_sources && !rc; i++)
+        rc = read_dead(&view->sources[i], payloads, row, arg);
+    view_close(view);
+    return rc;
+}

@@ -1,0 +1,319 @@
+#include <config.h>
+
+#include "store/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/array.h"
+#include "model/decimal.h"
+
+void rows_free(struct rows *rows)
+{
+    free(rows->at);
+    texts_free(&rows->texts);
+    *rows = (struct rows){0};
+}
+
+void rows_clear(struct rows *rows)
+{
+    rows->n = 0;
+    texts_clear(&rows->texts);
+}
+
+struct row *rows_add(struct rows *rows)
+{
+    if (array_grow(&rows->at, &rows->cap, rows->n + 1, sizeof(*rows->at)))
+        return NULL;
+    struct row *row = &rows->at[rows->n++];
+    memset(row, 0, sizeof(*row));
+    return row;
+}
+
+int rows_add_points(struct rows *rows, const struct points *points, size_t begin, size_t n, uint64_t order)
+{
+    if (array_grow(&rows->at, &rows->cap, rows->n + n, sizeof(*rows->at)))
+        return ERR_NOMEM;
+    for (size_t i = begin; i < begin + n; i++) {
+        int64_t m = points->m[i];
+        if (rows->is_state) {
+            const char *text = texts_at(&points->texts, m);
+            if (texts_intern(&rows->texts, text, strlen(text), &m))
+                return ERR_NOMEM;
+        }
+        rows->at[rows->n++] = (struct row){.t_us = points->t_us[i], .issued_us = points->issued_us[i], .m = m,
+                                           .period_us = points->period_us[i], .known_ms = points->known_ms[i],
+                                           .order = order, .e = points->e[i], .quality = points->quality[i],
+                                           .op = OP_VALUE};
+    }
+    return 0;
+}
+
+void deletions_free(struct deletions *deletions)
+{
+    free(deletions->at);
+    *deletions = (struct deletions){0};
+}
+
+int deletions_add(struct deletions *deletions, const struct deletion *deletion)
+{
+    if (array_grow(&deletions->at, &deletions->cap, deletions->n + 1, sizeof(*deletions->at)))
+        return ERR_NOMEM;
+    deletions->at[deletions->n++] = *deletion;
+    return 0;
+}
+
+void settled_free(struct settled *settled)
+{
+    points_free(&settled->plain);
+    points_free(&settled->issued);
+    points_free(&settled->revisions);
+    deletions_free(&settled->deletions);
+}
+
+/* ---- order ---- */
+
+static int compare_rows(const struct row *a, const struct row *b)
+{
+    if (a->t_us != b->t_us)
+        return a->t_us < b->t_us ? -1 : 1;
+    if (a->issued_us != b->issued_us)
+        return a->issued_us < b->issued_us ? -1 : 1;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Merges the sorted halves [0, middle) and [middle, n) of at into to; equal rows keep their order. */
+static void merge_halves(const struct row *at, size_t middle, size_t n, struct row *to)
+{
+    size_t a = 0, b = middle;
+    for (size_t i = 0; i < n; i++)
+        to[i] = b == n || (a < middle && compare_rows(&at[a], &at[b]) <= 0) ? at[a++] : at[b++];
+}
+
+static bool is_sorted(const struct row *at, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (compare_rows(&at[i - 1], &at[i]) > 0)
+            return false;
+    return true;
+}
+
+/* A stable merge sort: qsort is not stable, and most inputs are one or a few sorted runs. */
+static void sort_rows(struct row *at, size_t n, struct row *scratch)
+{
+    if (n < 2 || is_sorted(at, n))
+        return;
+    size_t middle = n / 2;
+    sort_rows(at, middle, scratch);
+    sort_rows(at + middle, n - middle, scratch);
+    memcpy(scratch, at, n * sizeof(*at));
+    merge_halves(scratch, middle, n, at);
+}
+
+/* ---- deletions of all issues: only the newest one that covers a time matters. A heap by order, newest on top. ---- */
+
+struct cover {
+    const struct row **heap;
+    size_t n;
+};
+
+static void cover_push(struct cover *cover, const struct row *row)
+{
+    size_t i = cover->n++;
+    while (i && cover->heap[(i - 1) / 2]->order < row->order) {
+        cover->heap[i] = cover->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    cover->heap[i] = row;
+}
+
+static void cover_pop(struct cover *cover)
+{
+    const struct row *last = cover->heap[--cover->n];
+    size_t i = 0, child;
+    while ((child = 2 * i + 1) < cover->n) {
+        if (child + 1 < cover->n && cover->heap[child + 1]->order > cover->heap[child]->order)
+            child++;
+        if (cover->heap[child]->order <= last->order)
+            break;
+        cover->heap[i] = cover->heap[child];
+        i = child;
+    }
+    cover->heap[i] = last;
+}
+
+/* The newest deletion that covers t_us, or NULL; times must come in ascending order. */
+static const struct row *cover_at(struct cover *cover, const struct row *wide, size_t n_wide, size_t *next, int64_t t_us)
+{
+    while (*next < n_wide && wide[*next].t_us <= t_us)
+        cover_push(cover, &wide[(*next)++]);
+    while (cover->n && cover->heap[0]->t_us + cover->heap[0]->period_us <= t_us)
+        cover_pop(cover);
+    return cover->n ? cover->heap[0] : NULL;
+}
+
+/* ---- settling ---- */
+
+static int put_point(struct points *to, const struct rows *rows, const struct row *row)
+{
+    if (points_reserve(to, 1))
+        return ERR_NOMEM;
+    size_t i = to->n;
+    int64_t m = row->m;
+    if (rows->is_state && row->op == OP_VALUE) {
+        const char *text = texts_at(&rows->texts, m);
+        if (texts_intern(&to->texts, text, strlen(text), &m))
+            return ERR_NOMEM;
+    }
+    to->t_us[i] = row->t_us;
+    to->m[i] = m;
+    to->e[i] = row->e;
+    to->quality[i] = row->quality;
+    to->period_us[i] = row->period_us;
+    to->issued_us[i] = row->issued_us;
+    to->known_ms[i] = row->known_ms;
+    to->n++;
+    return 0;
+}
+
+/* The value of replaced was in force until it was taken back at known_ms. */
+static int put_taken_back(struct settled *settled, const struct rows *rows, const struct row *replaced, int64_t known_ms)
+{
+    struct row mark = {.t_us = replaced->t_us, .issued_us = replaced->issued_us, .known_ms = known_ms,
+                       .quality = QUALITY_TAKEN_BACK, .op = OP_DELETE};
+    int rc = put_point(&settled->revisions, rows, replaced);
+    return rc ? rc : put_point(&settled->revisions, rows, &mark);
+}
+
+/* A chunk may give 2 back as 20 * 10^-1: numbers are compared by what they are worth. */
+static bool same_value(const struct row *a, const struct row *b)
+{
+    bool same_number = a->e == b->e ? a->m == b->m
+                                    : decimal_compare((struct decimal){a->m, a->e}, (struct decimal){b->m, b->e}) == 0;
+    return same_number && a->quality == b->quality && a->period_us == b->period_us;
+}
+
+/* Applies the rows [0, n) of one time and issue, with wide, the newest deletion of all issues there (or NULL). */
+static int settle_one(const struct rows *rows, const struct row *at, size_t n, const struct row *wide,
+                      struct settled *settled)
+{
+    const struct row *now = NULL;
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc; i++) {
+        const struct row *row = &at[i];
+        if (wide && now && now->order < wide->order && row->order >= wide->order) {
+            rc = put_taken_back(settled, rows, now, wide->known_ms);
+            now = NULL;
+        }
+        if (rc)
+            break;
+        if (row->op == OP_DELETE) {
+            if (now)
+                rc = put_taken_back(settled, rows, now, row->known_ms);
+            now = NULL;
+            if (!rc)
+                rc = deletions_add(&settled->deletions, &(struct deletion){row->t_us, row->t_us + 1, row->issued_us,
+                                                                           row->known_ms});
+        } else if (!now || row->again || !same_value(now, row)) {
+            if (now)
+                rc = put_point(&settled->revisions, rows, now);
+            now = row;
+        }
+    }
+    if (!rc && now && wide && now->order < wide->order) {
+        rc = put_taken_back(settled, rows, now, wide->known_ms);
+        now = NULL;
+    }
+    if (!rc && now)
+        rc = put_point(now->issued_us == ISSUED_NONE ? &settled->plain : &settled->issued, rows, now);
+    return rc;
+}
+
+static bool takes_back_all(const struct row *row)
+{
+    return row->op == OP_DELETE_RANGE || (row->op == OP_DELETE && row->issued_us == ISSUED_NONE);
+}
+
+/* Moves the deletions of all issues out of rows into wide, as ranges in the order of their begin. */
+static size_t part_wide(struct rows *rows, struct row *wide)
+{
+    size_t n = 0, n_wide = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        struct row row = rows->at[i];
+        if (!takes_back_all(&row)) {
+            rows->at[n++] = row;
+            continue;
+        }
+        if (row.op == OP_DELETE)
+            row.period_us = 1;
+        row.issued_us = ISSUED_NONE;
+        wide[n_wide++] = row;
+    }
+    rows->n = n;
+    return n_wide;
+}
+
+static int settle_all(struct rows *rows, const struct row *wide, size_t n_wide, struct cover *cover,
+                      struct settled *settled)
+{
+    int rc = 0;
+    size_t next_wide = 0;
+    for (size_t i = 0; i < n_wide && !rc; i++)
+        rc = deletions_add(&settled->deletions, &(struct deletion){wide[i].t_us, wide[i].t_us + wide[i].period_us,
+                                                                   ISSUED_NONE, wide[i].known_ms});
+    for (size_t i = 0, end; i < rows->n && !rc; i = end) {
+        const struct row *first = &rows->at[i];
+        for (end = i + 1; end < rows->n && rows->at[end].t_us == first->t_us &&
+                          rows->at[end].issued_us == first->issued_us;)
+            end++;
+        rc = settle_one(rows, first, end - i, cover_at(cover, wide, n_wide, &next_wide, first->t_us), settled);
+    }
+    return rc;
+}
+
+int rows_settle(struct rows *rows, struct settled *settled)
+{
+    points_clear(&settled->plain);
+    points_clear(&settled->issued);
+    points_clear(&settled->revisions);
+    settled->deletions.n = 0;
+    if (!rows->n)
+        return 0;
+    size_t n_wide = 0;
+    for (size_t i = 0; i < rows->n; i++)
+        n_wide += takes_back_all(&rows->at[i]);
+    struct row *scratch = malloc(rows->n * sizeof(*scratch));
+    struct row *wide = malloc((n_wide + 1) * sizeof(*wide));
+    struct cover cover = {.heap = malloc((n_wide + 1) * sizeof(struct row *))};
+    int rc = ERR_NOMEM;
+    if (scratch && wide && cover.heap) {
+        part_wide(rows, wide);
+        sort_rows(wide, n_wide, scratch);
+        sort_rows(rows->at, rows->n, scratch);
+        rc = settle_all(rows, wide, n_wide, &cover, settled);
+    }
+    free(scratch);
+    free(wide);
+    free(cover.heap);
+    return rc;
+}
+
+int settled_in_force(const struct settled *settled, bool is_state, struct points *points)
+{
+    const struct points *plain = &settled->plain, *issued = &settled->issued;
+    int rc = 0;
+    for (size_t p = 0, i = 0; !rc && (p < plain->n || i < issued->n);) {
+        if (p < plain->n && (i == issued->n || plain->t_us[p] <= issued->t_us[i])) {
+            int64_t t_us = plain->t_us[p];
+            rc = points_append(points, plain, p++, is_state);
+            while (i < issued->n && issued->t_us[i] == t_us)
+                i++;
+        } else {
+            int64_t t_us = issued->t_us[i];
+            while (i + 1 < issued->n && issued->t_us[i + 1] == t_us)
+                i++;
+            rc = points_append(points, issued, i++, is_state);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,383 @@
+#include <config.h>
+
+#include "store/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/hash.h"
+#include "store/rows.h"
+#include "store/tier_file.h"
+#include "store/window_file.h"
+
+bool seal_is_due(const struct file_list *files, const struct file *open, int64_t now_us, int64_t seal_after_us)
+{
+    if (open->kind != FILE_OPEN || open->window.end_us > now_us || now_us - open->changed_us < seal_after_us)
+        return false;
+    for (size_t i = 0; i < files->n; i++) {
+        const struct file *raw = &files->at[i];
+        if (raw->kind == FILE_RAW && raw->window.begin_us == open->window.begin_us)
+            return open->n_readings > raw->n_readings / SEAL_LATE_SHARE || now_us - raw->changed_us >= SEAL_LATE_MAX_US;
+    }
+    return true;
+}
+
+/* The files that go into a seal, the sealed one below the open one, and those it makes. */
+struct seal {
+    struct partition *partition;
+    struct err_text *error;
+    struct window window;
+    const struct file *open, *raw, *tier; /* of the list; raw and tier NULL for a first seal */
+    struct window_file *below, *above, *raw_out;
+    struct tier_file *tier_out;
+    struct file new_raw, new_tier;
+    char raw_path[4096], tier_path[4096]; /* while they are being written: with .tmp */
+    struct rows rows;
+    struct settled settled;
+    struct points points;
+    struct chunk_rows chunks;
+    int64_t n_readings;
+};
+
+static int find_files(struct seal *seal, const struct file_list *files)
+{
+    for (size_t i = 0; i < files->n; i++) {
+        const struct file *file = &files->at[i];
+        if (file->window.begin_us != seal->window.begin_us)
+            continue;
+        *(file->kind == FILE_OPEN ? &seal->open : file->kind == FILE_RAW ? &seal->raw : &seal->tier) = file;
+    }
+    return seal->open ? 0 : err_set(seal->error, ERR_NOTFOUND, "the window to seal has no open file");
+}
+
+static int open_inputs(struct seal *seal)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", partition_folder(seal->partition), seal->open->name);
+    int rc = window_file_open_read(path, FILE_OPEN, &seal->above, seal->error);
+    if (!rc && seal->raw) {
+        snprintf(path, sizeof(path), "%s/%s", partition_folder(seal->partition), seal->raw->name);
+        rc = window_file_open_read(path, FILE_RAW, &seal->below, seal->error);
+    }
+    return rc;
+}
+
+/* "2025-03.open.g7.db" is sealed as "2025-03.raw.g7.db" and "2025-03.tier.g7.db". */
+static void name_sealed(const struct seal *seal, enum file_kind kind, struct file *file)
+{
+    *file = (struct file){.kind = kind, .window = seal->window, .generation = seal->open->generation,
+                          .mark = seal->open->mark, .changed_us = clock_wall_us()};
+    const char *kind_at = strstr(seal->open->name, ".open.");
+    snprintf(file->name, sizeof(file->name), "%.*s.%s.g%lld.db", (int)(kind_at - seal->open->name), seal->open->name,
+             file_kind_name[kind], (long long)file->generation);
+}
+
+static int create_outputs(struct seal *seal)
+{
+    struct file_facts facts = {partition_topic(seal->partition), partition_number(seal->partition), seal->window,
+                               seal->open->generation};
+    name_sealed(seal, FILE_RAW, &seal->new_raw);
+    name_sealed(seal, FILE_TIER, &seal->new_tier);
+    snprintf(seal->raw_path, sizeof(seal->raw_path), "%s/%s.tmp", partition_folder(seal->partition), seal->new_raw.name);
+    snprintf(seal->tier_path, sizeof(seal->tier_path), "%s/%s.tmp", partition_folder(seal->partition),
+             seal->new_tier.name);
+    unlink(seal->raw_path); /* of a seal that a crash ended */
+    unlink(seal->tier_path);
+    int rc = window_file_create(seal->raw_path, FILE_RAW, &facts, &seal->raw_out, seal->error);
+    if (!rc)
+        rc = tier_file_create(seal->tier_path, &facts, &seal->tier_out, seal->error);
+    if (!rc)
+        rc = db_begin(window_file_db(seal->raw_out));
+    return rc ? rc : db_begin(tier_file_db(seal->tier_out));
+}
+
+/* ---- one series ---- */
+
+/* What takes effect first: the sealed file, then the open file's deletions of it, then the open file's readings. */
+enum { ORDER_BELOW = 0, ORDER_DELETION = 1, ORDER_ABOVE = 2 };
+
+static int add_layer(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, uint64_t order)
+{
+    int rc = 0;
+    for (enum role role = ROLE_PLAIN; role <= ROLE_ISSUED && !rc; role++) {
+        rc = window_file_chunks(file, series_id, role, seal->window.begin_us, seal->window.end_us, mark, &seal->chunks);
+        for (size_t i = 0; i < seal->chunks.n && !rc; i++) {
+            points_clear(&seal->points);
+            rc = window_file_read(file, series_id, role, seal->chunks.at[i].id, POINTS_ALL, &seal->points);
+            if (!rc)
+                rc = rows_add_points(&seal->rows, &seal->points, 0, seal->points.n, order);
+        }
+    }
+    return rc;
+}
+
+static int add_deletions(struct seal *seal, uint32_t series_id)
+{
+    struct deletions deletions = {0};
+    int rc = window_file_deletions(seal->above, series_id, seal->window.begin_us, seal->window.end_us, seal->open->mark,
+                                   &deletions);
+    for (size_t i = 0; i < deletions.n && !rc; i++) {
+        const struct deletion *deletion = &deletions.at[i];
+        struct row *row = rows_add(&seal->rows);
+        if (!row) {
+            rc = ERR_NOMEM;
+            break;
+        }
+        *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
+                            .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = ORDER_DELETION,
+                            .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
+    }
+    deletions_free(&deletions);
+    return rc;
+}
+
+/* Revisions that are stored already stand before the new ones. */
+static int add_revisions(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, bool is_state,
+                         struct points *to)
+{
+    int rc = window_file_chunks(file, series_id, ROLE_REVISION, seal->window.begin_us, seal->window.end_us, mark,
+                                &seal->chunks);
+    for (size_t i = 0; i < seal->chunks.n && !rc; i++) {
+        points_clear(&seal->points);
+        rc = window_file_read(file, series_id, ROLE_REVISION, seal->chunks.at[i].id, POINTS_ALL, &seal->points);
+        for (size_t p = 0; p < seal->points.n && !rc; p++)
+            rc = points_append(to, &seal->points, p, is_state);
+    }
+    return rc;
+}
+
+struct revision {
+    int64_t t_us, issued_us;
+    size_t i;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct revision *x = a, *y = b;
+    if (x->t_us != y->t_us)
+        return x->t_us < y->t_us ? -1 : 1;
+    return x->issued_us < y->issued_us ? -1 : x->issued_us > y->issued_us;
+}
+
+static int compare_revisions(const void *a, const void *b)
+{
+    const struct revision *x = a, *y = b;
+    int order = compare_keys(a, b);
+    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+}
+
+/* The points' indexes by (time, issue), else as they stand; the caller frees them. */
+static int sort_revisions(const struct points *points, struct revision **ret_order)
+{
+    struct revision *order = malloc((points->n + 1) * sizeof(*order));
+    if (!order)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < points->n; i++)
+        order[i] = (struct revision){points->t_us[i], points->issued_us[i], i};
+    qsort(order, points->n, sizeof(*order), compare_revisions);
+    *ret_order = order;
+    return 0;
+}
+
+/* A value of the open file that replaced others there is new, even where it is equal to the sealed one. */
+static int mark_again(struct seal *seal, const struct series_row *series)
+{
+    struct points others = {0};
+    struct revision *order = NULL;
+    int rc = add_revisions(seal, seal->above, series->id, seal->open->mark, series->kind == KIND_STATE, &others);
+    if (!rc && others.n)
+        rc = sort_revisions(&others, &order);
+    for (size_t i = 0; i < seal->rows.n && order; i++) {
+        struct row *row = &seal->rows.at[i];
+        struct revision key = {row->t_us, row->issued_us, 0};
+        row->again = row->order == ORDER_ABOVE && bsearch(&key, order, others.n, sizeof(*order), compare_keys);
+    }
+    free(order);
+    points_free(&others);
+    return rc;
+}
+
+/* Puts the revisions of all layers, each time's oldest first, into the new file. */
+static int put_revisions(struct seal *seal, const struct series_row *series)
+{
+    bool is_state = series->kind == KIND_STATE;
+    struct points all = {0}, sorted = {0};
+    struct revision *order = NULL;
+    int rc = seal->below ? add_revisions(seal, seal->below, series->id, INT64_MAX - 1, is_state, &all) : 0;
+    for (size_t i = 0; i < seal->settled.revisions.n && !rc; i++) /* below, replaced by the open file */
+        rc = points_append(&all, &seal->settled.revisions, i, is_state);
+    if (!rc)
+        rc = add_revisions(seal, seal->above, series->id, seal->open->mark, is_state, &all);
+    if (!rc && all.n) {
+        rc = sort_revisions(&all, &order);
+        for (size_t i = 0; i < all.n && !rc; i++)
+            rc = points_append(&sorted, &all, order[i].i, is_state);
+        if (!rc)
+            rc = window_file_put(seal->raw_out, series, ROLE_REVISION, &sorted, seal->open->mark);
+    }
+    free(order);
+    points_free(&all);
+    points_free(&sorted);
+    return rc;
+}
+
+static int seal_series(struct seal *seal, const struct series_row *series)
+{
+    rows_clear(&seal->rows);
+    seal->rows.is_state = series->kind == KIND_STATE;
+    int64_t mark = seal->open->mark;
+    int rc = seal->below ? add_layer(seal, seal->below, series->id, INT64_MAX - 1, ORDER_BELOW) : 0;
+    rc = rc ? rc : add_deletions(seal, series->id);
+    rc = rc ? rc : add_layer(seal, seal->above, series->id, mark, ORDER_ABOVE);
+    if (!rc && seal->below)
+        rc = mark_again(seal, series);
+    rc = rc ? rc : rows_settle(&seal->rows, &seal->settled);
+    if (rc || (!seal->settled.plain.n && !seal->settled.issued.n && !seal->settled.revisions.n && !seal->rows.n))
+        return rc;
+    points_clear(&seal->points);
+    rc = settled_in_force(&seal->settled, seal->rows.is_state, &seal->points);
+    rc = rc ? rc : window_file_add_series(seal->raw_out, series);
+    rc = rc ? rc : window_file_set_counts(seal->raw_out, series->id, &seal->points);
+    rc = rc ? rc : tier_file_put(seal->tier_out, series, &seal->points);
+    seal->n_readings += (int64_t)seal->points.n;
+    rc = rc ? rc : window_file_put(seal->raw_out, series, ROLE_PLAIN, &seal->settled.plain, mark);
+    rc = rc ? rc : window_file_put(seal->raw_out, series, ROLE_ISSUED, &seal->settled.issued, mark);
+    return rc ? rc : put_revisions(seal, series);
+}
+
+/* ---- all series ---- */
+
+struct series_rows {
+    struct series_row *at;
+    size_t n, cap;
+};
+
+static int collect_series(void *arg, const struct series_row *series)
+{
+    struct series_rows *all = arg;
+    if (array_grow(&all->at, &all->cap, all->n + 1, sizeof(*all->at)))
+        return ERR_NOMEM;
+    all->at[all->n++] = *series;
+    return 0;
+}
+
+static int compare_series(const void *a, const void *b)
+{
+    const struct series_row *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int seal_all_series(struct seal *seal)
+{
+    struct series_rows all = {0};
+    int rc = seal->below ? window_file_series(seal->below, collect_series, &all) : 0;
+    if (!rc)
+        rc = window_file_series(seal->above, collect_series, &all);
+    if (!rc && all.n)
+        qsort(all.at, all.n, sizeof(*all.at), compare_series);
+    for (size_t i = 0; i < all.n && !rc; i++)
+        if (!i || all.at[i].id != all.at[i - 1].id)
+            rc = seal_series(seal, &all.at[i]);
+    free(all.at);
+    return rc;
+}
+
+/* ---- from a finished .tmp to a listed file ---- */
+
+static int sync_path(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_IO;
+    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
+    close(fd);
+    return rc;
+}
+
+/* Syncs, hashes and names a written file. */
+static int publish(struct seal *seal, const char *tmp_path, struct file *file)
+{
+    char path[4096];
+    struct stat stat_of;
+    snprintf(path, sizeof(path), "%.*s", (int)(strlen(tmp_path) - 4), tmp_path);
+    int rc = sync_path(tmp_path, O_RDONLY);
+    if (!rc)
+        rc = hash_file(tmp_path, file->digest);
+    if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode) || rename(tmp_path, path)))
+        rc = errno == ENOSPC ? ERR_FULL : ERR_IO;
+    if (rc)
+        return err_set(seal->error, rc, "cannot finish the file \"%s\": %s", path, strerror(errno));
+    file->bytes = stat_of.st_size;
+    file->n_readings = seal->n_readings;
+    return 0;
+}
+
+static int list_sealed(struct seal *seal)
+{
+    struct file put[2] = {seal->new_raw, seal->new_tier};
+    char removed[3][FILE_NAME_MAX];
+    size_t n = 0;
+    snprintf(removed[n++], FILE_NAME_MAX, "%s", seal->open->name);
+    if (seal->raw)
+        snprintf(removed[n++], FILE_NAME_MAX, "%s", seal->raw->name);
+    if (seal->tier)
+        snprintf(removed[n++], FILE_NAME_MAX, "%s", seal->tier->name);
+    return partition_change_files(seal->partition,
+                                  &(struct file_change){.last_batch = -1, .put = put, .n_put = 2,
+                                                        .removed = (const char (*)[FILE_NAME_MAX])removed,
+                                                        .n_removed = n}, seal->error);
+}
+
+static void seal_done(struct seal *seal)
+{
+    window_file_close(seal->below);
+    window_file_close(seal->above);
+    window_file_close(seal->raw_out);
+    tier_file_close(seal->tier_out);
+    rows_free(&seal->rows);
+    settled_free(&seal->settled);
+    points_free(&seal->points);
+    chunk_rows_free(&seal->chunks);
+}
+
+int seal_window(struct partition *partition, const struct file_list *files, struct window window,
+                struct err_text *error)
+{
+    struct seal seal = {.partition = partition, .error = error, .window = window};
+    int rc = find_files(&seal, files);
+    if (!rc)
+        rc = open_inputs(&seal);
+    if (!rc)
+        rc = create_outputs(&seal);
+    if (!rc)
+        rc = seal_all_series(&seal);
+    if (!rc)
+        rc = db_commit(window_file_db(seal.raw_out));
+    if (!rc)
+        rc = db_commit(tier_file_db(seal.tier_out));
+    bool written = !rc;
+    seal_done(&seal);
+    if (!rc)
+        rc = publish(&seal, seal.raw_path, &seal.new_raw);
+    if (!rc)
+        rc = publish(&seal, seal.tier_path, &seal.new_tier);
+    if (!rc && (rc = sync_path(partition_folder(partition), O_RDONLY | O_DIRECTORY)))
+        err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno));
+    if (!rc)
+        rc = list_sealed(&seal);
+    if (rc && !written) {
+        unlink(seal.raw_path);
+        unlink(seal.tier_path);
+    }
+    if (rc && error && !*error->text)
+        err_set(error, rc, "cannot seal a window of \"%s/%d\": %s", partition_topic(partition),
+                partition_number(partition), err_name(rc));
+    return rc;
+}

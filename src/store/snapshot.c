@@ -1,0 +1,195 @@
+#include <config.h>
+
+#include "store/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/array.h"
+#include "db/db.h"
+
+enum sql { SQL_STATE, SQL_BATCHES, SQL_N };
+
+static const char *const sql[SQL_N] = {
+    [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
+                  "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
+                  "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version FROM source",
+    [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n > :after ORDER BY n",
+};
+
+static void drop_parcel(struct held_parcel *held)
+{
+    if (!held || --held->refs)
+        return;
+    parcel_close(&held->parcel);
+    buf_free(&held->data);
+    free(held);
+}
+
+static void drop_files(struct held_files *files)
+{
+    if (!files || --files->refs)
+        return;
+    file_list_free(&files->list);
+    free(files);
+}
+
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
+{
+    if (snapshot)
+        snapshot->refs++;
+    return snapshot;
+}
+
+void snapshot_drop(struct snapshot *snapshot)
+{
+    if (!snapshot || --snapshot->refs)
+        return;
+    for (size_t i = 0; i < snapshot->n_parcels; i++)
+        drop_parcel(snapshot->parcels[i]);
+    free(snapshot->parcels);
+    drop_files(snapshot->files);
+    free(snapshot);
+}
+
+void source_reader_done(struct source_reader *source)
+{
+    snapshot_drop(source->current);
+    source->current = NULL;
+    db_close(source->db);
+    source->db = NULL;
+}
+
+static int hold_batch(sqlite3_stmt *stmt, struct held_parcel **ret_held)
+{
+    struct held_parcel *held = calloc(1, sizeof(*held));
+    if (!held)
+        return ERR_NOMEM;
+    held->refs = 1;
+    held->n = sqlite3_column_int64(stmt, 0);
+    buf_put(&held->data, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+    int rc = held->data.failed ? ERR_NOMEM : parcel_open(held->data.data, held->data.n, &held->parcel);
+    if (rc) {
+        drop_parcel(held);
+        return rc;
+    }
+    *ret_held = held;
+    return 0;
+}
+
+static int push_parcel(struct snapshot *snapshot, size_t *cap, struct held_parcel *held)
+{
+    if (array_grow(&snapshot->parcels, cap, snapshot->n_parcels + 1, sizeof(struct held_parcel *)))
+        return ERR_NOMEM;
+    snapshot->parcels[snapshot->n_parcels++] = held;
+    return 0;
+}
+
+/* Takes over from the snapshot before what is still unflushed, and reads the batches that came since. */
+static int read_parcels(struct source_reader *source, struct snapshot *snapshot, int64_t first_batch)
+{
+    const struct snapshot *before = source->current;
+    size_t cap = 0;
+    int64_t after = first_batch - 1;
+    for (size_t i = 0; before && i < before->n_parcels; i++) {
+        struct held_parcel *held = before->parcels[i];
+        if (held->n < first_batch)
+            continue;
+        if (push_parcel(snapshot, &cap, held))
+            return ERR_NOMEM;
+        held->refs++;
+        after = held->n;
+    }
+    sqlite3_stmt *stmt = db_stmt(source->db, SQL_BATCHES);
+    db_bind_i64(stmt, ":after", after);
+    int rc;
+    while ((rc = db_step(source->db, stmt)) == 1) {
+        struct held_parcel *held = NULL;
+        rc = hold_batch(stmt, &held);
+        if (!rc && (rc = push_parcel(snapshot, &cap, held)))
+            drop_parcel(held);
+        if (rc) {
+            sqlite3_reset(stmt);
+            return rc;
+        }
+    }
+    return rc;
+}
+
+/* The list of the snapshot before when it is of the same version, else read. */
+static int hold_files(struct source_reader *source, struct snapshot *snapshot, int64_t version)
+{
+    if (source->current && source->current->files->version == version) {
+        snapshot->files = source->current->files;
+        snapshot->files->refs++;
+        return 0;
+    }
+    struct held_files *files = calloc(1, sizeof(*files));
+    if (!files)
+        return ERR_NOMEM;
+    files->refs = 1;
+    files->version = version;
+    snapshot->files = files;
+    return file_list_read(source->db, &files->list);
+}
+
+static int read_state(struct source_reader *source, struct snapshot *snapshot)
+{
+    sqlite3_stmt *stmt = db_stmt(source->db, SQL_STATE);
+    int rc = db_step(source->db, stmt);
+    if (rc != 1)
+        return rc ? rc : ERR_NOTFOUND; /* made just now, and its one row is not in yet */
+    snapshot->last_batch = sqlite3_column_int64(stmt, 0);
+    snapshot->next_offset = sqlite3_column_int64(stmt, 1);
+    snapshot->last_known_ms = sqlite3_column_int64(stmt, 2);
+    snapshot->incarnation = sqlite3_column_int64(stmt, 3);
+    snapshot->n_gaps = sqlite3_column_int64(stmt, 4);
+    snapshot->n_dead = sqlite3_column_int64(stmt, 5);
+    snapshot->unflushed_readings = sqlite3_column_int64(stmt, 6);
+    int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
+    sqlite3_reset(stmt);
+    rc = hold_files(source, snapshot, files_version);
+    return rc ? rc : read_parcels(source, snapshot, first_batch);
+}
+
+static int open_source(struct source_reader *source, struct err_text *error)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/ingest.db", source->folder);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = sql, .n_sql = SQL_N},
+                     &source->db, error);
+    source->version = -1;
+    return rc;
+}
+
+int source_reader_follow(struct source_reader *source, struct err_text *error)
+{
+    int rc = source->db ? 0 : open_source(source, error);
+    if (rc)
+        return rc == ERR_NOTFOUND ? 0 : rc; /* the catalog knows it just before it is made */
+    int64_t version;
+    rc = db_get_i64(source->db, "PRAGMA data_version", &version);
+    if (rc)
+        return db_error(source->db, error, rc, "read");
+    if (source->current && version == source->version)
+        return 0;
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    if (!snapshot)
+        return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", db_path(source->db));
+    snapshot->refs = 1;
+    rc = db_begin(source->db);
+    if (!rc) {
+        rc = read_state(source, snapshot);
+        int ended = db_commit(source->db);
+        rc = rc ? rc : ended;
+    }
+    /* asked before the transaction: a commit between the two is read again the next time, which does no harm */
+    if (rc) {
+        snapshot_drop(snapshot);
+        return rc == ERR_NOTFOUND ? 0 : db_error(source->db, error, rc, "read");
+    }
+    snapshot_drop(source->current);
+    source->current = snapshot;
+    source->version = version;
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* The read side of one partition: its state at one moment, followed in ingest.db. A snapshot never changes, is shared by
+ * views and lives as long as one uses it; it holds no transaction. */
+#ifndef STORE_SNAPSHOT_H
+#define STORE_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "store/parcel.h"
+#include "store/partition.h"
+
+/* A batch in memory, shared by the snapshots that have it. */
+struct held_parcel {
+    _Atomic int refs;
+    int64_t n;
+    struct buf data;
+    struct parcel parcel;
+};
+
+/* The live files, shared by the snapshots between two changes of them. */
+struct held_files {
+    _Atomic int refs;
+    int64_t version;
+    struct file_list list; /* by (begin of the window, kind) */
+};
+
+struct snapshot {
+    _Atomic int refs;
+    int64_t last_batch;      /* the newest batch ever, flushed or not */
+    int64_t next_offset, last_known_ms, n_gaps, n_dead, unflushed_readings, incarnation;
+    struct held_files *files;
+    struct held_parcel **parcels;
+    size_t n_parcels;
+};
+struct snapshot *snapshot_hold(struct snapshot *snapshot);
+void snapshot_drop(struct snapshot *snapshot); /* NULL is fine */
+
+/* One topic-partition of the catalog. */
+struct source_reader {
+    int64_t id;
+    char topic[LIMIT_TOPIC_BYTES + 1], folder[3072];
+    int32_t partition;
+    struct db *db;             /* NULL until its ingest.db exists */
+    int64_t version;           /* data_version of the current snapshot */
+    struct snapshot *current;
+};
+void source_reader_done(struct source_reader *source);
+
+/* Brings source->current up to date. A partition that has no file yet keeps current = NULL. */
+MUST_CHECK int source_reader_follow(struct source_reader *source, struct err_text *error);
+
+#endif

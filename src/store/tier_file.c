@@ -1,0 +1,210 @@
+#include <config.h>
+
+#include "store/tier_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/civil.h"
+#include "sql/people.sql.h"
+#include "sql/tier.sql.h"
+#include "store/people.h"
+
+#define TIER_PAGE_BYTES 1024
+#define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
+
+const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */
+
+enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD, SQL_N };
+
+static const char *const sql[SQL_N] = {
+    [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
+    [SQL_SERIES_ADD] = "INSERT INTO series (id, entity, type, property, unit, kind, step, tiers) "
+                       "VALUES (:id, :entity, :type, :property, :unit, :kind, :step, 0)",
+    [SQL_SET_TIERS] = "UPDATE series SET tiers = :tiers WHERE id = :series",
+    [SQL_TIERS] = "SELECT tiers FROM series WHERE id = :series",
+    [SQL_BLOCK_ADD] = "INSERT INTO block (series, tier, begin_us, end_us, n, data) "
+                      "VALUES (:series, :tier, :begin_us, :end_us, :n, :data)",
+    [SQL_BLOCKS] = "SELECT data FROM block WHERE series = :series AND tier = :tier AND begin_us < :end_us "
+                   "AND end_us > :begin_us ORDER BY begin_us",
+    [SQL_DAY_ADD] = "INSERT INTO day (series, day, at_s, value, quality) VALUES (:series, :day, :at_s, :value, :quality)",
+};
+
+struct tier_file {
+    struct db *db;
+    struct cells cells;
+    struct buf scratch;
+};
+
+static uint64_t block_key(uint32_t series_id, enum tier tier)
+{
+    return UINT64_C(1) << 40 | (uint64_t)tier << 32 | series_id;
+}
+
+static int open_file(const char *path, enum db_mode mode, struct tier_file **ret_file, struct err_text *error)
+{
+    struct tier_file *file = calloc(1, sizeof(*file));
+    struct buf ddl = {0};
+    buf_puts(&ddl, sql_tier);
+    buf_puts(&ddl, sql_people);
+    buf_putc(&ddl, '\0');
+    struct db_opts opts = {.path = path, .mode = mode, .format = &tier_format, .schema = (const char *)ddl.data,
+                           .sql = sql, .n_sql = SQL_N, .page_bytes = TIER_PAGE_BYTES};
+    int rc = !file || ddl.failed ? err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", path)
+                                 : db_open(&opts, &file->db, error);
+    buf_free(&ddl);
+    if (rc) {
+        free(file);
+        return rc;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+int tier_file_create(const char *path, const struct file_facts *facts, struct tier_file **ret_file,
+                     struct err_text *error)
+{
+    struct tier_file *file;
+    int rc = open_file(path, DB_CREATE_PLAIN, &file, error);
+    if (rc)
+        return rc;
+    if ((rc = file_put_facts(file->db, SQL_INFO_ADD, FILE_TIER, facts))) {
+        db_error(file->db, error, rc, "create");
+        tier_file_close(file);
+        return rc;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+int tier_file_open(const char *path, struct tier_file **ret_file, struct err_text *error)
+{
+    return open_file(path, DB_READ_SEALED, ret_file, error);
+}
+
+void tier_file_close(struct tier_file *file)
+{
+    if (!file)
+        return;
+    db_close(file->db);
+    cells_free(&file->cells);
+    buf_free(&file->scratch);
+    free(file);
+}
+
+struct db *tier_file_db(struct tier_file *file)
+{
+    return file->db;
+}
+
+/* ---- writing ---- */
+
+static int put_blocks(struct tier_file *file, const struct series_row *series, enum tier tier)
+{
+    const struct cells *cells = &file->cells;
+    int rc = 0;
+    for (size_t i = 0; i < cells->n && !rc; i += BLOCK_CELLS) {
+        size_t n = cells->n - i < BLOCK_CELLS ? cells->n - i : BLOCK_CELLS;
+        buf_clear(&file->scratch);
+        rc = cells_encode(&cells->rows[i], n, tier_width_us[tier], block_key(series->id, tier), &file->scratch);
+        if (rc)
+            break;
+        sqlite3_stmt *stmt = db_stmt(file->db, SQL_BLOCK_ADD);
+        db_bind_i64(stmt, ":series", series->id);
+        db_bind_i64(stmt, ":tier", tier);
+        db_bind_i64(stmt, ":begin_us", cells->rows[i].begin_us);
+        db_bind_i64(stmt, ":end_us", cells->rows[i + n - 1].begin_us + tier_width_us[tier]);
+        db_bind_i64(stmt, ":n", (int64_t)n);
+        db_bind_blob(stmt, ":data", file->scratch.data, file->scratch.n);
+        rc = db_run(file->db, stmt);
+    }
+    return rc;
+}
+
+static int put_tiers(struct tier_file *file, const struct series_row *series, const struct points *points,
+                     unsigned *ret_tiers)
+{
+    struct cell_options options = {.kind = series->kind, .max_gap_us = MAX_GAP_DEFAULT_US};
+    unsigned tiers = 0;
+    for (enum tier tier = TIER_1S; tier < TIER_N && series->kind != KIND_STATE; tier++) {
+        options.width_us = tier_width_us[tier];
+        bool cut = false;
+        file->cells.n = 0;
+        int rc = cells_compute(points, 0, points->n, &options, &file->cells, &cut);
+        if (rc)
+            return rc;
+        if (cut || points->n < TIER_MIN_READINGS * file->cells.n)
+            continue;
+        if ((rc = put_blocks(file, series, tier)))
+            return rc;
+        tiers |= 1u << tier;
+    }
+    *ret_tiers = tiers;
+    return 0;
+}
+
+static int put_day(void *arg, const struct series_row *series, const struct day_row *row)
+{
+    struct tier_file *file = arg;
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_DAY_ADD);
+    file_bind_day(stmt, series->id, row);
+    return db_run(file->db, stmt);
+}
+
+int tier_file_put(struct tier_file *file, const struct series_row *series, const struct points *points)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_SERIES_ADD);
+    file_bind_series(stmt, series);
+    int rc = db_run(file->db, stmt);
+    if (!rc)
+        rc = people_days(series, points, put_day, file);
+    unsigned tiers = 0;
+    if (!rc)
+        rc = put_tiers(file, series, points, &tiers);
+    if (rc)
+        return rc;
+    stmt = db_stmt(file->db, SQL_SET_TIERS);
+    db_bind_i64(stmt, ":tiers", tiers);
+    db_bind_i64(stmt, ":series", series->id);
+    return db_run(file->db, stmt);
+}
+
+/* ---- reading ---- */
+
+int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_TIERS);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = db_step(file->db, stmt);
+    if (rc < 0)
+        return rc;
+    *ret_tiers = rc ? (unsigned)sqlite3_column_int(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+int tier_file_read(struct tier_file *file, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
+                   struct cells *cells)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_BLOCKS);
+    db_bind_i64(stmt, ":series", series_id);
+    db_bind_i64(stmt, ":tier", tier);
+    db_bind_i64(stmt, ":begin_us", begin_us);
+    db_bind_i64(stmt, ":end_us", end_us);
+    int rc;
+    while ((rc = db_step(file->db, stmt)) == 1) {
+        size_t first = cells->n;
+        rc = cells_decode(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
+                          block_key(series_id, tier), cells);
+        if (rc) {
+            sqlite3_reset(stmt);
+            return rc;
+        }
+        size_t n = first; /* keep the cells of the range */
+        for (size_t i = first; i < cells->n; i++)
+            if (cells->rows[i].begin_us >= begin_us && cells->rows[i].begin_us < end_us)
+                cells->rows[n++] = cells->rows[i];
+        cells->n = n;
+    }
+    return rc;
+}

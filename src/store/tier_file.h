@@ -1,0 +1,34 @@
+/* The tier file of a sealed window (sql/tier.sql): cells and the rows for people. docs/FORMAT.md ("Tier file"). */
+#ifndef STORE_TIER_FILE_H
+#define STORE_TIER_FILE_H
+
+#include <stdint.h>
+
+#include "codec/points.h"
+#include "common/err.h"
+#include "rollup/cell.h"
+#include "store/catalog.h"
+#include "store/window_file.h"
+
+extern const struct db_format tier_format;
+
+struct tier_file;
+
+MUST_CHECK int tier_file_create(const char *path, const struct file_facts *facts, struct tier_file **ret_file,
+                                struct err_text *error);
+MUST_CHECK int tier_file_open(const char *path, struct tier_file **ret_file, struct err_text *error);
+void tier_file_close(struct tier_file *file);
+struct db *tier_file_db(struct tier_file *file);
+
+/* Derives and writes everything about one series from its readings in force, in time order. A tier is written where its
+ * cells condense TIER_MIN_READINGS readings or more on average, and no interval reaches over a cell's edge. */
+MUST_CHECK int tier_file_put(struct tier_file *file, const struct series_row *series, const struct points *points);
+
+/* Which tiers a series has here: bit i for tier i. 0 for a series that is not in the file. */
+MUST_CHECK int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers);
+
+/* Appends the cells of a series in [begin_us, end_us). */
+MUST_CHECK int tier_file_read(struct tier_file *file, uint32_t series_id, enum tier tier, int64_t begin_us,
+                              int64_t end_us, struct cells *cells);
+
+#endif

@@ -1,0 +1,59 @@
+/* Inside of a view (store/reader.h): which sources hold a series, what is unflushed of it, and its windows. Shared by view.c,
+ * scan.c, view_stats.c and view_cells.c. */
+#ifndef STORE_VIEW_H
+#define STORE_VIEW_H
+
+#include "store/pool.h"
+#include "store/reader.h"
+#include "store/rows.h"
+#include "store/snapshot.h"
+
+struct view_source {
+    int64_t id; /* of the catalog */
+    const char *topic, *folder;
+    int32_t partition;
+    struct snapshot *snapshot;
+};
+
+struct view {
+    struct reader_dir *dir;
+    struct view_source *sources; /* by (topic, partition) */
+    size_t n_sources;
+    char *position;
+};
+
+/* The reader's shared parts. */
+struct pool *reader_dir_pool(struct reader_dir *dir);
+/* Kind of a series and the ids of the sources that hold readings of it, for the caller to free. ERR_NOTFOUND. */
+MUST_CHECK int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
+                                 size_t *ret_n);
+
+/* A series in one source of the view. */
+struct place {
+    const struct view_source *source;
+    uint64_t rank;        /* by (topic, partition): the later one wins ties across sources */
+    struct settled head;  /* its unflushed readings within the range asked for */
+};
+
+/* A series in a view, for [begin, end). */
+struct trail {
+    struct view *view;
+    uint32_t series_id;
+    bool is_state;
+    int64_t begin_us, end_us;
+    struct place *places;
+    size_t n_places;
+    int64_t *cuts;        /* begin_us, every edge of a window between, end_us */
+    size_t n_cuts;
+};
+MUST_CHECK int trail_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us,
+                          struct trail *ret_trail);
+void trail_close(struct trail *trail);
+
+/* The live files of a place whose window holds t_us; NULL where there is none. */
+struct window_files {
+    const struct file *raw, *open, *tier;
+};
+struct window_files place_files(const struct place *place, int64_t t_us);
+
+#endif

@@ -1,0 +1,204 @@
+#include <config.h>
+
+#include "store/reader.h"
+
+#include <stdlib.h>
+
+#include "common/array.h"
+#include "store/view.h"
+
+void spans_free(struct spans *spans)
+{
+    free(spans->rows);
+    *spans = (struct spans){0};
+}
+
+int spans_add(struct spans *spans, int64_t begin_us, int64_t end_us)
+{
+    struct span *last = spans->n ? &spans->rows[spans->n - 1] : NULL;
+    if (last && begin_us <= last->end_us) {
+        last->end_us = end_us > last->end_us ? end_us : last->end_us;
+        return 0;
+    }
+    if (array_grow(&spans->rows, &spans->cap, spans->n + 1, sizeof(*spans->rows)))
+        return ERR_NOMEM;
+    spans->rows[spans->n++] = (struct span){begin_us, end_us};
+    return 0;
+}
+
+/* One request for cells, and the step at work. */
+struct ask {
+    struct trail trail;
+    enum tier tier;
+    struct cells *cells;
+    struct spans *raw;
+    struct spans dirty; /* of the step, in any order */
+    struct chunk_rows chunks;
+};
+
+/* Unlike spans_add it joins nothing: the order comes later. */
+static int push_span(struct spans *spans, int64_t begin_us, int64_t end_us)
+{
+    if (begin_us >= end_us)
+        return 0;
+    if (array_grow(&spans->rows, &spans->cap, spans->n + 1, sizeof(*spans->rows)))
+        return ERR_NOMEM;
+    spans->rows[spans->n++] = (struct span){begin_us, end_us};
+    return 0;
+}
+
+/* The cells that [begin, last] touches, within [low, high). */
+static int mark_dirty(struct ask *ask, int64_t begin_us, int64_t last_us, int64_t low_us, int64_t high_us)
+{
+    int64_t width_us = tier_width_us[ask->tier];
+    int64_t begin_cell = begin_us / width_us - (begin_us % width_us < 0);
+    int64_t last_cell = last_us / width_us - (last_us % width_us < 0);
+    int64_t from_us = begin_cell * width_us, to_us = (last_cell + 1) * width_us;
+    return push_span(&ask->dirty, from_us > low_us ? from_us : low_us, to_us < high_us ? to_us : high_us);
+}
+
+static int mark_points(struct ask *ask, const struct points *points, int64_t low_us, int64_t high_us)
+{
+    int rc = 0;
+    size_t i = points_seek(points, 0, low_us);
+    while (i < points->n && points->t_us[i] < high_us && !rc) {
+        /* readings at most a few cells apart make one span */
+        size_t first = i;
+        while (i + 1 < points->n && points->t_us[i + 1] < high_us &&
+               points->t_us[i + 1] - points->t_us[i] <= 4 * tier_width_us[ask->tier])
+            i++;
+        rc = mark_dirty(ask, points->t_us[first], points->t_us[i], low_us, high_us);
+        i++;
+    }
+    return rc;
+}
+
+static int mark_deletions(struct ask *ask, const struct deletions *deletions, int64_t low_us, int64_t high_us)
+{
+    int rc = 0;
+    for (size_t i = 0; i < deletions->n && !rc; i++) {
+        const struct deletion *deletion = &deletions->at[i];
+        if (deletion->begin_us < high_us && deletion->end_us > low_us)
+            rc = mark_dirty(ask, deletion->begin_us, deletion->end_us - 1, low_us, high_us);
+    }
+    return rc;
+}
+
+/* What the open file of a window has of the series, as dirty spans. */
+static int mark_open(struct ask *ask, const struct place *place, const struct file *file, int64_t low_us,
+                     int64_t high_us)
+{
+    struct pool *pool = reader_dir_pool(ask->trail.view->dir);
+    struct pooled *pooled;
+    struct deletions deletions = {0};
+    int rc = pool_take(pool, place->source->folder, file, &pooled);
+    if (rc)
+        return rc;
+    struct window_file *opened = pooled_window(pooled);
+    for (enum role role = ROLE_PLAIN; role <= ROLE_ISSUED && !rc; role++) {
+        rc = window_file_chunks(opened, ask->trail.series_id, role, low_us, high_us, file->mark, &ask->chunks);
+        for (size_t i = 0; i < ask->chunks.n && !rc; i++)
+            rc = mark_dirty(ask, ask->chunks.at[i].begin_us, ask->chunks.at[i].last_us, low_us, high_us);
+    }
+    if (!rc)
+        rc = window_file_deletions(opened, ask->trail.series_id, low_us, high_us, file->mark, &deletions);
+    if (!rc)
+        rc = window_file_check_state(opened, file->mark);
+    pool_give(pool, pooled);
+    if (!rc)
+        rc = mark_deletions(ask, &deletions, low_us, high_us);
+    deletions_free(&deletions);
+    return rc;
+}
+
+/* Cells of the sealed file; the whole step is dirty where the tier was not written for this series. */
+static int read_sealed(struct ask *ask, const struct place *place, const struct window_files *files, int64_t low_us,
+                       int64_t high_us)
+{
+    struct pool *pool = reader_dir_pool(ask->trail.view->dir);
+    struct pooled *pooled;
+    unsigned tiers = 0;
+    if (!files->tier) /* the derivations were dropped */
+        return push_span(&ask->dirty, low_us, high_us);
+    int rc = pool_take(pool, place->source->folder, files->tier, &pooled);
+    if (rc)
+        return rc;
+    rc = tier_file_tiers(pooled_tier(pooled), ask->trail.series_id, &tiers);
+    if (!rc && tiers >> ask->tier & 1) {
+        rc = tier_file_read(pooled_tier(pooled), ask->trail.series_id, ask->tier, low_us, high_us, ask->cells);
+        pool_give(pool, pooled);
+        return rc;
+    }
+    pool_give(pool, pooled);
+    struct series_counts counts;
+    if (!rc)
+        rc = pool_counts(pool, place->source->folder, files->raw, ask->trail.series_id, &counts);
+    return rc || !counts.n ? rc : mark_dirty(ask, counts.first_us, counts.last_us, low_us, high_us);
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    return x->begin_us < y->begin_us ? -1 : x->begin_us > y->begin_us;
+}
+
+/* Takes the cells from first on that lie in dirty spans out, and hands the spans over in order. */
+static int settle_step(struct ask *ask, size_t first)
+{
+    struct spans *dirty = &ask->dirty;
+    if (dirty->n)
+        qsort(dirty->rows, dirty->n, sizeof(*dirty->rows), compare_spans);
+    size_t n = first, span = 0;
+    for (size_t i = first; i < ask->cells->n && dirty->n; i++) {
+        int64_t begin_us = ask->cells->rows[i].begin_us;
+        while (span < dirty->n && dirty->rows[span].end_us <= begin_us)
+            span++;
+        bool is_dirty = false;
+        for (size_t s = span; s < dirty->n && dirty->rows[s].begin_us <= begin_us && !is_dirty; s++)
+            is_dirty = dirty->rows[s].end_us > begin_us;
+        if (!is_dirty)
+            ask->cells->rows[n++] = ask->cells->rows[i];
+    }
+    if (dirty->n)
+        ask->cells->n = n;
+    int rc = 0;
+    for (size_t i = 0; i < dirty->n && !rc; i++)
+        rc = spans_add(ask->raw, dirty->rows[i].begin_us, dirty->rows[i].end_us);
+    dirty->n = 0;
+    return rc;
+}
+
+static int ask_step(struct ask *ask, int64_t low_us, int64_t high_us)
+{
+    const struct place *place = &ask->trail.places[0];
+    struct window_files files = place_files(place, low_us);
+    size_t first = ask->cells->n;
+    int rc = files.raw ? read_sealed(ask, place, &files, low_us, high_us) : 0;
+    if (!rc && files.open)
+        rc = mark_open(ask, place, files.open, low_us, high_us);
+    rc = rc ? rc : mark_points(ask, &place->head.plain, low_us, high_us);
+    rc = rc ? rc : mark_points(ask, &place->head.issued, low_us, high_us);
+    rc = rc ? rc : mark_deletions(ask, &place->head.deletions, low_us, high_us);
+    return rc ? rc : settle_step(ask, first);
+}
+
+int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
+               struct cells *cells, struct spans *ret_raw)
+{
+    struct ask ask = {.tier = tier, .cells = cells, .raw = ret_raw};
+    if (begin_us >= end_us)
+        return 0;
+    int rc = trail_open(view, series_id, begin_us, end_us, &ask.trail);
+    if (rc)
+        return rc;
+    if (ask.trail.n_places == 1) {
+        for (size_t i = 0; i + 1 < ask.trail.n_cuts && !rc; i++)
+            rc = ask_step(&ask, ask.trail.cuts[i], ask.trail.cuts[i + 1]);
+    } else if (ask.trail.n_places) {
+        rc = spans_add(ret_raw, begin_us, end_us); /* cells of two sources cannot be told apart reading by reading */
+    }
+    trail_close(&ask.trail);
+    spans_free(&ask.dirty);
+    chunk_rows_free(&ask.chunks);
+    return rc;
+}

@@ -1,0 +1,691 @@
+#include <config.h>
+
+#include "store/writer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/array.h"
+#include "common/clock.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "store/catalog.h"
+#include "store/flush.h"
+#include "store/manifest.h"
+#include "store/parcel.h"
+#include "store/partition.h"
+#include "store/reader.h"
+#include "store/seal.h"
+#include "store/window_file.h"
+
+#define TICK_US INT64_C(200000)                /* how often the background thread looks around */
+#define SYNC_EVERY_US INT64_C(1000000)         /* what was committed is synced, and Kafka told, at least so often */
+#define FLUSH_BYTES_DEFAULT (INT64_C(16) << 20)
+#define FLUSH_BATCHES_MAX 1024                 /* readers search each batch */
+#define FLUSH_AGE_US (15 * INT64_C(60000000))  /* readings reach a window file after so long at the latest */
+#define FULL_FACTOR 4                          /* so many times flush_bytes: ingest waits for the flush */
+#define PURGE_EVERY_US (60 * INT64_C(1000000))
+#define RETRY_US (30 * INT64_C(1000000))       /* after a flush or seal failed */
+
+static struct metric readings_total = {.name = "almanac_readings_total", .type = METRIC_COUNTER,
+                                       .help = "Readings stored, repeats included."};
+static struct metric refusals_total = {.name = "almanac_refusals_total", .type = METRIC_COUNTER,
+                                       .help = "Messages or parts of them that were refused and kept as dead letters."};
+static struct metric flushes_total = {.name = "almanac_flushes_total", .type = METRIC_COUNTER,
+                                      .help = "Flushes of batches into window files."};
+static struct metric seals_total = {.name = "almanac_seals_total", .type = METRIC_COUNTER,
+                                    .help = "Windows rewritten into sealed files."};
+static struct metric failures_total = {.name = "almanac_store_failures_total", .type = METRIC_COUNTER,
+                                       .help = "Flushes, seals and syncs that failed and are tried again."};
+static struct metric unflushed_bytes = {.name = "almanac_unflushed_bytes", .type = METRIC_GAUGE,
+                                        .help = "Bytes of batches that are not in window files yet."};
+
+/* A partition with what the writer knows of it. */
+struct shard {
+    struct partition *partition;
+    int64_t source;       /* the catalog's id */
+    uint64_t *seen;       /* bit i: the catalog knows that series i has readings here */
+    size_t n_seen_words;
+    int64_t seal_us;      /* when to look for windows to seal (monotonic) */
+    int64_t retry_us;     /* after a failure: not before (monotonic) */
+    /* the newest batch number as of some time ago, so that dead rows are kept VIEW_KEEP_US */
+    int64_t purge_batch, purge_next_batch, purge_next_us;
+};
+
+/* A claim of a source: the handle that ingest holds. */
+struct handle {
+    struct shard *shard;
+    int64_t epoch;
+};
+
+struct writer {
+    struct sink sink; /* first: the sink's calls get it back by a cast */
+    struct writer_opts opts;
+    char *dir;
+    int lock_fd;
+    struct catalog *catalog;
+    struct registry *registry;
+    struct catalog_reader *lookup; /* of the background thread */
+    pthread_mutex_t lock;          /* shards, stop */
+    pthread_cond_t wake, relieved;
+    struct shard **shards;
+    size_t n_shards;
+    bool stop, started;
+    pthread_t thread;
+    struct buf parcel;
+    uint32_t *new_series; /* scratch of take */
+    size_t new_series_cap;
+};
+
+/* ---- the directory ---- */
+
+static int make_folder(const char *dir, const char *name, struct err_text *error)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (mkdir(path, 0777) == 0)
+        return 0;
+    return err_set(error, errno == EEXIST ? ERR_EXISTS : ERR_IO, "cannot make the folder \"%s\": %s", path,
+                   strerror(errno));
+}
+
+int store_create(const char *dir, struct err_text *error)
+{
+    int rc = make_folder(dir, "store", error);
+    return rc ? rc : catalog_create(dir, error);
+}
+
+/* One ingesting process a directory; the lock goes with the process, however it ends. */
+static int lock_directory(struct writer *writer, struct err_text *error)
+{
+    char path[4096], pid[24] = "";
+    snprintf(path, sizeof(path), "%s/lock", writer->dir);
+    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (writer->lock_fd < 0)
+        return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "cannot open \"%s\": %s", path, strerror(errno));
+    if (flock(writer->lock_fd, LOCK_EX | LOCK_NB)) {
+        ssize_t n = pread(writer->lock_fd, pid, sizeof(pid) - 1, 0);
+        pid[n > 0 ? n : 0] = '\0';
+        return err_set(error, ERR_BUSY, "another process (%.20s) ingests into \"%s\": stop it, or run with roles = serve",
+                       *pid ? pid : "unknown", writer->dir);
+    }
+    int n = snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    if (ftruncate(writer->lock_fd, 0) || pwrite(writer->lock_fd, pid, (size_t)n, 0) != n)
+        return err_set(error, ERR_IO, "cannot write \"%s\": %s", path, strerror(errno));
+    return 0;
+}
+
+static struct shard *find_shard(struct writer *writer, const char *topic, int32_t number)
+{
+    for (size_t i = 0; i < writer->n_shards; i++)
+        if (partition_number(writer->shards[i]->partition) == number &&
+            strcmp(partition_topic(writer->shards[i]->partition), topic) == 0)
+            return writer->shards[i];
+    return NULL;
+}
+
+static int add_shard(struct writer *writer, const char *topic, int32_t number, struct shard **ret_shard,
+                     struct err_text *error)
+{
+    struct shard *shard = calloc(1, sizeof(*shard));
+    struct shard **shards = realloc(writer->shards, (writer->n_shards + 1) * sizeof(struct shard *));
+    if (shards)
+        writer->shards = shards;
+    if (!shard || !shards) {
+        free(shard);
+        return err_set(error, ERR_NOMEM, "cannot open the partition %s/%d: out of memory", topic, number);
+    }
+    int rc = catalog_source(writer->catalog, topic, number, &shard->source, error);
+    if (!rc)
+        rc = partition_open(writer->dir, topic, number, &shard->partition, error);
+    if (rc) {
+        free(shard);
+        return rc;
+    }
+    shard->purge_next_us = clock_mono_us() + VIEW_KEEP_US;
+    struct backlog backlog;
+    partition_backlog(shard->partition, &backlog);
+    shard->purge_next_batch = backlog.last_batch;
+    writer->shards[writer->n_shards++] = shard;
+    if (ret_shard)
+        *ret_shard = shard;
+    return 0;
+}
+
+static bool is_number(const char *text)
+{
+    return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
+}
+
+/* Opens the partitions of a topic's folder, claimed or not: they may have windows to seal. */
+static int open_topic(struct writer *writer, const char *topic, struct err_text *error)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/store/%s", writer->dir, topic);
+    DIR *dir = opendir(path);
+    int rc = 0;
+    struct dirent *entry;
+    while (dir && !rc && (entry = readdir(dir)))
+        if (is_number(entry->d_name))
+            rc = add_shard(writer, topic, (int32_t)strtol(entry->d_name, NULL, 10), NULL, error);
+    if (dir)
+        closedir(dir);
+    return rc;
+}
+
+static int open_shards(struct writer *writer, struct err_text *error)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/store", writer->dir);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return err_set(error, ERR_NOTFOUND, "cannot read the folder \"%s\": %s; make a store with `almanac init`", path,
+                       strerror(errno));
+    int rc = 0;
+    struct dirent *entry;
+    while (!rc && (entry = readdir(dir)))
+        if (*entry->d_name != '.' && entry->d_type == DT_DIR)
+            rc = open_topic(writer, entry->d_name, error);
+    closedir(dir);
+    return rc;
+}
+
+/* ---- the sink ---- */
+
+static struct writer *of_sink(struct sink *sink)
+{
+    return (struct writer *)sink;
+}
+
+static int sink_claim(struct sink *sink, const struct source *source, const struct owner *owner,
+                      struct claim *ret_claim, void **ret_handle, struct err_text *error)
+{
+    struct writer *writer = of_sink(sink);
+    struct handle *handle = calloc(1, sizeof(*handle));
+    if (!handle)
+        return err_set(error, ERR_NOMEM, "cannot claim %s/%d: out of memory", source->topic, source->partition);
+    pthread_mutex_lock(&writer->lock);
+    int rc = 0;
+    handle->shard = find_shard(writer, source->topic, source->partition);
+    if (!handle->shard)
+        rc = add_shard(writer, source->topic, source->partition, &handle->shard, error);
+    pthread_mutex_unlock(&writer->lock);
+    if (!rc)
+        rc = partition_claim(handle->shard->partition, source, owner, ret_claim, &handle->epoch, error);
+    if (rc) {
+        free(handle);
+        return rc;
+    }
+    *ret_handle = handle;
+    return 0;
+}
+
+static int sink_reincarnate(struct sink *sink, void *handle_arg, int64_t next_offset, struct err_text *error)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_reincarnate(handle->shard->partition, handle->epoch, next_offset, error);
+}
+
+static int sink_gap(struct sink *sink, void *handle_arg, int64_t from, int64_t to, const char *why,
+                    struct err_text *error)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_gap(handle->shard->partition, handle->epoch, from, to, why, error);
+}
+
+static bool is_seen(const struct shard *shard, uint32_t series_i)
+{
+    return series_i / 64 < shard->n_seen_words && shard->seen[series_i / 64] >> (series_i % 64) & 1;
+}
+
+static int make_room_for_seen(struct shard *shard, size_t n_series)
+{
+    size_t n_words = n_series / 64 + 1;
+    if (n_words <= shard->n_seen_words)
+        return 0;
+    n_words += n_words / 2;
+    uint64_t *seen = realloc(shard->seen, n_words * sizeof(*seen));
+    if (!seen)
+        return ERR_NOMEM;
+    memset(seen + shard->n_seen_words, 0, (n_words - shard->n_seen_words) * sizeof(*seen));
+    shard->seen = seen;
+    shard->n_seen_words = n_words;
+    return 0;
+}
+
+/* Makes the catalog know, before the readings are stored, every series that they belong to and that it is here. */
+static int persist_series(struct writer *writer, struct shard *shard, const struct batch *batch, size_t begin,
+                          struct err_text *error)
+{
+    size_t n = 0;
+    if (make_room_for_seen(shard, registry_n_series(writer->registry)))
+        return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
+    for (size_t i = begin; i < batch->n_readings; i++) {
+        uint32_t series_i = batch->readings[i].series_i;
+        if (is_seen(shard, series_i))
+            continue;
+        if (array_grow(&writer->new_series, &writer->new_series_cap, n + 1, sizeof(*writer->new_series)))
+            return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
+        writer->new_series[n++] = series_i;
+        shard->seen[series_i / 64] |= UINT64_C(1) << (series_i % 64);
+    }
+    int rc = catalog_persist(writer->catalog, writer->registry, shard->source, writer->new_series, n, error);
+    for (size_t i = 0; i < n && rc; i++)
+        shard->seen[writer->new_series[i] / 64] &= ~(UINT64_C(1) << (writer->new_series[i] % 64));
+    return rc;
+}
+
+/* Conditions of this file run on the monotonic clock. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void wait_for_at_most(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t wait_us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t nsec = until.tv_nsec + wait_us * 1000;
+    until.tv_sec += nsec / 1000000000;
+    until.tv_nsec = nsec % 1000000000;
+    pthread_cond_timedwait(condition, lock, &until);
+}
+
+/* While far more waits than a flush takes, ingest waits: batches stay bounded. */
+static void wait_for_relief(struct writer *writer, struct shard *shard)
+{
+    struct backlog backlog;
+    for (;;) {
+        partition_backlog(shard->partition, &backlog);
+        if (backlog.bytes < FULL_FACTOR * writer->opts.flush_bytes)
+            return;
+        pthread_mutex_lock(&writer->lock);
+        bool give_up = writer->stop || shard->retry_us > clock_mono_us(); /* the flush fails: rather grow than stand still */
+        if (!give_up) {
+            pthread_cond_signal(&writer->wake);
+            wait_for_at_most(&writer->relieved, &writer->lock, SYNC_EVERY_US);
+        }
+        pthread_mutex_unlock(&writer->lock);
+        if (give_up)
+            return;
+    }
+}
+
+static size_t skip_below(const struct batch *batch, int64_t next_offset, size_t *ret_refusal)
+{
+    size_t i = 0, r = 0;
+    while (i < batch->n_readings && batch->readings[i].offset < next_offset)
+        i++;
+    while (r < batch->n_refusals && batch->refusals[r].offset < next_offset)
+        r++;
+    *ret_refusal = r;
+    return i;
+}
+
+static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, struct err_text *error)
+{
+    struct writer *writer = of_sink(sink);
+    struct handle *handle = handle_arg;
+    struct partition *partition = handle->shard->partition;
+    int64_t next_offset = partition_next_offset(partition);
+    if (batch->next_offset <= next_offset)
+        return 0;
+    size_t begin_refusal;
+    size_t begin = skip_below(batch, next_offset, &begin_refusal);
+    wait_for_relief(writer, handle->shard);
+    int rc = persist_series(writer, handle->shard, batch, begin, error);
+    if (rc)
+        return rc;
+    buf_clear(&writer->parcel);
+    if (begin < batch->n_readings && parcel_encode(batch, begin, writer->registry, &writer->parcel))
+        return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
+    struct taking taking = {handle->epoch, batch, begin_refusal, &writer->parcel,
+                            (int64_t)(batch->n_readings - begin)};
+    rc = partition_take(partition, &taking, error);
+    if (rc)
+        return rc;
+    metric_add(&readings_total, taking.n_readings);
+    metric_add(&refusals_total, (int64_t)(batch->n_refusals - begin_refusal));
+    struct backlog backlog;
+    partition_backlog(partition, &backlog);
+    if (backlog.bytes >= writer->opts.flush_bytes || backlog.batches >= FLUSH_BATCHES_MAX)
+        pthread_cond_signal(&writer->wake);
+    return 0;
+}
+
+static int64_t sink_committable(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_committable(handle->shard->partition);
+}
+
+static void sink_release(struct sink *sink, void *handle)
+{
+    (void)sink;
+    free(handle);
+}
+
+static void sink_stats(struct sink *sink, struct sink_stats *ret_stats)
+{
+    struct writer *writer = of_sink(sink);
+    struct sink_stats stats = {0};
+    struct statvfs disk;
+    pthread_mutex_lock(&writer->lock);
+    for (size_t i = 0; i < writer->n_shards; i++) {
+        struct backlog backlog;
+        partition_backlog(writer->shards[i]->partition, &backlog);
+        stats.unstored_bytes += backlog.bytes;
+    }
+    pthread_mutex_unlock(&writer->lock);
+    metric_set(&unflushed_bytes, stats.unstored_bytes);
+    if (statvfs(writer->dir, &disk) == 0)
+        stats.paused = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize < writer->opts.free_min_bytes;
+    *ret_stats = stats;
+}
+
+static int sink_dead_next(struct sink *sink, void *handle_arg, int max,
+                          int (*row)(void *arg, int64_t id, const struct refusal *refusal, const void *payload),
+                          void *arg)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_dead_next(handle->shard->partition, max, row, arg);
+}
+
+static int sink_dead_done(struct sink *sink, void *handle_arg, int64_t id)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_dead_done(handle->shard->partition, id);
+}
+
+/* ---- the background thread: flush, seal, purge, sync ---- */
+
+static bool is_stopping(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    bool stop = writer->stop;
+    pthread_mutex_unlock(&writer->lock);
+    return stop;
+}
+
+static bool flush_is_due(const struct writer *writer, const struct shard *shard, int64_t now_us)
+{
+    struct backlog backlog;
+    partition_backlog(shard->partition, &backlog);
+    if (!backlog.batches)
+        return false;
+    return backlog.bytes >= writer->opts.flush_bytes || backlog.batches >= FLUSH_BATCHES_MAX ||
+           now_us - backlog.oldest_us >= FLUSH_AGE_US || now_us - backlog.newest_us >= writer->opts.seal_after_us;
+}
+
+static void note_failure(struct writer *writer, struct shard *shard, const char *event, const struct err_text *error)
+{
+    metric_add(&failures_total, 1);
+    log_event(LOG_ERROR, event, "partition=%s/%d error=\"%s\"", partition_topic(shard->partition),
+              partition_number(shard->partition), error->text);
+    pthread_mutex_lock(&writer->lock);
+    shard->retry_us = clock_mono_us() + RETRY_US;
+    pthread_mutex_unlock(&writer->lock);
+}
+
+static void flush_shard(struct writer *writer, struct shard *shard)
+{
+    struct err_text error = {0};
+    struct flush_opts opts = {shard->partition, writer->lookup, writer->opts.window, shard->purge_batch};
+    if (flush_run(&opts, &error))
+        note_failure(writer, shard, "flush_failed", &error);
+    else
+        metric_add(&flushes_total, 1);
+    pthread_mutex_lock(&writer->lock);
+    pthread_cond_broadcast(&writer->relieved);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+/* Seals the windows that are due; true when there were any. */
+static bool seal_shard(struct writer *writer, struct shard *shard)
+{
+    struct err_text error = {0};
+    struct file_list files = {0};
+    bool sealed = false;
+    int rc = partition_files(shard->partition, &files, &error);
+    for (size_t i = 0; i < files.n && !rc && !is_stopping(writer); i++) {
+        if (!seal_is_due(&files, &files.at[i], clock_wall_us(), writer->opts.seal_after_us))
+            continue;
+        rc = seal_window(shard->partition, &files, files.at[i].window, &error);
+        sealed = sealed || !rc;
+        metric_add(&seals_total, !rc);
+    }
+    file_list_free(&files);
+    if (rc)
+        note_failure(writer, shard, "seal_failed", &error);
+    return sealed;
+}
+
+/* A view taken now may be used for VIEW_KEEP_US: rows that died before the newest batch of that long ago may go. */
+static void age_views(struct shard *shard, int64_t now_us)
+{
+    if (now_us < shard->purge_next_us)
+        return;
+    struct backlog backlog;
+    partition_backlog(shard->partition, &backlog);
+    shard->purge_batch = shard->purge_next_batch;
+    shard->purge_next_batch = backlog.last_batch - backlog.batches;
+    shard->purge_next_us = now_us + VIEW_KEEP_US;
+}
+
+static struct shard *shard_at(struct writer *writer, size_t i)
+{
+    pthread_mutex_lock(&writer->lock);
+    struct shard *shard = i < writer->n_shards ? writer->shards[i] : NULL;
+    pthread_mutex_unlock(&writer->lock);
+    return shard;
+}
+
+static void write_manifest(struct writer *writer)
+{
+    struct err_text error = {0};
+    struct partition **partitions = NULL;
+    pthread_mutex_lock(&writer->lock);
+    size_t n = writer->n_shards;
+    partitions = malloc((n + 1) * sizeof(struct partition *));
+    for (size_t i = 0; i < n && partitions; i++)
+        partitions[i] = writer->shards[i]->partition;
+    pthread_mutex_unlock(&writer->lock);
+    if (partitions && manifest_write(writer->dir, partitions, n, &error))
+        log_event(LOG_ERROR, "manifest_failed", "error=\"%s\"", error.text);
+    free(partitions);
+}
+
+/* How long a window that is due may wait: a tenth of what it waited already. */
+static int64_t seal_every_us(const struct writer *writer)
+{
+    int64_t every_us = writer->opts.seal_after_us / 10;
+    return every_us < TICK_US ? TICK_US : every_us;
+}
+
+/* One look at every partition; true when a window was sealed. */
+static bool tend_shards(struct writer *writer, bool sync, bool purge)
+{
+    bool sealed = false;
+    struct shard *shard;
+    for (size_t i = 0; (shard = shard_at(writer, i)) && !is_stopping(writer); i++) {
+        int64_t now_us = clock_mono_us();
+        if (sync && partition_checkpoint(shard->partition))
+            metric_add(&failures_total, 1);
+        age_views(shard, now_us);
+        if (now_us < shard->retry_us)
+            continue;
+        if (flush_is_due(writer, shard, now_us))
+            flush_shard(writer, shard);
+        if (now_us >= shard->seal_us) {
+            sealed = seal_shard(writer, shard) || sealed;
+            shard->seal_us = clock_mono_us() + seal_every_us(writer);
+        }
+        struct err_text error = {0};
+        if (purge && partition_purge(shard->partition, clock_wall_us() - VIEW_KEEP_US, &error))
+            note_failure(writer, shard, "purge_failed", &error);
+    }
+    return sealed;
+}
+
+static void *tend(void *arg)
+{
+    struct writer *writer = arg;
+    int64_t sync_us = 0, purge_us = 0;
+    while (!is_stopping(writer)) {
+        int64_t now_us = clock_mono_us();
+        bool sync = now_us >= sync_us, purge = now_us >= purge_us;
+        if (tend_shards(writer, sync, purge))
+            write_manifest(writer);
+        sync_us = sync ? now_us + SYNC_EVERY_US : sync_us;
+        purge_us = purge ? now_us + PURGE_EVERY_US : purge_us;
+        pthread_mutex_lock(&writer->lock);
+        if (!writer->stop)
+            wait_for_at_most(&writer->wake, &writer->lock, TICK_US);
+        pthread_mutex_unlock(&writer->lock);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void writer_free(struct writer *writer)
+{
+    for (size_t i = 0; i < writer->n_shards; i++) {
+        partition_close(writer->shards[i]->partition);
+        free(writer->shards[i]->seen);
+        free(writer->shards[i]);
+    }
+    free(writer->shards);
+    catalog_reader_close(writer->lookup);
+    catalog_close(writer->catalog);
+    registry_free(writer->registry);
+    if (writer->lock_fd >= 0)
+        close(writer->lock_fd);
+    pthread_mutex_destroy(&writer->lock);
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->relieved);
+    buf_free(&writer->parcel);
+    free(writer->new_series);
+    free(writer->dir);
+    free(writer);
+}
+
+static struct writer *writer_new(const struct writer_opts *opts)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+    if (!writer)
+        return NULL;
+    writer->lock_fd = -1;
+    pthread_mutex_init(&writer->lock, NULL);
+    init_condition(&writer->wake);
+    init_condition(&writer->relieved);
+    writer->opts = *opts;
+    writer->opts.flush_bytes = opts->flush_bytes ? opts->flush_bytes : FLUSH_BYTES_DEFAULT;
+    writer->opts.seal_after_us = opts->seal_after_us ? opts->seal_after_us : 600 * INT64_C(1000000);
+    writer->dir = strdup(opts->dir);
+    writer->registry = registry_new();
+    if (!writer->dir || !writer->registry) {
+        writer_free(writer);
+        return NULL;
+    }
+    writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
+                                 .committable = sink_committable, .release = sink_release, .stats = sink_stats,
+                                 .dead_next = sink_dead_next, .dead_done = sink_dead_done};
+    return writer;
+}
+
+int writer_open(const struct writer_opts *opts, struct writer **ret_writer, struct err_text *error)
+{
+    if (hash_init())
+        return err_set(error, ERR_IO, "cannot open \"%s\": the system gives no random numbers", opts->dir);
+    struct writer *writer = writer_new(opts);
+    if (!writer)
+        return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", opts->dir);
+    int rc = lock_directory(writer, error);
+    if (!rc)
+        rc = catalog_open(writer->dir, writer->registry, &writer->catalog, error);
+    if (!rc)
+        rc = catalog_reader_open(writer->dir, &writer->lookup, error);
+    if (!rc)
+        rc = open_shards(writer, error);
+    if (!rc) {
+        writer->started = pthread_create(&writer->thread, NULL, tend, writer) == 0;
+        if (!writer->started)
+            rc = err_set(error, ERR_NOMEM, "cannot start the thread that flushes \"%s\"", writer->dir);
+    }
+    if (rc) {
+        writer_free(writer);
+        return rc;
+    }
+    *ret_writer = writer;
+    return 0;
+}
+
+struct sink *writer_sink(struct writer *writer)
+{
+    return &writer->sink;
+}
+
+struct registry *writer_registry(struct writer *writer)
+{
+    return writer->registry;
+}
+
+const char *writer_uuid(const struct writer *writer)
+{
+    return catalog_uuid(writer->catalog);
+}
+
+/* Open windows that were not written just now may have their -wal still: of a crash, or of readers that were in the way. */
+static void settle_windows(struct shard *shard)
+{
+    struct file_list files = {0};
+    if (partition_files(shard->partition, &files, NULL))
+        return;
+    for (size_t i = 0; i < files.n; i++) {
+        char path[4096];
+        struct window_file *file;
+        snprintf(path, sizeof(path), "%s/%s", partition_folder(shard->partition), files.at[i].name);
+        if (files.at[i].kind == FILE_OPEN && window_file_open(path, &file, NULL) == 0)
+            window_file_settle(file);
+    }
+    file_list_free(&files);
+}
+
+void writer_close(struct writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->started) {
+        pthread_mutex_lock(&writer->lock);
+        writer->stop = true;
+        pthread_cond_broadcast(&writer->wake);
+        pthread_cond_broadcast(&writer->relieved);
+        pthread_mutex_unlock(&writer->lock);
+        pthread_join(writer->thread, NULL);
+        for (size_t i = 0; i < writer->n_shards; i++) {
+            flush_shard(writer, writer->shards[i]);
+            settle_windows(writer->shards[i]);
+        }
+    }
+    writer_free(writer);
+}

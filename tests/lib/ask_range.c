@@ -1,0 +1,141 @@
+#include <config.h>
+
+#include "ask_range.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ask_add(struct ask *ask, const char *name, const char *value)
+{
+    if (ask->n == ASK_PARAMETERS_MAX)
+        abort();
+    ask->parameters[ask->n++] = (struct parameter){name, value};
+}
+
+static void put_value(struct buf *text, const struct value *value)
+{
+    char number[EXACT_TEXT_MAX];
+    size_t n;
+    buf_putc(text, ' ');
+    switch (value->type) {
+    case VALUE_NULL:
+        buf_putc(text, '-');
+        break;
+    case VALUE_DECIMAL:
+        n = decimal_print(number, value->decimal);
+        buf_put(text, number, n);
+        break;
+    case VALUE_EXACT:
+        n = exact_print(number, value->exact);
+        buf_put(text, number, n);
+        break;
+    case VALUE_COUNT:
+        buf_printf(text, "%" PRIu64, value->count);
+        break;
+    case VALUE_TEXT:
+        buf_puts(text, value->text);
+    }
+}
+
+static int read_series(struct answer *answer, size_t n_values, bool raw, struct said *said)
+{
+    struct row row;
+    int rc;
+    while ((rc = answer_next_row(answer, &row)) > 0) {
+        buf_printf(&said->text, "%" PRId64, row.t_us);
+        for (size_t i = 0; i < n_values; i++)
+            put_value(&said->text, &row.values[i]);
+        if (raw)
+            buf_printf(&said->text, " q%u", row.quality);
+        buf_putc(&said->text, '\n');
+        said->n_rows++;
+    }
+    return rc;
+}
+
+static int read_answer(struct answer *answer, bool raw, struct said *said)
+{
+    const struct series_info *info;
+    const enum agg *aggs;
+    size_t n_aggs;
+    int rc;
+    while ((rc = answer_next_series(answer, &info, &aggs, &n_aggs)) > 0) {
+        buf_printf(&said->text, "series %" PRIu32, info->id);
+        for (size_t i = 0; i < n_aggs; i++)
+            buf_printf(&said->text, " %s", agg_name[aggs[i]]);
+        buf_putc(&said->text, '\n');
+        rc = read_series(answer, raw ? 1 : n_aggs, raw, said);
+        if (rc)
+            return rc;
+    }
+    if (!rc && answer_cursor(answer))
+        snprintf(said->cursor, sizeof(said->cursor), "%s", answer_cursor(answer));
+    return rc;
+}
+
+void ask_range(const struct ask *ask, struct said *ret_said)
+{
+    struct range range = {0};
+    struct answer *answer;
+    *ret_said = (struct said){0};
+    ret_said->rc = range_parse(ask->parameters, ask->n, ASK_NOW_US, &range, &ret_said->error);
+    if (!ret_said->rc) {
+        ret_said->rc = answer_open(NULL, NULL, &range, &answer, &ret_said->error);
+        if (!ret_said->rc) {
+            snprintf(ret_said->tiers, sizeof(ret_said->tiers), "%s", answer_tiers(answer));
+            ret_said->rc = read_answer(answer, range.raw, ret_said);
+            answer_close(answer);
+        }
+        range_free(&range);
+    }
+    buf_putc(&ret_said->text, '\0');
+    if (ret_said->text.failed)
+        abort();
+}
+
+void said_free(struct said *said)
+{
+    buf_free(&said->text);
+}
+
+/* Appends a page; its first line is left out where it names the series that the text is in. */
+static void join(struct said *whole, const struct said *page, char series[static 64])
+{
+    const char *text = (const char *)page->text.data;
+    size_t size = strcspn(text, "\n");
+    if (*series && strlen(series) == size && !memcmp(text, series, size))
+        text += size + 1;
+    buf_puts(&whole->text, text);
+    for (const char *line = text; (line = strstr(line, "series ")); line += size) {
+        size = strcspn(line, "\n");
+        snprintf(series, 64, "%.*s", (int)size, line);
+    }
+    whole->n_rows += page->n_rows;
+}
+
+void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
+{
+    char number[16], cursor[80] = "", series[64] = "";
+    *ret_said = (struct said){0};
+    snprintf(number, sizeof(number), "%d", limit);
+    do {
+        struct ask one = *ask;
+        struct said page;
+        ask_add(&one, "limit", number);
+        if (*cursor)
+            ask_add(&one, "cursor", cursor);
+        ask_range(&one, &page);
+        if (*cursor && !strcmp(cursor, page.cursor))
+            page.rc = ERR_CORRUPT; /* it goes on nowhere */
+        snprintf(cursor, sizeof(cursor), "%s", page.cursor);
+        if (page.n_rows > (size_t)limit || (*cursor && page.n_rows != (size_t)limit))
+            page.rc = ERR_CORRUPT; /* a page is full, or the last */
+        ret_said->rc = page.rc;
+        ret_said->error = page.error;
+        join(ret_said, &page, series);
+        said_free(&page);
+    } while (!ret_said->rc && *cursor);
+    buf_putc(&ret_said->text, '\0');
+}

@@ -1,0 +1,253 @@
+#include <config.h>
+
+#include "fake_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_source fake_source = {.fail_at = -1};
+
+const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last"};
+
+enum agg agg_default(enum kind kind)
+{
+    return kind == KIND_INTERVAL ? AGG_SUM : kind == KIND_GAUGE ? AGG_MEAN : AGG_LAST;
+}
+
+/* ---- the store ---- */
+
+struct view {
+    int unused;
+};
+
+static bool any_equal(const char *const *texts, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(texts[i], text))
+            return true;
+    return !n;
+}
+
+static bool matches(const struct series_filter *filter, const struct series_info *info)
+{
+    bool id_found = !filter->n_ids;
+    for (size_t i = 0; i < filter->n_ids; i++)
+        id_found = id_found || filter->ids[i] == info->id;
+    for (size_t i = 0; i < filter->n_words; i++)
+        if (!strstr(info->entity, filter->words[i]))
+            return false;
+    return id_found && info->id > filter->after_id && any_equal(filter->entities, filter->n_entities, info->entity) &&
+           any_equal(filter->types, filter->n_types, info->type) &&
+           any_equal(filter->properties, filter->n_properties, info->property) &&
+           any_equal(filter->units, filter->n_units, info->unit);
+}
+
+int reader_series(struct reader_dir *dir, const struct series_filter *filter,
+                  int (*row)(void *arg, const struct series_info *info), void *arg)
+{
+    (void)dir;
+    for (size_t i = 0; i < fake_source.n_series; i++) {
+        int rc = matches(filter, &fake_source.series[i].info) ? row(arg, &fake_source.series[i].info) : 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error)
+{
+    (void)dir;
+    (void)error;
+    *ret_view = calloc(1, sizeof(**ret_view));
+    atomic_fetch_add(&fake_source.n_views, 1);
+    return *ret_view ? 0 : ERR_NOMEM;
+}
+
+void view_close(struct view *view)
+{
+    if (view)
+        atomic_fetch_sub(&fake_source.n_views, 1);
+    free(view);
+}
+
+const char *view_position(const struct view *view)
+{
+    (void)view;
+    return "position-1";
+}
+
+int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats)
+{
+    (void)view;
+    for (size_t i = 0; i < fake_source.n_series; i++) {
+        if (fake_source.series[i].info.id == series_id) {
+            *ret_stats = fake_source.series[i].stats;
+            return 0;
+        }
+    }
+    return ERR_NOTFOUND;
+}
+
+/* ---- the query ---- */
+
+static int parse_one(const struct parameter *parameter, struct range *range, struct err_text *error)
+{
+    const char *name = parameter->name, *value = parameter->value;
+    if (!strcmp(name, "from") || !strcmp(name, "to")) {
+        int64_t *t_us = *name == 'f' ? &range->from_us : &range->to_us;
+        if (civil_parse_rfc3339(value, strlen(value), t_us))
+            return err_set_field(error, ERR_INVALID, name, "\"%s\" is no time", value);
+    } else if (!strcmp(name, "step")) {
+        range->raw = !strcmp(value, "raw");
+    } else if (!strcmp(name, "time")) {
+        range->time = !strcmp(value, "ms") ? TIME_MS : !strcmp(value, "local") ? TIME_LOCAL : TIME_ISO;
+    } else if (!strcmp(name, "tz")) {
+        return zone_open(value, &range->zone);
+    } else if (!strcmp(name, "entity")) {
+        range->filter.entities = &parameter->value; /* lives as long as the request */
+        range->filter.n_entities = 1;
+    } else if (!strcmp(name, "agg")) {
+        for (int i = 0; i < AGG_N; i++)
+            if (strstr(value, agg_name[i]))
+                range->aggs[range->n_aggs++] = (enum agg)i;
+    }
+    return 0;
+}
+
+int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
+                struct err_text *error)
+{
+    struct range range = {.raw = true};
+    int rc = 0;
+    (void)now_us;
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = parse_one(&parameters[i], &range, error);
+    if (!rc)
+        *ret_range = range;
+    return rc;
+}
+
+void range_free(struct range *range)
+{
+    (void)range;
+}
+
+struct answer {
+    const struct range *range;
+    size_t series_n;   /* of fake_source.series, begun so far */
+    int64_t row_n;
+    enum agg aggs[RANGE_AGGS_MAX];
+    size_t n_aggs;
+    struct value values[RANGE_AGGS_MAX];
+    struct exact exacts[RANGE_AGGS_MAX];
+    const struct fake_series *series;
+    char entity[64]; /* the only one asked for, or "" */
+};
+
+int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
+                struct err_text *error)
+{
+    const char *entity = range->filter.n_entities ? range->filter.entities[0] : "";
+    (void)dir;
+    (void)view;
+    if (!strcmp(entity, "nobody"))
+        return err_set(error, ERR_NOTFOUND, "no series matches entity \"nobody\"");
+    for (size_t i = 0; i < range->n_aggs; i++)
+        if (range->aggs[i] == AGG_SUM)
+            return err_set_field(error, ERR_MEANING, "agg", "a gauge has no sum: use mean");
+    struct answer *answer = calloc(1, sizeof(*answer));
+    if (!answer)
+        return ERR_NOMEM;
+    answer->range = range;
+    strncpy(answer->entity, entity, sizeof(answer->entity) - 1);
+    atomic_fetch_add(&fake_source.n_answers, 1);
+    *ret_answer = answer;
+    return 0;
+}
+
+int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
+                       size_t *ret_n_aggs)
+{
+    const struct range *range = answer->range;
+    do {
+        if (answer->series_n == fake_source.n_series)
+            return 0;
+        answer->series = &fake_source.series[answer->series_n++];
+    } while (*answer->entity && strcmp(answer->entity, answer->series->info.entity));
+    answer->row_n = 0;
+    answer->n_aggs = range->raw ? 0 : range->n_aggs ? range->n_aggs : 1;
+    memcpy(answer->aggs, range->aggs, sizeof(answer->aggs));
+    if (!range->n_aggs)
+        answer->aggs[0] = agg_default(answer->series->info.kind);
+    *ret_info = &answer->series->info;
+    *ret_aggs = answer->aggs;
+    *ret_n_aggs = answer->n_aggs;
+    return 1;
+}
+
+void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_value, struct exact *exact)
+{
+    static const char *const states[] = {"on", "off, \"soft\"", "\xc3\xa4nd\xc3\xa9r\nung"};
+    if (kind == KIND_STATE) {
+        *ret_value = (struct value){.type = VALUE_TEXT, .text = states[row % 3]};
+        return;
+    }
+    switch ((row + (int64_t)column) % 4) {
+    case 0:
+        *ret_value = (struct value){.type = VALUE_DECIMAL, .decimal = {12345 * row - 678, -2}};
+        break;
+    case 1:
+        *exact = (struct exact){0};
+        exact_add(exact, (struct decimal){row * 1000000007, -9});
+        *ret_value = (struct value){.type = VALUE_EXACT, .exact = exact};
+        break;
+    case 2:
+        *ret_value = (struct value){.type = VALUE_COUNT, .count = (uint64_t)row};
+        break;
+    default:
+        *ret_value = (struct value){.type = VALUE_NULL};
+    }
+}
+
+uint8_t fake_quality(const struct fake_series *series, int64_t row)
+{
+    return series->stats.n_quality[QUALITY_ESTIMATED] && row % 2 ? QUALITY_ESTIMATED | QUALITY_ROUNDED
+                                                                  : QUALITY_MEASURED;
+}
+
+int answer_next_row(struct answer *answer, struct row *ret_row)
+{
+    int64_t row = answer->row_n;
+    if (row == fake_source.fail_at)
+        return ERR_EXPIRED;
+    if (row == fake_source.n_rows)
+        return 0;
+    size_t n = answer->range->raw ? 1 : answer->n_aggs;
+    for (size_t i = 0; i < n; i++)
+        fake_value(answer->series->info.kind, row, i, &answer->values[i], &answer->exacts[i]);
+    *ret_row = (struct row){
+        .t_us = answer->range->from_us + row * fake_source.step_us,
+        .quality = fake_quality(answer->series, row),
+        .values = answer->values,
+    };
+    answer->row_n++;
+    return 1;
+}
+
+const char *answer_cursor(struct answer *answer)
+{
+    (void)answer;
+    return fake_source.cursor;
+}
+
+const char *answer_tiers(const struct answer *answer)
+{
+    return answer->range->raw ? "raw" : "15m,raw";
+}
+
+void answer_close(struct answer *answer)
+{
+    if (answer)
+        atomic_fetch_sub(&fake_source.n_answers, 1);
+    free(answer);
+}

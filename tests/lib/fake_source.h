@@ -1,0 +1,31 @@
+/* A scripted store and query, linked in place of the reader and the query layer: the HTTP side is tested against answers
+ * whose every byte is known. */
+#ifndef TESTS_LIB_FAKE_SOURCE_H
+#define TESTS_LIB_FAKE_SOURCE_H
+
+#include <stdatomic.h>
+
+#include "query/range.h"
+#include "store/reader.h"
+
+struct fake_series {
+    struct series_info info;
+    struct series_stats stats;
+};
+
+/* Set by a test before its requests. Each series has n_rows rows, from range.from_us on, step_us apart. */
+struct fake_source {
+    const struct fake_series *series;
+    size_t n_series;
+    int64_t n_rows, step_us;
+    int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
+    const char *cursor;          /* what answer_cursor gives */
+    atomic_int n_views, n_answers; /* open ones: 0 when everything was given back */
+};
+extern struct fake_source fake_source;
+
+/* The value of a row's column, the same at each call; exact is where a VALUE_EXACT points to. */
+void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_value, struct exact *exact);
+uint8_t fake_quality(const struct fake_series *series, int64_t row);
+
+#endif

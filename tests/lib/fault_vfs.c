@@ -1,0 +1,372 @@
+#include <config.h>
+
+#include "fault_vfs.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "random.h"
+
+/* A change that no sync has made sure yet: what was there before. */
+struct undo {
+    char *path;
+    int64_t at, size;        /* the bytes that were written */
+    int64_t size_before;     /* of the file */
+    size_t n;                /* bytes in before */
+    uint8_t *before;
+    bool lost;               /* a sync failed: the system believes them to be on disk, and no later sync writes them */
+};
+
+/* The default VFS's file lies behind this one. */
+struct fault_file {
+    sqlite3_file base;
+    sqlite3_file *real;
+    char *path; /* NULL: a temporary file, which nobody reads after a crash */
+};
+
+static sqlite3_vfs *real_vfs, fault_vfs;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum fault armed;
+static int64_t n_until, n_counted, n_until_death;
+static bool hit;
+static struct undo *undos;
+static size_t n_undos, undos_cap;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "fault_vfs: %s\n", what);
+    exit(99);
+}
+
+/* ---- counting ---- */
+
+enum change { CHANGE_WRITE, CHANGE_SYNC, CHANGE_OTHER };
+
+/* 0, or the code with which this change fails. */
+static int count_change(enum change change, int code)
+{
+    pthread_mutex_lock(&lock);
+    int rc = SQLITE_OK;
+    if (hit && armed == FAULT_SYNC_ONCE && n_until_death-- == 0)
+        armed = FAULT_DEAD;
+    bool counts = armed != FAULT_SYNC_ONCE || change == CHANGE_SYNC;
+    counts = counts && (armed != FAULT_FULL_ONCE || change != CHANGE_SYNC);
+    if (counts && ++n_counted >= n_until && armed != FAULT_NONE && (armed == FAULT_DEAD || !hit)) {
+        hit = true;
+        rc = armed == FAULT_FULL_ONCE ? SQLITE_FULL : code;
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+void fault_vfs_arm(enum fault fault, int64_t n)
+{
+    pthread_mutex_lock(&lock);
+    armed = fault;
+    n_until = n;
+    n_until_death = -1;
+    n_counted = 0;
+    hit = false;
+    pthread_mutex_unlock(&lock);
+}
+
+void fault_vfs_die_after(int64_t n)
+{
+    pthread_mutex_lock(&lock);
+    n_until_death = n;
+    pthread_mutex_unlock(&lock);
+}
+
+int64_t fault_vfs_disarm(void)
+{
+    pthread_mutex_lock(&lock);
+    armed = FAULT_NONE;
+    int64_t n = n_counted;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+int fault_vfs_hit(void)
+{
+    pthread_mutex_lock(&lock);
+    bool was_hit = hit;
+    pthread_mutex_unlock(&lock);
+    return was_hit;
+}
+
+/* ---- what is not synced ---- */
+
+/* Remembers the bytes [at, at + size) of the file as they are; the lock is held. */
+static void remember(struct fault_file *file, int64_t at, int64_t size)
+{
+    sqlite3_int64 file_size;
+    if (!file->path)
+        return;
+    if (file->real->pMethods->xFileSize(file->real, &file_size))
+        die("a size cannot be had");
+    int64_t n = file_size > at ? file_size - at : 0;
+    n = n < size ? n : size;
+    if (n_undos == undos_cap) {
+        undos_cap = undos_cap ? undos_cap * 2 : 256;
+        undos = realloc(undos, undos_cap * sizeof(*undos));
+    }
+    struct undo undo = {strdup(file->path), at, size, file_size, (size_t)n, malloc((size_t)n + 1), false};
+    if (!undos || !undo.path || !undo.before)
+        die("no memory");
+    if (n && file->real->pMethods->xRead(file->real, undo.before, (int)n, at))
+        die("old bytes cannot be read");
+    undos[n_undos++] = undo;
+}
+
+/* Forgets undos of the file (NULL: of all), with lost also those that a failed sync made hopeless. */
+static void forget_path(const char *path, bool lost)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_undos; i++) {
+        if ((!path || strcmp(undos[i].path, path) == 0) && (lost || !undos[i].lost)) {
+            free(undos[i].path);
+            free(undos[i].before);
+        } else {
+            undos[n++] = undos[i];
+        }
+    }
+    n_undos = n;
+    if (!n) {
+        free(undos);
+        undos = NULL;
+        undos_cap = 0;
+    }
+}
+
+/* What is written again is not lost any more; the lock is held. */
+static void find_again(const char *path, int64_t at, int64_t size)
+{
+    for (size_t i = 0; path && i < n_undos; i++)
+        if (strcmp(undos[i].path, path) == 0 && undos[i].at >= at && undos[i].at + undos[i].size <= at + size)
+            undos[i].lost = false;
+}
+
+void fault_vfs_forget(void)
+{
+    pthread_mutex_lock(&lock);
+    forget_path(NULL, true);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Space that was given to a file and never written; the file keeps its size. */
+static void blank(int fd, int64_t at, int64_t size)
+{
+    static const uint8_t zeros[4096];
+    off_t end = lseek(fd, 0, SEEK_END);
+    for (int64_t done = 0; done < size && at + done < end;) {
+        int64_t n = size - done < (int64_t)sizeof(zeros) ? size - done : (int64_t)sizeof(zeros);
+        n = at + done + n > end ? end - at - done : n;
+        if (pwrite(fd, zeros, (size_t)n, at + done) != n)
+            die("lost bytes cannot be blanked");
+        done += n;
+    }
+}
+
+/* Newest first, so that what is there in the end is an older state of each place. */
+void fault_vfs_lose_power(uint64_t seed)
+{
+    fault_vfs_disarm();
+    pthread_mutex_lock(&lock);
+    for (size_t i = n_undos; i-- > 0;) {
+        const struct undo *undo = &undos[i];
+        bool reached = seed && !undo->lost && random_below(&seed, 2);
+        int fd = reached ? -1 : open(undo->path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue; /* it reached the disk after all, or the file is gone */
+        if (undo->lost)
+            blank(fd, undo->at, undo->size);
+        if (undo->n && pwrite(fd, undo->before, undo->n, undo->at) != (ssize_t)undo->n)
+            die("old bytes cannot be written");
+        if (!seed && !undo->lost && ftruncate(fd, undo->size_before))
+            die("a file cannot be cut");
+        close(fd);
+    }
+    forget_path(NULL, true);
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- a file ---- */
+
+static struct fault_file *of(sqlite3_file *file)
+{
+    return (struct fault_file *)file;
+}
+
+static int file_close(sqlite3_file *file)
+{
+    int rc = of(file)->real->pMethods->xClose(of(file)->real);
+    free(of(file)->path);
+    return rc;
+}
+
+static int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
+{
+    return of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
+}
+
+static int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
+{
+    int rc = count_change(CHANGE_WRITE, SQLITE_IOERR_WRITE);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&lock);
+    remember(of(file), at, size);
+    find_again(of(file)->path, at, size);
+    rc = of(file)->real->pMethods->xWrite(of(file)->real, from, size, at);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    int rc = count_change(CHANGE_WRITE, SQLITE_IOERR_TRUNCATE);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&lock);
+    remember(of(file), size, INT32_MAX);
+    rc = of(file)->real->pMethods->xTruncate(of(file)->real, size);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+static int file_sync(sqlite3_file *file, int flags)
+{
+    (void)flags; /* real syncs would only wear the disk: what would be lost is known here */
+    int rc = count_change(CHANGE_SYNC, SQLITE_IOERR_FSYNC);
+    pthread_mutex_lock(&lock);
+    if (!rc && of(file)->path)
+        forget_path(of(file)->path, false);
+    for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD && of(file)->path; i++)
+        undos[i].lost = undos[i].lost || strcmp(undos[i].path, of(file)->path) == 0;
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+static int file_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+    return of(file)->real->pMethods->xFileSize(of(file)->real, ret_size);
+}
+
+static int file_lock(sqlite3_file *file, int level)
+{
+    return of(file)->real->pMethods->xLock(of(file)->real, level);
+}
+
+static int file_unlock(sqlite3_file *file, int level)
+{
+    return of(file)->real->pMethods->xUnlock(of(file)->real, level);
+}
+
+static int file_check_lock(sqlite3_file *file, int *ret)
+{
+    return of(file)->real->pMethods->xCheckReservedLock(of(file)->real, ret);
+}
+
+static int file_control(sqlite3_file *file, int op, void *arg)
+{
+    return of(file)->real->pMethods->xFileControl(of(file)->real, op, arg);
+}
+
+static int file_sector_size(sqlite3_file *file)
+{
+    return of(file)->real->pMethods->xSectorSize(of(file)->real);
+}
+
+static int file_traits(sqlite3_file *file)
+{
+    return of(file)->real->pMethods->xDeviceCharacteristics(of(file)->real);
+}
+
+static int file_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
+{
+    return of(file)->real->pMethods->xShmMap(of(file)->real, page, size, extend, ret);
+}
+
+static int file_shm_lock(sqlite3_file *file, int offset, int n, int flags)
+{
+    return of(file)->real->pMethods->xShmLock(of(file)->real, offset, n, flags);
+}
+
+static void file_shm_barrier(sqlite3_file *file)
+{
+    of(file)->real->pMethods->xShmBarrier(of(file)->real);
+}
+
+static int file_shm_unmap(sqlite3_file *file, int remove)
+{
+    return of(file)->real->pMethods->xShmUnmap(of(file)->real, remove);
+}
+
+/* Version 2: without xFetch a sealed file is read instead of mapped. */
+static const sqlite3_io_methods methods = {
+    .iVersion = 2, .xClose = file_close, .xRead = file_read, .xWrite = file_write, .xTruncate = file_truncate,
+    .xSync = file_sync, .xFileSize = file_size, .xLock = file_lock, .xUnlock = file_unlock,
+    .xCheckReservedLock = file_check_lock, .xFileControl = file_control, .xSectorSize = file_sector_size,
+    .xDeviceCharacteristics = file_traits, .xShmMap = file_shm_map, .xShmLock = file_shm_lock,
+    .xShmBarrier = file_shm_barrier, .xShmUnmap = file_shm_unmap};
+
+/* ---- the VFS ---- */
+
+static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags, int *ret_flags)
+{
+    (void)vfs;
+    struct fault_file *file = of(base);
+    *file = (struct fault_file){.real = (sqlite3_file *)(file + 1)};
+    if (flags & SQLITE_OPEN_CREATE && path && access(path, F_OK)) {
+        int rc = count_change(CHANGE_OTHER, SQLITE_CANTOPEN);
+        if (rc)
+            return rc;
+        pthread_mutex_lock(&lock);
+        forget_path(path, true); /* another file that had this name */
+        pthread_mutex_unlock(&lock);
+    }
+    if (path && !(file->path = strdup(path)))
+        return SQLITE_NOMEM;
+    int rc = real_vfs->xOpen(real_vfs, path, file->real, flags, ret_flags);
+    if (file->real->pMethods)
+        file->base.pMethods = &methods;
+    else
+        free(file->path);
+    return rc;
+}
+
+static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
+{
+    (void)vfs;
+    if (access(path, F_OK))
+        return SQLITE_IOERR_DELETE_NOENT;
+    int rc = count_change(CHANGE_OTHER, SQLITE_IOERR_DELETE);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&lock);
+    forget_path(path, true);
+    pthread_mutex_unlock(&lock);
+    return real_vfs->xDelete(real_vfs, path, sync_folder);
+}
+
+void fault_vfs_install(void)
+{
+    real_vfs = sqlite3_vfs_find(NULL);
+    if (!real_vfs)
+        die("SQLite has no VFS");
+    fault_vfs = *real_vfs; /* what is not below works on paths and needs no change */
+    fault_vfs.pNext = NULL;
+    fault_vfs.zName = "fault";
+    fault_vfs.szOsFile = (int)sizeof(struct fault_file) + real_vfs->szOsFile;
+    fault_vfs.xOpen = vfs_open;
+    fault_vfs.xDelete = vfs_delete;
+    if (sqlite3_vfs_register(&fault_vfs, 1))
+        die("SQLite does not take the VFS");
+}

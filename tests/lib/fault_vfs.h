@@ -1,0 +1,37 @@
+/* An SQLite VFS for tests that makes the disk fail: it stands before the default one, counts what changes files (writes, syncs,
+ * truncates, deletes and new files), and fails from the n-th of them on. It can also take back what was not synced, as a loss
+ * of power does.
+ *
+ * What bypasses SQLite (rename, unlink, fsync by the program itself) goes through; -shm files are memory and not counted. */
+#ifndef TESTS_LIB_FAULT_VFS_H
+#define TESTS_LIB_FAULT_VFS_H
+
+#include <stdint.h>
+
+enum fault {
+    FAULT_NONE,
+    FAULT_IO_ONCE,   /* SQLITE_IOERR_WRITE, _FSYNC, ... once, then all is well */
+    FAULT_FULL_ONCE, /* SQLITE_FULL where a write or truncate is due (a sync passes) */
+    FAULT_SYNC_ONCE, /* the n-th sync alone fails; what it should have synced is lost, unless it is written again */
+    FAULT_DEAD       /* from the n-th change on nothing reaches the disk: the process is as good as killed */
+};
+
+/* Makes it the default VFS; once. Ends the program when that fails. */
+void fault_vfs_install(void);
+
+/* Counts from 1 anew and fails at the n-th change. */
+void fault_vfs_arm(enum fault fault, int64_t n);
+/* After FAULT_SYNC_ONCE: n changes later the process dies. */
+void fault_vfs_die_after(int64_t n);
+/* No more faults; how many changes were counted since fault_vfs_arm. */
+int64_t fault_vfs_disarm(void);
+/* Whether the fault came. */
+int fault_vfs_hit(void);
+
+/* Loses power: what was not synced is taken back, all of it (seed 0) or a random part. Every database must be closed; -shm
+ * files below dir are the caller's to remove. Disarms. */
+void fault_vfs_lose_power(uint64_t seed);
+/* Everything written so far counts as synced. */
+void fault_vfs_forget(void);
+
+#endif

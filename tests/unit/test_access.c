@@ -1,0 +1,274 @@
+#include <config.h>
+
+#include "../lib/test.h"
+
+#include "store/access.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "db/db.h"
+
+static char dir[64], path[96];
+
+static int set_up(void **state)
+{
+    struct err_text error = {0};
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/almanac-access-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/auth.db", dir);
+    assert_int_equal(access_create(dir, &error), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    clock_freeze(INT64_MIN);
+    remove(path);
+    assert_int_equal(rmdir(dir), 0); /* no journal is left behind */
+    return 0;
+}
+
+static struct access *open_access(void)
+{
+    struct access *access;
+    struct err_text error = {0};
+    if (access_open(dir, &access, &error))
+        fail_msg("%s", error.text);
+    return access;
+}
+
+static int check(struct access *access, const char *token, struct principal *ret_principal)
+{
+    return access_check_token(access, token, strlen(token), ret_principal);
+}
+
+static void a_token_is_known_by_name_and_scopes_after_reopening(void **state)
+{
+    struct err_text error = {0};
+    struct principal principal;
+    char token[TOKEN_TEXT_MAX], other[TOKEN_TEXT_MAX];
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "grafana", "read, ops", token, &error), 0);
+    assert_int_equal(access_token_create(access, "root", "admin", other, &error), 0);
+    assert_int_equal(strlen(token), 47);
+    assert_int_equal(strspn(token + 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), 43);
+    assert_string_not_equal(token, other);
+    for (int i = 0; i < 2; i++) {
+        for (int hit = 0; hit < 2; hit++) {
+            assert_int_equal(check(access, token, &principal), 0);
+            assert_string_equal(principal.name, "grafana");
+            assert_int_equal(principal.scopes, SCOPE_READ | SCOPE_OPS);
+            assert_int_equal(check(access, other, &principal), 0);
+            assert_int_equal(principal.scopes, SCOPES_ALL);
+        }
+        access_close(access);
+        access = open_access();
+    }
+    access_close(access);
+}
+
+static void nobody_else_is_let_in(void **state)
+{
+    struct err_text error = {0};
+    struct principal principal = {.name = "untouched"};
+    char token[TOKEN_TEXT_MAX], text[200];
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "a", "read", token, &error), 0);
+    assert_int_equal(check(access, "", &principal), ERR_DENIED);
+    assert_int_equal(check(access, "alm_", &principal), ERR_DENIED);
+    for (size_t i = 0; i < strlen(token); i++) { /* any byte off by one bit, and any prefix */
+        memcpy(text, token, sizeof(token));
+        text[i] ^= 1;
+        assert_int_equal(check(access, text, &principal), ERR_DENIED);
+        assert_int_equal(access_check_token(access, token, i, &principal), ERR_DENIED);
+    }
+    snprintf(text, sizeof(text), "%s%s%s", token, token, token);
+    assert_int_equal(check(access, text, &principal), ERR_DENIED);
+    assert_string_equal(principal.name, "untouched");
+    assert_int_equal(check(access, token, &principal), 0);
+    access_close(access);
+}
+
+static void a_token_of_another_process_is_valid_at_once(void **state)
+{
+    struct principal principal;
+    struct access *access = open_access();
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char token[TOKEN_TEXT_MAX] = "";
+        int ends[2], status;
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        if (!child) {
+            struct err_text error = {0};
+            struct access *own = open_access();
+            char name[24];
+            snprintf(name, sizeof(name), "child-%d", i);
+            int rc = access_token_create(own, name, "read", token, &error);
+            access_close(own);
+            _exit(rc || write(ends[1], token, sizeof(token)) != sizeof(token));
+        }
+        close(ends[1]);
+        assert_int_equal(read(ends[0], token, sizeof(token)), sizeof(token));
+        close(ends[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(check(access, token, &principal), 0);
+    }
+    access_close(access);
+}
+
+static void a_token_taken_out_of_the_file_is_refused_after_a_second(void **state)
+{
+    struct err_text error = {0};
+    struct principal principal;
+    char token[TOKEN_TEXT_MAX], *message = NULL;
+    struct access *access = open_access();
+    sqlite3 *shell;
+    (void)state;
+    assert_int_equal(access_token_create(access, "a", "read", token, &error), 0);
+    int64_t now_us = clock_mono_us();
+    clock_freeze(now_us);
+    assert_int_equal(check(access, token, &principal), 0);
+    assert_int_equal(sqlite3_open(path, &shell), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(shell, "DELETE FROM token WHERE name = 'a'", NULL, NULL, &message), SQLITE_OK);
+    sqlite3_close(shell);
+    clock_freeze(now_us + 1000001);
+    assert_int_equal(check(access, token, &principal), ERR_DENIED);
+    access_close(access);
+}
+
+static void the_file_holds_no_token_and_is_its_owners_alone(void **state)
+{
+    struct err_text error = {0};
+    char token[TOKEN_TEXT_MAX], bytes[65536];
+    struct stat status;
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "a", "read", token, &error), 0);
+    access_close(access);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    FILE *file = fopen(path, "r");
+    size_t n = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    assert_in_range(n, 4096, sizeof(bytes) - 1);
+    assert_null(memmem(bytes, n, token + 4, 8));
+}
+
+static void names_and_scopes_are_checked(void **state)
+{
+    static const char *const names[] = {"", "a\nb", "\xc3\xa4",
+                                        "12345678901234567890123456789012345678901234567890123456789012345"};
+    static const char *const scopes[] = {"", " , ", "write", "read,", "readx", "READ", "personal", "read:p2-*",
+                                         "personal:read:p2-*", "admin:x", "read ops;sql"};
+    struct err_text error = {0};
+    char token[TOKEN_TEXT_MAX] = "untouched";
+    struct access *access = open_access();
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        assert_int_equal(access_token_create(access, names[i], "read", token, &error), ERR_INVALID);
+        assert_string_equal(error.field, "name");
+    }
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(*scopes); i++) {
+        if (!strcmp(scopes[i], "read,")) /* a separator at the end does no harm */
+            continue;
+        assert_int_equal(access_token_create(access, "a", scopes[i], token, &error), ERR_INVALID);
+        assert_string_equal(error.field, "scope");
+    }
+    assert_string_equal(token, "untouched");
+    assert_int_equal(access_token_create(access, "a", "personal:read,vault:admin", token, &error), 0);
+    assert_int_equal(access_token_create(access, "a", "read", token, &error), ERR_EXISTS);
+    assert_string_equal(error.field, "name");
+    access_close(access);
+}
+
+static void a_wrong_file_is_refused_by_name(void **state)
+{
+    struct err_text error = {0};
+    struct access *access;
+    char elsewhere[96];
+    (void)state;
+    assert_int_equal(access_create(dir, &error), ERR_EXISTS);
+    snprintf(elsewhere, sizeof(elsewhere), "%s/nowhere", dir);
+    assert_int_equal(access_open(elsewhere, &access, &error), ERR_NOTFOUND);
+    sqlite3 *shell;
+    assert_int_equal(sqlite3_open(path, &shell), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(shell, "DELETE FROM secret", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(access_open(dir, &access, &error), ERR_CORRUPT);
+    assert_non_null(strstr(error.text, path));
+    assert_int_equal(sqlite3_exec(shell, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(shell);
+    assert_int_equal(access_open(dir, &access, &error), ERR_VERSION);
+    assert_non_null(strstr(error.text, "99"));
+}
+
+#define N_THREADS 4
+#define N_TOKENS 8
+static char tokens[N_TOKENS][TOKEN_TEXT_MAX];
+
+static void *check_often(void *arg)
+{
+    struct access *access = arg;
+    uintptr_t n_wrong = 0;
+    for (int i = 0; i < 400; i++) {
+        struct principal principal;
+        char name[24];
+        snprintf(name, sizeof(name), "t%d", i % N_TOKENS);
+        n_wrong += check(access, tokens[i % N_TOKENS], &principal) || strcmp(principal.name, name);
+        n_wrong += check(access, "alm_nobody", &principal) != ERR_DENIED;
+    }
+    return (void *)n_wrong;
+}
+
+static void threads_share_one_handle_while_tokens_are_made(void **state)
+{
+    struct err_text error = {0};
+    struct access *access = open_access();
+    pthread_t threads[N_THREADS];
+    char name[24], token[TOKEN_TEXT_MAX];
+    (void)state;
+    for (int i = 0; i < N_TOKENS; i++) {
+        snprintf(name, sizeof(name), "t%d", i);
+        assert_int_equal(access_token_create(access, name, "read", tokens[i], &error), 0);
+    }
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, check_often, access), 0);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof(name), "more%d", i);
+        if (access_token_create(access, name, "read", token, &error))
+            fail_msg("%s", error.text);
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        void *n_wrong;
+        pthread_join(threads[i], &n_wrong);
+        assert_int_equal((uintptr_t)n_wrong, 0);
+    }
+    access_close(access);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_token_is_known_by_name_and_scopes_after_reopening),
+        CASE(nobody_else_is_let_in),
+        CASE(a_token_of_another_process_is_valid_at_once),
+        CASE(a_token_taken_out_of_the_file_is_refused_after_a_second),
+        CASE(the_file_holds_no_token_and_is_its_owners_alone),
+        CASE(names_and_scopes_are_checked),
+        CASE(a_wrong_file_is_refused_by_name),
+        CASE(threads_share_one_handle_while_tokens_are_made),
+    };
+    return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}

@@ -1,0 +1,327 @@
+#include <config.h>
+
+#include "../lib/fault_vfs.h"
+#include "../lib/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/db.h"
+
+static const struct db_format format = {"test file", 0x54455354, 3}, next_format = {"test file", 0x54455354, 4},
+                              other_format = {"other file", 0x4f544852, 3};
+enum { SQL_PUT, SQL_GET, SQL_WRONG, SQL_N };
+static const char *const sql[SQL_N] = {"INSERT INTO t (k, v) VALUES (:k, :v)", "SELECT v FROM t WHERE k >= :k ORDER BY k",
+                                       "SELECT nothing FROM nowhere"};
+static const char schema[] = "CREATE TABLE t (k INTEGER PRIMARY KEY, v)";
+static char dir[256], path[300];
+static struct err_text error;
+
+static struct db_opts opts_of(enum db_mode mode)
+{
+    return (struct db_opts){.path = path, .mode = mode, .format = &format, .schema = schema, .sql = sql, .n_sql = SQL_N};
+}
+
+static struct db *open_db(enum db_mode mode)
+{
+    struct db_opts opts = opts_of(mode);
+    struct db *db;
+    if (db_open(&opts, &db, &error))
+        fail_msg("%s", error.text);
+    return db;
+}
+
+static int put(struct db *db, int64_t k, const char *v)
+{
+    sqlite3_stmt *stmt = db_stmt(db, SQL_PUT);
+    db_bind_i64(stmt, ":k", k);
+    db_bind_text(stmt, ":v", v);
+    return db_run(db, stmt);
+}
+
+static int64_t count(struct db *db)
+{
+    int64_t n = -1;
+    assert_int_equal(db_get_i64(db, "SELECT count(*) FROM t", &n), 0);
+    return n;
+}
+
+static bool beside(const char *end)
+{
+    char log_path[320];
+    snprintf(log_path, sizeof(log_path), "%s%s", path, end);
+    return access(log_path, F_OK) == 0;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(dir, sizeof(dir), "%.200s/almanac-db-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/a file?#%%41.db", dir);
+    error = (struct err_text){0};
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".new"};
+    char name[320];
+    fault_vfs_disarm();
+    fault_vfs_forget();
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        unlink(name);
+    }
+    return rmdir(dir);
+}
+
+static void what_was_committed_is_there_in_every_mode(void **state)
+{
+    (void)state;
+    struct db *db = open_db(DB_CREATE);
+    assert_int_equal(put(db, 1, "one"), 0);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(put(db, 2, "two"), 0);
+    db_rollback(db);
+    db_rollback(db); /* nothing happens outside a transaction */
+    assert_int_equal(count(db), 1);
+    db_close_settled(db);
+    static const enum db_mode modes[] = {DB_READ, DB_READ_SEALED, DB_WRITE};
+    for (size_t i = 0; i < 3; i++) {
+        db = open_db(modes[i]);
+        sqlite3_stmt *stmt = db_stmt(db, SQL_GET);
+        db_bind_i64(stmt, ":k", 0);
+        assert_int_equal(db_step(db, stmt), 1);
+        assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "one");
+        assert_int_equal(db_step(db, stmt), 0);
+        assert_string_equal(db_path(db), path);
+        db_close(db);
+    }
+}
+
+static void modes_of_making_and_opening_refuse_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct db_opts opts = opts_of(DB_WRITE);
+    struct db *db;
+    for (enum db_mode mode = DB_READ; mode <= DB_WRITE; mode++) {
+        opts.mode = mode;
+        assert_int_equal(db_open(&opts, &db, &error), ERR_NOTFOUND);
+        assert_non_null(strstr(error.text, path));
+    }
+    db_close(open_db(DB_CREATE));
+    opts.mode = DB_CREATE;
+    assert_int_equal(db_open(&opts, &db, &error), ERR_EXISTS);
+    opts.mode = DB_CREATE_PLAIN;
+    assert_int_equal(db_open(&opts, &db, &error), ERR_EXISTS);
+}
+
+static void files_of_other_kinds_and_versions_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct db_opts opts = opts_of(DB_READ);
+    struct db *db;
+    db_close(open_db(DB_CREATE_PLAIN));
+    opts.format = &other_format;
+    assert_int_equal(db_open(&opts, &db, &error), ERR_VERSION);
+    assert_non_null(strstr(error.text, "is not an Almanac other file"));
+    opts.format = &next_format;
+    assert_int_equal(db_open(&opts, &db, &error), ERR_VERSION);
+    assert_non_null(strstr(error.text, "of format 3, this program knows format 4"));
+}
+
+static void what_is_no_database_is_corrupt(void **state)
+{
+    (void)state;
+    struct db_opts opts = opts_of(DB_READ);
+    struct db *db;
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    for (int i = 0; i < 1000; i++)
+        fputs("no database ", out);
+    fclose(out);
+    for (enum db_mode mode = DB_READ; mode <= DB_WRITE; mode++) {
+        opts.mode = mode;
+        assert_int_equal(db_open(&opts, &db, &error), ERR_CORRUPT);
+    }
+    assert_int_equal(truncate(path, 0), 0); /* an empty file is a database of no kind */
+    opts.mode = DB_READ;
+    assert_int_equal(db_open(&opts, &db, &error), ERR_VERSION);
+}
+
+static void a_statement_that_does_not_fit_ends_with_a_code(void **state)
+{
+    (void)state;
+    struct db *db = open_db(DB_CREATE);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_WRONG);
+    int64_t value = 5;
+    assert_null(stmt);
+    db_bind_i64(stmt, ":k", 1); /* one check at the end is enough */
+    db_bind_blob(stmt, ":v", NULL, 0);
+    assert_int_equal(db_run(db, stmt), ERR_CORRUPT);
+    assert_int_equal(db_step(db, stmt), ERR_CORRUPT);
+    assert_int_equal(db_get_i64(db, "SELECT v FROM t", &value), ERR_NOTFOUND);
+    assert_int_equal(value, 5);
+    assert_int_equal(put(db, 1, "a"), 0);
+    assert_int_equal(put(db, 1, "b"), ERR_EXISTS);
+    assert_int_equal(db_error(db, &error, ERR_EXISTS, "write"), ERR_EXISTS);
+    assert_non_null(strstr(error.text, "cannot write"));
+    db_close(db);
+}
+
+/* I5: a reader leaves no trace, not even when it is the last to close. */
+static void readers_neither_write_nor_checkpoint(void **state)
+{
+    (void)state;
+    struct db *writer = open_db(DB_CREATE);
+    assert_int_equal(put(writer, 1, "one"), 0);
+    struct db *reader = open_db(DB_READ);
+    assert_int_equal(count(reader), 1);
+    assert_int_equal(db_exec(reader, "DELETE FROM t") != 0, 1);
+    assert_true(beside("-wal"));
+    db_close(reader);
+    assert_true(beside("-wal"));
+    db_close_settled(writer);
+    assert_false(beside("-wal"));
+    assert_false(beside("-shm"));
+    assert_false(beside("-journal"));
+}
+
+static void a_log_stays_while_somebody_reads(void **state)
+{
+    (void)state;
+    struct db *writer = open_db(DB_CREATE);
+    assert_int_equal(put(writer, 1, "one"), 0);
+    struct db *reader = open_db(DB_READ);
+    assert_int_equal(db_begin(reader), 0);
+    assert_int_equal(count(reader), 1);
+    assert_int_equal(put(writer, 2, "two"), 0);
+    assert_int_equal(db_leave_wal(writer), ERR_BUSY);
+    db_close_settled(writer);
+    assert_int_equal(count(reader), 1); /* its own state */
+    db_rollback(reader);
+    assert_int_equal(count(reader), 2);
+    db_close(reader);
+    writer = open_db(DB_WRITE);
+    assert_int_equal(count(writer), 2);
+    db_close_settled(writer);
+    assert_false(beside("-wal"));
+}
+
+static void a_checkpoint_is_whole_when_nobody_is_in_the_way(void **state)
+{
+    (void)state;
+    struct db *writer = open_db(DB_CREATE);
+    bool whole = false;
+    assert_int_equal(put(writer, 1, "one"), 0);
+    assert_int_equal(db_checkpoint(writer, &whole), 0);
+    assert_true(whole);
+    struct db *reader = open_db(DB_READ);
+    assert_int_equal(db_begin(reader), 0);
+    assert_int_equal(count(reader), 1);
+    assert_int_equal(put(writer, 2, "two"), 0);
+    assert_int_equal(db_checkpoint(writer, &whole), 0);
+    assert_false(whole);
+    db_close(reader);
+    assert_int_equal(db_checkpoint(writer, &whole), 0);
+    assert_true(whole);
+    db_close(writer);
+}
+
+static void failures_of_the_disk_have_codes(void **state)
+{
+    (void)state;
+    struct db *db = open_db(DB_CREATE);
+    fault_vfs_arm(FAULT_FULL_ONCE, 1);
+    assert_int_equal(put(db, 1, "one"), ERR_FULL);
+    fault_vfs_arm(FAULT_IO_ONCE, 1);
+    assert_int_equal(put(db, 1, "one"), ERR_IO);
+    fault_vfs_disarm();
+    assert_int_equal(put(db, 1, "one"), 0);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(put(db, 2, "two"), 0);
+    fault_vfs_arm(FAULT_IO_ONCE, 1);
+    assert_int_equal(db_commit(db), ERR_IO);
+    fault_vfs_disarm();
+    assert_int_equal(count(db), 1);
+    assert_int_equal(db_begin(db), 0); /* it was rolled back */
+    db_close(db);
+}
+
+/* What a failure left half way is made good at once: no reader could. */
+static void leaving_the_log_is_tried_again_after_a_failure(void **state)
+{
+    (void)state;
+    bool hit = true;
+    for (int64_t n = 1; hit; n++) {
+        struct db *db = open_db(DB_CREATE);
+        assert_int_equal(put(db, 1, "one"), 0);
+        fault_vfs_arm(FAULT_FULL_ONCE, n);
+        db_close_settled(db);
+        hit = fault_vfs_hit();
+        fault_vfs_disarm();
+        if (beside("-journal"))
+            fail_msg("write %lld fails: a journal is left", (long long)n);
+        db = open_db(DB_READ);
+        assert_int_equal(count(db), 1);
+        db_close(db);
+        unlink(path);
+    }
+}
+
+static void creating_fails_without_a_trace(void **state)
+{
+    (void)state;
+    struct db_opts opts = opts_of(DB_CREATE);
+    struct db *db;
+    bool hit = true;
+    for (int64_t n = 1; hit; n++) {
+        fault_vfs_arm(FAULT_IO_ONCE, n);
+        int rc = db_open(&opts, &db, &error);
+        hit = fault_vfs_hit();
+        fault_vfs_disarm();
+        if (rc && access(path, F_OK) == 0) { /* it was whole already */
+            opts.mode = DB_WRITE;
+            assert_int_equal(db_open(&opts, &db, &error), 0);
+            opts.mode = DB_CREATE;
+            rc = 0;
+        }
+        if (rc)
+            continue;
+        assert_int_equal(count(db), 0);
+        db_close_settled(db);
+        unlink(path);
+    }
+}
+
+static int install(void **state)
+{
+    (void)state;
+    fault_vfs_install();
+    return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(what_was_committed_is_there_in_every_mode),
+        CASE(modes_of_making_and_opening_refuse_what_does_not_fit),
+        CASE(files_of_other_kinds_and_versions_are_refused_by_name),
+        CASE(what_is_no_database_is_corrupt),
+        CASE(a_statement_that_does_not_fit_ends_with_a_code),
+        CASE(readers_neither_write_nor_checkpoint),
+        CASE(a_log_stays_while_somebody_reads),
+        CASE(a_checkpoint_is_whole_when_nobody_is_in_the_way),
+        CASE(failures_of_the_disk_have_codes),
+        CASE(leaving_the_log_is_tried_again_after_a_failure),
+        CASE(creating_fails_without_a_trace),
+    };
+    return cmocka_run_group_tests(tests, install, NULL);
+}

@@ -1,0 +1,875 @@
+/* The HTTPS side against a scripted source, by real requests over TLS. */
+#include <config.h>
+
+#include "../lib/test.h"
+
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <jansson.h>
+#include <zstd.h>
+
+#include "common/clock.h"
+#include "../lib/fake_source.h"
+#include "../lib/https.h"
+
+#define RANGE "/v1/range?from=2025-03-01T00:00:00Z&to=2025-03-02T00:00:00Z"
+#define N_ROWS_LONG 60000
+
+static char dir[64], certificate[96], key[96];
+static char reader_token[TOKEN_TEXT_MAX], ops_token[TOKEN_TEXT_MAX];
+static struct access *access_handle;
+static struct server *server;
+static struct health health;
+static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const struct fake_series all_series[] = {
+    {{7, "p2-meter-0142", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 1000000},
+     {3, 1740787200000000, 1740787202500000, {3}}},
+    {{8, "p2-load-7", "Load", "energy", "Wh", KIND_INTERVAL, false, 0},
+     {5, 1740787200000000, 1740787202000000, {[QUALITY_MEASURED] = 3, [QUALITY_ESTIMATED] = 2}}},
+    {{9, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+};
+
+static void get_health(void *arg, struct health *ret_health)
+{
+    (void)arg;
+    pthread_mutex_lock(&health_lock);
+    *ret_health = health;
+    pthread_mutex_unlock(&health_lock);
+}
+
+static void set_health(struct health now)
+{
+    pthread_mutex_lock(&health_lock);
+    health = now;
+    pthread_mutex_unlock(&health_lock);
+}
+
+static struct server_opts options(void)
+{
+    return (struct server_opts){
+        .listen = "127.0.0.1:0",
+        .certificate = certificate,
+        .key = key,
+        .access = access_handle,
+        .ready_lag_us = 60000000,
+        .health = get_health,
+    };
+}
+
+static int set_up_all(void **state)
+{
+    struct err_text error = {0};
+    (void)state;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    snprintf(dir, sizeof(dir), "%s/almanac-server-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    snprintf(certificate, sizeof(certificate), "%s/server.pem", dir);
+    snprintf(key, sizeof(key), "%s/server.key", dir);
+    https_make_certificate(certificate, key);
+    assert_int_equal(access_create(dir, &error), 0);
+    assert_int_equal(access_open(dir, &access_handle, &error), 0);
+    assert_int_equal(access_token_create(access_handle, "reader", "read", reader_token, &error), 0);
+    assert_int_equal(access_token_create(access_handle, "ops", "ops", ops_token, &error), 0);
+    return 0;
+}
+
+static int tear_down_all(void **state)
+{
+    char path[96];
+    (void)state;
+    access_close(access_handle);
+    snprintf(path, sizeof(path), "%s/auth.db", dir);
+    remove(path);
+    remove(certificate);
+    remove(key);
+    rmdir(dir);
+    curl_global_cleanup();
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    (void)state;
+    set_health((struct health){.serving = true, .lag = -1, .lag_us = -1});
+    fake_source.series = all_series;
+    fake_source.n_series = 3;
+    fake_source.n_rows = 3;
+    fake_source.step_us = 900000000;
+    fake_source.fail_at = -1;
+    fake_source.cursor = NULL;
+    int rc = server_start(&opts, &server, &error);
+    if (rc)
+        fail_msg("%s", error.text);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    server_stop(server, 5000);
+    server = NULL;
+    assert_int_equal(atomic_load(&fake_source.n_views), 0);
+    assert_int_equal(atomic_load(&fake_source.n_answers), 0);
+    return 0;
+}
+
+static struct https_answer ask(struct https_request request)
+{
+    struct https_answer answer;
+    request.port = server_port(server);
+    request.ca = certificate;
+    https_ask(&request, &answer);
+    return answer;
+}
+
+static struct https_answer get(const char *path)
+{
+    return ask((struct https_request){.path = path, .token = reader_token});
+}
+
+static const char *text(const struct https_answer *answer)
+{
+    return (const char *)answer->body.data;
+}
+
+/* Asserts that the answer is a problem of that status and names that field. */
+static void assert_problem(struct https_answer answer, long status, const char *field)
+{
+    assert_int_equal(answer.failed, 0);
+    assert_int_equal(answer.status, status);
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/problem+json");
+    json_t *json = json_loads(text(&answer), 0, NULL);
+    assert_non_null(json);
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), status);
+    assert_true(json_string_length(json_object_get(json, "title")) > 0);
+    assert_true(json_string_length(json_object_get(json, "detail")) > 0);
+    const char *found = json_string_value(json_object_get(json, "field"));
+    assert_string_equal(found ? found : "", field);
+    json_decref(json);
+    https_answer_free(&answer);
+}
+
+static void assert_body(struct https_answer answer, const char *expected)
+{
+    assert_int_equal(answer.failed, 0);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+}
+
+/* ---- the catalog ---- */
+
+static void series_are_listed_with_every_member(void **state)
+{
+    (void)state;
+    struct https_answer answer = get("/v1/series");
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/json");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    assert_string_equal(https_header(&answer, "Cache-Control"), "private, no-cache");
+    assert_body(answer,
+                "{\"series\":[\n"
+                "{\"id\":7,\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"property\":\"activePower\",\"unit\":\"W\","
+                "\"kind\":\"gauge\",\"cadence\":\"PT1S\",\"first\":\"2025-03-01T00:00:00Z\","
+                "\"last\":\"2025-03-01T00:00:02.500Z\",\"count\":3},\n"
+                "{\"id\":8,\"entity\":\"p2-load-7\",\"type\":\"Load\",\"property\":\"energy\",\"unit\":\"Wh\","
+                "\"kind\":\"interval\",\"cadence\":null,\"first\":\"2025-03-01T00:00:00Z\","
+                "\"last\":\"2025-03-01T00:00:02Z\",\"count\":5},\n"
+                "{\"id\":9,\"entity\":\"p2-hp-1\",\"type\":\"HeatPump\",\"property\":\"operationalState\",\"unit\":\"\","
+                "\"kind\":\"state\",\"cadence\":null,\"first\":null,\"last\":null,\"count\":0}\n"
+                "],\"next\":null}\n");
+}
+
+static void series_filters_reach_the_catalog_cut_at_commas_and_blanks(void **state)
+{
+    (void)state;
+    struct https_answer answer = get("/v1/series?entity=p2-hp-1,p2-load-7&type=Load&type=HeatPump&q=p2+load");
+    assert_non_null(strstr(text(&answer), "\"id\":8"));
+    assert_null(strstr(text(&answer), "\"id\":7"));
+    assert_null(strstr(text(&answer), "\"id\":9"));
+    https_answer_free(&answer);
+    assert_body(get("/v1/series?entity=nobody"), "{\"series\":[],\"next\":null}\n");
+}
+
+/* More series than one walk takes: every page boundary is crossed, with a limit and without. */
+static void pages_of_series_have_no_holes_and_no_repeats(void **state)
+{
+    enum { N = 700 };
+    struct fake_series *many = calloc(N, sizeof(*many));
+    (void)state;
+    for (uint32_t i = 0; i < N; i++) {
+        many[i] = all_series[0];
+        many[i].info.id = 3 * i + 1;
+    }
+    fake_source.series = many;
+    fake_source.n_series = N;
+    static const char *const limits[] = {"", "limit=256", "limit=100", "limit=699", "limit=700"};
+    for (size_t l = 0; l < 5; l++) {
+        char path[128];
+        uint32_t expected = 1;
+        int n_pages = 0;
+        snprintf(path, sizeof(path), "/v1/series?%s", limits[l]);
+        do {
+            struct https_answer answer = get(path);
+            json_t *json = json_loads(text(&answer), 0, NULL), *row;
+            size_t i;
+            assert_non_null(json);
+            json_array_foreach(json_object_get(json, "series"), i, row) {
+                assert_int_equal(json_integer_value(json_object_get(row, "id")), expected);
+                expected += 3;
+            }
+            const char *next = json_string_value(json_object_get(json, "next"));
+            snprintf(path, sizeof(path), "/v1/series?%s&cursor=%s", limits[l], next ? next : "");
+            n_pages = next ? n_pages + 1 : -1;
+            assert_true(n_pages < 10);
+            json_decref(json);
+            https_answer_free(&answer);
+        } while (n_pages > 0);
+        assert_int_equal(expected, 3 * N + 1);
+    }
+    free(many);
+}
+
+static void one_series_shows_its_quality_mix(void **state)
+{
+    (void)state;
+    assert_body(get("/v1/series/8"),
+                "{\"id\":8,\"entity\":\"p2-load-7\",\"type\":\"Load\",\"property\":\"energy\",\"unit\":\"Wh\","
+                "\"kind\":\"interval\",\"cadence\":null,\"first\":\"2025-03-01T00:00:00Z\","
+                "\"last\":\"2025-03-01T00:00:02Z\",\"count\":5,\"quality\":{\"measured\":3,\"edited\":0,\"derived\":0,"
+                "\"estimated\":2,\"suspect\":0}}\n");
+    assert_problem(get("/v1/series/10"), 404, "");
+    assert_problem(get("/v1/series/meter"), 404, "");
+    assert_problem(get("/v1/series/99999999999999999999"), 404, "");
+    assert_problem(get("/v1/series/"), 404, "");
+    assert_problem(get("/v1/series/8/rows"), 404, "");
+}
+
+/* ---- the range ---- */
+
+static void a_step_range_has_the_shape_of_the_contract(void **state)
+{
+    (void)state;
+    struct https_answer answer = get(RANGE "&step=PT15M&agg=mean,max&entity=p2-meter-0142");
+    assert_string_equal(https_header(&answer, "Almanac-Range"), "2025-03-01T00:00:00Z/2025-03-02T00:00:00Z");
+    assert_string_equal(https_header(&answer, "Almanac-Tiers"), "15m,raw");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    assert_string_equal(https_header(&answer, "Cache-Control"), "private, no-cache");
+    assert_body(answer,
+                "{\"series\":[\n"
+                "{\"id\":7,\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"property\":\"activePower\",\"unit\":\"W\","
+                "\"kind\":\"gauge\",\"columns\":[\"time\",\"mean\",\"max\"],\"rows\":[\n"
+                "[\"2025-03-01T00:00:00Z\",-6.78,0],\n"
+                "[\"2025-03-01T00:15:00Z\",1.000000007,1],\n"
+                "[\"2025-03-01T00:30:00Z\",2,null]\n"
+                "]}\n],\"next\":null}\n");
+}
+
+static void raw_rows_carry_quality_only_where_not_all_are_measured(void **state)
+{
+    (void)state;
+    struct https_answer answer = get(RANGE);
+    json_t *json = json_loads(text(&answer), 0, NULL);
+    assert_non_null(json);
+    json_t *series = json_object_get(json, "series");
+    assert_int_equal(json_array_size(json_object_get(json_array_get(series, 0), "columns")), 2);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(series, 1), "columns")), 3);
+    json_t *row = json_array_get(json_object_get(json_array_get(series, 1), "rows"), 1);
+    assert_string_equal(json_string_value(json_array_get(row, 2)), "estimated");
+    row = json_array_get(json_object_get(json_array_get(series, 2), "rows"), 1);
+    assert_string_equal(json_string_value(json_array_get(row, 1)), "off, \"soft\"");
+    json_decref(json);
+    https_answer_free(&answer);
+}
+
+static void csv_is_chosen_by_format_and_by_accept(void **state)
+{
+    static const char expected[] = "time,entity,property,unit,value,quality\r\n"
+                                   "2025-03-01T00:00:00Z,p2-load-7,energy,Wh,-6.78,measured\r\n"
+                                   "2025-03-01T00:15:00Z,p2-load-7,energy,Wh,1.000000007,estimated\r\n"
+                                   "2025-03-01T00:30:00Z,p2-load-7,energy,Wh,2,measured\r\n";
+    static const char *const accept[] = {"Accept: application/json;q=0.1, text/*;q=0.5", NULL};
+    (void)state;
+    struct https_answer answer = get(RANGE "&entity=p2-load-7&format=csv");
+    assert_string_equal(https_header(&answer, "Content-Type"), "text/csv; charset=utf-8; header=present");
+    assert_body(answer, expected);
+    assert_body(ask((struct https_request){.path = RANGE "&entity=p2-load-7", .token = reader_token, .headers = accept}),
+                expected);
+}
+
+static void one_csv_header_serves_series_of_several_kinds(void **state)
+{
+    (void)state;
+    fake_source.n_rows = 1;
+    assert_body(get(RANGE "&step=PT15M&format=csv"),
+                "time,entity,property,unit,mean,sum,last\r\n"
+                "2025-03-01T00:00:00Z,p2-meter-0142,activePower,W,-6.78,,\r\n"
+                "2025-03-01T00:00:00Z,p2-load-7,energy,Wh,,-6.78,\r\n"
+                "2025-03-01T00:00:00Z,p2-hp-1,operationalState,,,,on\r\n");
+}
+
+/* The cursor names the view that waits for the next page, and the place in it. */
+static void a_cursor_of_the_answer_is_given_as_next(void **state)
+{
+    (void)state;
+    char url[512], cursor[64] = "";
+    fake_source.cursor = "abc-_9";
+    fake_source.n_series = 1;
+    fake_source.n_rows = 0;
+    struct https_answer answer = get(RANGE "&limit=3");
+    const char *next = strstr(text(&answer), "\"rows\":[]}\n],\"next\":\"");
+    assert_non_null(next);
+    assert_int_equal(sscanf(next, "\"rows\":[]}\n],\"next\":\"%63[^\"]\"}", cursor), 1);
+    assert_int_equal(strlen(cursor), 22 + strlen(".abc-_9"));
+    assert_string_equal(cursor + 22, ".abc-_9");
+    https_answer_free(&answer);
+
+    snprintf(url, sizeof(url), "%s&limit=3&cursor=%s", RANGE, cursor);
+    answer = get(url);
+    assert_int_equal(answer.status, 200);
+    assert_non_null(strstr(text(&answer), cursor)); /* the same view waits on */
+    https_answer_free(&answer);
+
+    answer = get(RANGE "&limit=3&cursor=AAAAAAAAAAAAAAAAAAAAAA.abc-_9");
+    assert_int_equal(answer.status, 410);
+    assert_non_null(strstr(text(&answer), "\"field\":\"cursor\""));
+    https_answer_free(&answer);
+}
+
+static void a_long_answer_streams_whole(void **state)
+{
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    struct https_answer answer = get(RANGE "&format=csv");
+    assert_int_equal(answer.failed, 0);
+    assert_string_equal(https_header(&answer, "Transfer-Encoding"), "chunked");
+    size_t n_lines = 0;
+    for (size_t i = 1; i < answer.body.n; i++) /* some states have a newline of their own in them */
+        n_lines += answer.body.data[i - 1] == '\r' && answer.body.data[i] == '\n';
+    assert_int_equal(n_lines, 1 + 3 * N_ROWS_LONG);
+    https_answer_free(&answer);
+}
+
+/* The same answer as it is, packed with gzip (curl unpacks it), and packed with zstd. */
+static void answers_over_1_kib_are_packed_when_asked(void **state)
+{
+    static const char *const gzip[] = {"Accept-Encoding: gzip, deflate", NULL};
+    static const char *const zstd[] = {"Accept-Encoding: gzip;q=0.5, zstd", NULL};
+    (void)state;
+    for (int64_t n_rows = 1; n_rows <= 30000; n_rows = n_rows == 1 ? 50 : n_rows * 25) {
+        fake_source.n_rows = n_rows;
+        struct https_answer plain = get(RANGE), packed = {0};
+        const char *coding = n_rows == 1 ? "" : "gzip";
+        packed = ask((struct https_request){.path = RANGE, .token = reader_token, .headers = gzip, .unpack = 1});
+        assert_string_equal(https_header(&packed, "Content-Encoding"), coding);
+        assert_int_equal(packed.body.n, plain.body.n);
+        assert_memory_equal(packed.body.data, plain.body.data, plain.body.n);
+        https_answer_free(&packed);
+        packed = ask((struct https_request){.path = RANGE, .token = reader_token, .headers = zstd});
+        assert_string_equal(https_header(&packed, "Content-Encoding"), n_rows == 1 ? "" : "zstd");
+        assert_string_equal(https_header(&packed, "Vary"), "Accept, Accept-Encoding");
+        if (n_rows > 1) {
+            assert_true(packed.body.n * 3 < plain.body.n);
+            ZSTD_DStream *unpacker = ZSTD_createDStream();
+            ZSTD_inBuffer in = {packed.body.data, packed.body.n, 0};
+            ZSTD_outBuffer out = {malloc(plain.body.n + 1), plain.body.n + 1, 0};
+            assert_int_equal(ZSTD_decompressStream(unpacker, &out, &in), 0);
+            assert_int_equal(in.pos, in.size);
+            assert_int_equal(out.pos, plain.body.n);
+            assert_memory_equal(out.dst, plain.body.data, plain.body.n);
+            free(out.dst);
+            ZSTD_freeDStream(unpacker);
+        }
+        https_answer_free(&packed);
+        https_answer_free(&plain);
+    }
+}
+
+static void a_packed_answer_that_fails_midway_breaks_the_connection(void **state)
+{
+    static const char *const gzip[] = {"Accept-Encoding: gzip", NULL};
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    fake_source.fail_at = N_ROWS_LONG - 1;
+    struct https_answer answer = ask((struct https_request){.path = RANGE, .token = reader_token, .headers = gzip});
+    assert_int_equal(answer.status, 200);
+    assert_int_not_equal(answer.failed, 0);
+    https_answer_free(&answer);
+}
+
+static void an_answer_that_fails_midway_breaks_the_connection(void **state)
+{
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    fake_source.fail_at = N_ROWS_LONG - 1;
+    struct https_answer answer = get(RANGE);
+    assert_int_equal(answer.status, 200);
+    assert_int_not_equal(answer.failed, 0);
+    assert_true(answer.body.n > 1000000);
+    https_answer_free(&answer);
+}
+
+static void an_answer_that_fails_at_once_says_so_by_its_status(void **state)
+{
+    (void)state;
+    fake_source.fail_at = 2;
+    assert_problem(get(RANGE), 410, "");
+}
+
+static void a_client_that_hangs_up_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG * 100;
+    struct https_answer answer =
+        ask((struct https_request){.path = RANGE, .token = reader_token, .stop_after = 100000});
+    assert_int_equal(answer.failed, CURLE_WRITE_ERROR);
+    https_answer_free(&answer); /* tear_down asserts that view and answer were given back */
+}
+
+static void a_post_of_json_or_a_form_asks_the_same(void **state)
+{
+    static const char *const json[] = {"Content-Type: application/json; charset=utf-8", NULL};
+    static const char *const form[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
+    static const char json_body[] = "{\"from\":\"2025-03-01T00:00:00+01:00\",\"to\":\"2025-03-02T00:00:00Z\","
+                                    "\"step\":\"PT15M\",\"agg\":[\"mean\",\"max\"],\"limit\":100,\"tz\":null}";
+    static const char form_body[] = "from=2025-03-01T00:00:00+01:00&to=2025-03-02T00%3A00%3A00Z&step=PT15M&"
+                                    "agg=mean&agg=max&limit=100";
+    (void)state;
+    struct https_answer expected =
+        get("/v1/range?from=2025-03-01T00:00:00%2B01:00&to=2025-03-02T00:00:00Z&step=PT15M&agg=mean,max&limit=100");
+    assert_int_equal(expected.status, 200);
+    assert_string_equal(https_header(&expected, "Almanac-Range"), "2025-02-28T23:00:00Z/2025-03-02T00:00:00Z");
+    assert_body(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = json,
+                                           .body = json_body, .body_size = sizeof(json_body) - 1}), text(&expected));
+    assert_body(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = form,
+                                           .body = form_body, .body_size = sizeof(form_body) - 1}), text(&expected));
+    assert_body(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = form, .chunked = 1,
+                                           .body = form_body, .body_size = sizeof(form_body) - 1}), text(&expected));
+    https_answer_free(&expected);
+}
+
+static void the_plus_of_an_offset_may_arrive_as_a_blank(void **state)
+{
+    (void)state;
+    struct https_answer answer = get("/v1/range?from=2025-03-01T00:00:00+01:00&to=2025-03-02T00:00:00.5%20%2B01:00");
+    assert_problem(answer, 400, "to"); /* a blank and a plus: that is no time */
+    answer = get("/v1/range?from=2025-03-01T00:00:00+01:00&to=2025-03-02T00:00:00.5%2002:00");
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(https_header(&answer, "Almanac-Range"), "2025-02-28T23:00:00Z/2025-03-01T22:00:00.500Z");
+    https_answer_free(&answer);
+}
+
+static void errors_of_the_query_keep_their_status_and_field(void **state)
+{
+    (void)state;
+    assert_problem(get("/v1/range?from=yesterday&to=2025-03-02T00:00:00Z"), 400, "from");
+    assert_problem(get(RANGE "&entity=nobody"), 404, "");
+    assert_problem(get(RANGE "&step=PT15M&agg=sum"), 422, "agg");
+}
+
+/* ---- what is refused ---- */
+
+static void a_wrong_parameter_is_named(void **state)
+{
+    (void)state;
+    assert_problem(get("/v1/series?entiti=x"), 400, "entiti");
+    assert_problem(get("/v1/series?limit=0"), 400, "limit");
+    assert_problem(get("/v1/series?limit=1&limit=2"), 400, "limit");
+    assert_problem(get("/v1/series?cursor=-1"), 400, "cursor");
+    assert_problem(get("/v1/series?q=%zz"), 400, "q");
+    assert_problem(get("/v1/series?q=a%00b"), 400, "q");
+    assert_problem(get("/v1/series/7?x=1"), 400, "x");
+    assert_problem(get(RANGE "&asof=2025-03-01T00:00:00Z"), 400, "asof");
+    assert_problem(get(RANGE "&stepp=raw"), 400, "stepp");
+    assert_problem(get(RANGE "&layout=wide"), 422, "layout");
+    assert_problem(get(RANGE "&layout=flat"), 400, "layout");
+    assert_problem(get(RANGE "&format=arrow"), 422, "format");
+    assert_problem(get(RANGE "&format=xml"), 400, "format");
+    assert_problem(get("/healthz?x=1"), 400, "x");
+    char path[3000] = "/v1/series?";
+    for (int i = 0; i < LIMIT_URL_PARAMETERS + 1; i++)
+        strcat(path, "entity=a&");
+    assert_problem(get(path), 400, "");
+}
+
+static void a_bad_body_is_refused(void **state)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    static const char *const csv[] = {"Content-Type: text/csv", NULL};
+    static const struct {
+        const char *body, *field;
+    } cases[] = {
+        {"", ""}, {"[]", ""}, {"{\"from\":}", ""}, {"{\"from\":\"a\",\"from\":\"b\"}", ""},
+        {"{\"limit\":1.5}", "limit"}, {"{\"agg\":{\"a\":1}}", "agg"}, {"{\"agg\":[[\"mean\"]]}", "agg"},
+        {"{\"stepp\":\"raw\"}", "stepp"}, {"{\"from\":\"a\\u0000b\"}", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_problem(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = json,
+                                                  .body = cases[i].body, .body_size = strlen(cases[i].body)}),
+                       400, cases[i].field);
+    assert_problem(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = csv, .body = "a",
+                                              .body_size = 1}), 415, "");
+    assert_problem(ask((struct https_request){.path = "/v1/range?step=raw", .token = reader_token, .headers = json,
+                                              .body = "{}", .body_size = 2}), 400, "step");
+}
+
+static void a_body_over_the_limit_is_413_whether_announced_or_not(void **state)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    size_t size = LIMIT_BODY_BYTES + 1;
+    char *body = malloc(size);
+    (void)state;
+    memset(body, ' ', size);
+    assert_problem(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = json,
+                                              .body = body, .body_size = size, .chunked = 1}), 413, "");
+    for (int expect = 0; expect < 2; expect++)
+        assert_problem(ask((struct https_request){.path = "/v1/range", .token = reader_token, .headers = json,
+                                                  .body = body, .body_size = size, .expect = expect}), 413, "");
+    assert_problem(ask((struct https_request){.path = "/v1/range", .headers = json, .body = body, .body_size = size}),
+                   401, "");
+    free(body);
+}
+
+static void without_a_known_token_it_is_401(void **state)
+{
+    (void)state;
+    struct https_answer answer = ask((struct https_request){.path = "/v1/series"});
+    assert_string_equal(https_header(&answer, "WWW-Authenticate"), "Bearer realm=\"almanac\"");
+    assert_problem(answer, 401, "");
+    answer = ask((struct https_request){.path = "/v1/series", .token = "alm_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"});
+    assert_string_equal(https_header(&answer, "WWW-Authenticate"), "Bearer realm=\"almanac\", error=\"invalid_token\"");
+    assert_problem(answer, 401, "");
+    char path[128];
+    snprintf(path, sizeof(path), "/v1/series?access_token=%s", reader_token);
+    assert_problem(ask((struct https_request){.path = path}), 401, "");
+    assert_problem(get(path), 400, "access_token");
+}
+
+static void without_the_scope_it_is_403_before_anything_is_looked_up(void **state)
+{
+    (void)state;
+    assert_problem(ask((struct https_request){.path = "/v1/series/10", .token = ops_token}), 403, "");
+    assert_problem(ask((struct https_request){.path = RANGE "&nonsense=1", .token = ops_token}), 403, "");
+}
+
+static void a_token_made_by_somebody_else_is_valid_at_once(void **state)
+{
+    struct err_text error = {0};
+    struct access *other;
+    char token[TOKEN_TEXT_MAX];
+    (void)state;
+    assert_int_equal(access_open(dir, &other, &error), 0);
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "late-%d", i);
+        assert_int_equal(access_token_create(other, name, "read", token, &error), 0);
+        struct https_answer answer = ask((struct https_request){.path = "/v1/series", .token = token});
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+    }
+    access_close(other);
+}
+
+static void a_path_or_method_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    assert_problem(get("/v1/serie"), 404, "");
+    assert_problem(get("/"), 404, "");
+    assert_problem(get("/v1/%zz"), 400, "");
+    struct https_answer answer = ask((struct https_request){.path = "/v1/range", .method = "DELETE", .token = reader_token});
+    assert_string_equal(https_header(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
+    assert_problem(answer, 405, "");
+    answer = ask((struct https_request){.path = "/v1/series/7", .method = "OPTIONS"});
+    assert_int_equal(answer.status, 204);
+    assert_string_equal(https_header(&answer, "Allow"), "GET, HEAD, OPTIONS");
+    https_answer_free(&answer);
+}
+
+static void nothing_acceptable_is_406(void **state)
+{
+    static const char *const xml[] = {"Accept: application/xml", NULL};
+    static const char *const none[] = {"Accept: application/json;q=0", NULL};
+    (void)state;
+    assert_problem(ask((struct https_request){.path = RANGE, .token = reader_token, .headers = xml}), 406, "");
+    assert_problem(ask((struct https_request){.path = "/v1/series", .token = reader_token, .headers = none}), 406, "");
+}
+
+static void head_answers_the_headers_alone(void **state)
+{
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    struct https_answer answer = ask((struct https_request){.path = RANGE, .method = "HEAD", .token = reader_token});
+    assert_int_equal(answer.failed, 0);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.body.n, 0);
+    assert_string_equal(https_header(&answer, "Almanac-Tiers"), "raw");
+    https_answer_free(&answer);
+}
+
+/* ---- health ---- */
+
+static void assert_ready(struct health now, long status, const char *expected)
+{
+    set_health(now);
+    struct https_answer answer = ask((struct https_request){.path = "/readyz"});
+    assert_int_equal(answer.status, status);
+    assert_string_equal(text(&answer), expected);
+    assert_int_equal(*https_header(&answer, "Retry-After") != '\0', status == 503);
+    https_answer_free(&answer);
+}
+
+static void readiness_follows_the_contract(void **state)
+{
+    struct health well = {.serving = true, .ingesting = true, .caught_up = true, .connected = true};
+    struct health now = well;
+    (void)state;
+    assert_ready(well, 200, "{\"status\":\"ready\",\"lag\":0,\"lag_seconds\":0.000,\"embedded\":false,\"reasons\":[]}\n");
+    now.caught_up = false;
+    now.lag = 12;
+    now.lag_us = 1500000;
+    assert_ready(now, 503, "{\"status\":\"starting\",\"lag\":12,\"lag_seconds\":1.500,\"embedded\":false,"
+                           "\"reasons\":[\"ingest has not yet reached the ends of its partitions\"]}\n");
+    now = well;
+    now.embedded = true;
+    now.lag_us = 60000001;
+    assert_ready(now, 200, "{\"status\":\"degraded\",\"lag\":0,\"lag_seconds\":60.000,\"embedded\":true,"
+                           "\"reasons\":[\"ingest lags behind\"]}\n");
+    now.serving = false; /* a process that only ingests */
+    assert_ready(now, 503, "{\"status\":\"degraded\",\"lag\":0,\"lag_seconds\":60.000,\"embedded\":true,"
+                           "\"reasons\":[\"ingest lags behind\"]}\n");
+    now = well;
+    now.connected = false;
+    snprintf(now.reason, sizeof(now.reason), "all \"brokers\" down");
+    assert_ready(now, 200, "{\"status\":\"degraded\",\"lag\":0,\"lag_seconds\":0.000,\"embedded\":false,"
+                           "\"reasons\":[\"the broker does not answer\",\"all \\\"brokers\\\" down\"]}\n");
+    assert_ready((struct health){.lag = -1, .lag_us = -1}, 503,
+                 "{\"status\":\"starting\",\"lag\":null,\"lag_seconds\":null,\"embedded\":false,"
+                 "\"reasons\":[\"queries cannot be answered yet\"]}\n");
+    assert_ready((struct health){.serving = true, .lag = -1, .lag_us = -1}, 200,
+                 "{\"status\":\"ready\",\"lag\":null,\"lag_seconds\":null,\"embedded\":false,\"reasons\":[]}\n");
+}
+
+static void health_and_metrics_need_no_credentials_here(void **state)
+{
+    (void)state;
+    set_health((struct health){.serving = false});
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+    struct https_answer answer = ask((struct https_request){.path = "/metrics"});
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(https_header(&answer, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_non_null(strstr(text(&answer), "almanac_http_requests_total{status=\"2xx\"}"));
+    https_answer_free(&answer);
+}
+
+static void queries_are_503_while_starting(void **state)
+{
+    (void)state;
+    set_health((struct health){.serving = false});
+    struct https_answer answer = get("/v1/series");
+    assert_string_equal(https_header(&answer, "Retry-After"), "5");
+    assert_problem(answer, 503, "");
+}
+
+/* ---- connections ---- */
+
+static void tls_below_1_2_and_http_1_0_are_not_spoken(void **state)
+{
+    (void)state;
+    struct https_answer answer = ask((struct https_request){.path = "/healthz", .tls_max_1_1 = 1});
+    assert_int_equal(answer.failed, CURLE_SSL_CONNECT_ERROR);
+    https_answer_free(&answer);
+    assert_body(ask((struct https_request){.path = "/healthz", .tls_max_1_2 = 1}), "{\"status\":\"alive\"}\n");
+    assert_problem(ask((struct https_request){.path = RANGE, .token = reader_token, .http_1_0 = 1}), 505, "");
+}
+
+/* Waits until the peer has closed the connection; false when it has not in 10 s. */
+static bool wait_closed(int fd)
+{
+    char byte;
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    while (poll(&poll_fd, 1, 10000) > 0)
+        if (recv(fd, &byte, 1, 0) <= 0)
+            return true;
+    return false;
+}
+
+static int connect_plain(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server_port(server))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void who_does_not_finish_a_request_in_time_is_cut(void **state)
+{
+    static const char half[] = "GET /v1/series HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+    char url[64];
+    curl_socket_t fd;
+    size_t sent;
+    (void)state;
+    CURL *curl = curl_easy_init();
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/", server_port(server));
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_CAINFO, certificate);
+    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+    assert_int_equal(curl_easy_perform(curl), CURLE_OK);
+    assert_int_equal(curl_easy_send(curl, half, sizeof(half) - 1, &sent), CURLE_OK);
+    assert_int_equal(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd), CURLE_OK);
+    int plain = connect_plain(); /* does not even begin its handshake */
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n"); /* both are accepted now */
+    clock_freeze(clock_mono_us() + 61 * INT64_C(1000000));
+    bool both = wait_closed(plain) && wait_closed(fd);
+    clock_freeze(INT64_MIN);
+    assert_true(both);
+    close(plain);
+    curl_easy_cleanup(curl);
+}
+
+static void *ask_often(void *arg)
+{
+    (void)arg;
+    uintptr_t n_wrong = 0;
+    for (int i = 0; i < 12; i++) {
+        struct https_answer answer = get(i % 3 ? RANGE "&step=PT15M" : "/v1/series");
+        n_wrong += answer.failed || answer.status != 200 || !strstr(text(&answer), "\"next\":null}\n");
+        https_answer_free(&answer);
+    }
+    return (void *)n_wrong;
+}
+
+static void many_clients_at_once_get_whole_answers(void **state)
+{
+    pthread_t threads[6];
+    (void)state;
+    fake_source.n_rows = 2000;
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_often, NULL), 0);
+    for (size_t i = 0; i < 6; i++) {
+        void *n_wrong;
+        pthread_join(threads[i], &n_wrong);
+        assert_int_equal((uintptr_t)n_wrong, 0);
+    }
+}
+
+static void *ask_long(void *arg)
+{
+    *(struct https_answer *)arg = get(RANGE "&format=csv");
+    return NULL;
+}
+
+static void stopping_lets_a_running_answer_finish(void **state)
+{
+    struct https_answer answer;
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    pthread_t thread;
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    assert_int_equal(pthread_create(&thread, NULL, ask_long, &answer), 0);
+    int64_t until_us = clock_mono_us() + 10000000;
+    while (!atomic_load(&fake_source.n_answers) && clock_mono_us() < until_us)
+        sched_yield();
+    server_stop(server, 30000);
+    pthread_join(thread, NULL);
+    assert_int_equal(answer.failed, 0);
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+    assert_int_equal(server_start(&opts, &server, &error), 0); /* for tear_down */
+}
+
+static void what_hinders_the_start_is_told_in_one_sentence(void **state)
+{
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    struct server *second = NULL;
+    char taken[32], other_certificate[96], other_key[96];
+    (void)state;
+    snprintf(taken, sizeof(taken), "127.0.0.1:%u", server_port(server));
+    opts.listen = taken;
+    assert_int_equal(server_start(&opts, &second, &error), ERR_BUSY);
+    assert_non_null(strstr(error.text, taken));
+    static const char *const wrong[] = {"", "8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:8443", "[::1:1",
+                                        "127.0.0.1:8443x", "[]:1"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        opts.listen = wrong[i];
+        assert_int_equal(server_start(&opts, &second, &error), ERR_INVALID);
+    }
+    opts = options();
+    opts.certificate = "/nowhere/server.pem";
+    assert_int_equal(server_start(&opts, &second, &error), ERR_NOTFOUND);
+    assert_non_null(strstr(error.text, "/nowhere/server.pem"));
+    snprintf(other_certificate, sizeof(other_certificate), "%s/other.pem", dir);
+    snprintf(other_key, sizeof(other_key), "%s/other.key", dir);
+    https_make_certificate(other_certificate, other_key);
+    opts.certificate = certificate;
+    opts.key = other_key;
+    assert_int_equal(server_start(&opts, &second, &error), ERR_INVALID);
+    assert_non_null(strstr(error.text, other_key));
+    opts.key = certificate;
+    assert_int_equal(server_start(&opts, &second, &error), ERR_INVALID);
+    remove(other_certificate);
+    remove(other_key);
+    assert_null(second);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(series_are_listed_with_every_member),
+        CASE(series_filters_reach_the_catalog_cut_at_commas_and_blanks),
+        CASE(pages_of_series_have_no_holes_and_no_repeats),
+        CASE(one_series_shows_its_quality_mix),
+        CASE(a_step_range_has_the_shape_of_the_contract),
+        CASE(raw_rows_carry_quality_only_where_not_all_are_measured),
+        CASE(csv_is_chosen_by_format_and_by_accept),
+        CASE(one_csv_header_serves_series_of_several_kinds),
+        CASE(a_cursor_of_the_answer_is_given_as_next),
+        CASE(a_long_answer_streams_whole),
+        CASE(answers_over_1_kib_are_packed_when_asked),
+        CASE(a_packed_answer_that_fails_midway_breaks_the_connection),
+        CASE(an_answer_that_fails_midway_breaks_the_connection),
+        CASE(an_answer_that_fails_at_once_says_so_by_its_status),
+        CASE(a_client_that_hangs_up_leaves_nothing_behind),
+        CASE(a_post_of_json_or_a_form_asks_the_same),
+        CASE(the_plus_of_an_offset_may_arrive_as_a_blank),
+        CASE(errors_of_the_query_keep_their_status_and_field),
+        CASE(a_wrong_parameter_is_named),
+        CASE(a_bad_body_is_refused),
+        CASE(a_body_over_the_limit_is_413_whether_announced_or_not),
+        CASE(without_a_known_token_it_is_401),
+        CASE(without_the_scope_it_is_403_before_anything_is_looked_up),
+        CASE(a_token_made_by_somebody_else_is_valid_at_once),
+        CASE(a_path_or_method_that_is_not_there_is_told),
+        CASE(nothing_acceptable_is_406),
+        CASE(head_answers_the_headers_alone),
+        CASE(readiness_follows_the_contract),
+        CASE(health_and_metrics_need_no_credentials_here),
+        CASE(queries_are_503_while_starting),
+        CASE(tls_below_1_2_and_http_1_0_are_not_spoken),
+        CASE(who_does_not_finish_a_request_in_time_is_cut),
+        CASE(many_clients_at_once_get_whole_answers),
+        CASE(stopping_lets_a_running_answer_finish),
+        CASE(what_hinders_the_start_is_told_in_one_sentence),
+    };
+    return cmocka_run_group_tests_name("server", tests, set_up_all, tear_down_all);
+}
