@@ -5,6 +5,7 @@ vtab_sources = \
 	%D%/instants.c %D%/instants.h \
 	%D%/question.c %D%/question.h \
 	%D%/readings.c \
+	%D%/rollup.c \
 	%D%/table.c %D%/table.h \
 	%D%/value.c %D%/value.h \
 	%D%/vtab.c %D%/vtab.h
