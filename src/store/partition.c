@@ -33,8 +33,8 @@ const char *const partition_sql[SQL_N] = {
                         "n_holes = 0 WHERE epoch = :epoch",
     [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, next_offset, n_readings, data) "
                       "VALUES (:n, :incarnation, :next_offset, :n_readings, :data)",
-    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, reason, detail, property, slot, payload) "
-                     "VALUES (:incarnation, :offset, :known_ms, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
+                     "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
                     "VALUES (:incarnation, :from, :to, :at_us, :why)",
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",
@@ -60,7 +60,7 @@ const char *const partition_sql[SQL_N] = {
                        "WHERE NOT EXISTS (SELECT 1 FROM moment WHERE at_us > :now_us - :every_us)",
     [SQL_MOMENTS_DROP] = "DELETE FROM moment WHERE batch < (SELECT max(batch) FROM moment WHERE at_us < :before_us)",
     [SQL_SYNCED] = "UPDATE source SET n_syncs = n_syncs + 1, synced_batch = next_batch - 1",
-    [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE known_ms < :before_ms",
+    [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE at_us < :before_us",
 };
 
 bool column_equals(sqlite3_stmt *stmt, int column, const char *text)

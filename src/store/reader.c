@@ -111,8 +111,7 @@ const uint8_t *reader_dir_tag(const struct reader_dir *dir)
 
 /* ---- series ---- */
 
-/* `*` any text, `?` one byte. */
-static bool matches_glob(const char *glob, const char *text)
+bool reader_glob(const char *glob, const char *text)
 {
     const char *star = NULL, *retry = NULL;
     while (*text) {
@@ -137,7 +136,7 @@ static bool matches_glob(const char *glob, const char *text)
 static bool matches_any(const char *const *globs, size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++)
-        if (matches_glob(globs[i], text))
+        if (reader_glob(globs[i], text))
             return true;
     return n == 0;
 }
