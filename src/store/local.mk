@@ -49,7 +49,9 @@ if CMOCKA
 check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem
+	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_changes
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
+tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_nomem_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
