@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/people.c %D%/people.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
+	%D%/retention.c %D%/retention.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
