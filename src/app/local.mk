@@ -7,7 +7,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
+	%D%/progress.c %D%/progress.h \
 	%D%/site.c %D%/site.h \
+	%D%/stop.c %D%/stop.h \
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
@@ -35,7 +37,8 @@ EXTRA_DIST += build-aux/embed-data.sh data/demo/README.md data/demo/LICENSE.pvan
 	data/demo/serf_east_1min_ac_power.csv data/demo/nrel_RSF_II.csv data/demo/midc_20181014.csv
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_args tests/unit/test_conf tests/unit/test_csv tests/unit/test_site
+check_PROGRAMS += tests/unit/test_args tests/unit/test_conf tests/unit/test_csv tests/unit/test_progress \
+	tests/unit/test_site
 tests_unit_test_args_SOURCES = tests/unit/test_args.c
 tests_unit_test_args_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
@@ -43,6 +46,8 @@ tests_unit_test_conf_LDADD = %D%/libapp.a src/ingest/libingest.a src/common/libc
 	$(INIH_LIBS) $(SODIUM_LIBS)
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c
 tests_unit_test_csv_LDADD = %D%/libapp.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS) -lm
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_site_SOURCES = tests/unit/test_site.c
 tests_unit_test_site_LDADD = $(ALMANAC_LIBS) $(CMOCKA_LIBS)
 endif
