@@ -242,5 +242,7 @@ struct session_value session_value(struct session *session, size_t i)
                                                    : (const void *)sqlite3_column_text(session->stmt, (int)i);
     value.text = bytes ? bytes : "";
     value.size = (size_t)sqlite3_column_bytes(session->stmt, (int)i);
+    if (value.type == SESSION_TEXT && memchr(value.text, '\0', value.size))
+        value.type = SESSION_BLOB;
     return value;
 }

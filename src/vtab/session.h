@@ -35,7 +35,7 @@ const char *session_position(const struct session *session); /* the state that i
 MUST_CHECK int session_next(struct session *session, struct err_text *error);
 
 struct session_value {
-    enum { SESSION_NULL, SESSION_INTEGER, SESSION_REAL, SESSION_TEXT, SESSION_BLOB } type;
+    enum { SESSION_NULL, SESSION_INTEGER, SESSION_REAL, SESSION_TEXT, SESSION_BLOB } type; /* a text with a NUL in it: a blob */
     const char *text; /* the number as text, or the bytes; valid until session_next */
     size_t size;
 };
