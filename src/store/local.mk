@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
+	%D%/view_revisions.c \
 	%D%/view_stats.c \
 	%D%/window.c %D%/window.h \
 	%D%/window_file.c %D%/window_file.h \
