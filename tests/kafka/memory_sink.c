@@ -128,6 +128,9 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     pthread_mutex_lock(&memory->lock);
     if (source->handle != handle) {
         rc = err_set(error, ERR_OWNER, "another process owns the partition now");
+    } else if (!source->owner.holds(source->owner.arg)) {
+        memory->n_failed++;
+        rc = err_set(error, ERR_EXPIRED, "the owner holds no more");
     } else if (memory->fail_take_times > 0 && memory->fail_take_after-- <= 0) {
         memory->fail_take_times--;
         memory->n_failed++;
