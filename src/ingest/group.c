@@ -286,9 +286,14 @@ void group_commit_failed(struct group *group)
         group->feeds[i]->committed = -1;
 }
 
-/* Before partitions go away: waits, but not for a broker that is gone. */
+/* Before partitions go away: waits, but not for a broker that is gone. All of it is synced first, so that whoever is next
+ * reads nothing that we have. */
 static void commit_and_wait(struct group *group)
 {
+    for (size_t i = 0; i < group->n_feeds; i++)
+        if (group->feeds[i]->handle && group->sink->sync(group->sink, group->feeds[i]->handle))
+            log_event(LOG_WARNING, "sync_failed", "topic=%s partition=%d", group->feeds[i]->id.topic,
+                      group->feeds[i]->id.partition);
     rd_kafka_topic_partition_list_t *list = list_commits(group);
     if (!list)
         return;

@@ -59,6 +59,9 @@ struct sink {
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
 
+    /* Syncs what was taken, so that all of it is committable. */
+    int (*sync)(struct sink *sink, void *handle);
+
     /* Gives the partition up; handle is gone. */
     void (*release)(struct sink *sink, void *handle);
 

@@ -151,6 +151,12 @@ static int64_t committable(struct sink *sink, void *handle)
     return offset;
 }
 
+static int sync_source(struct sink *sink, void *handle)
+{
+    (void)sink, (void)handle;
+    return 0;
+}
+
 static void release(struct sink *sink, void *handle)
 {
     struct memory_sink *memory = (struct memory_sink *)sink;
@@ -194,8 +200,8 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, committable, release, stats, dead_next,
-                                            dead_done}};
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, committable, sync_source, release,
+                                            stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
 
