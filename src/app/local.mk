@@ -7,7 +7,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
+	%D%/progress.c %D%/progress.h \
 	%D%/site.c %D%/site.h \
+	%D%/stop.c %D%/stop.h \
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
@@ -19,11 +21,11 @@ ALMANAC_LIBS = %D%/libapp.a src/http/libhttp.a src/query/libquery.a src/ingest/l
 bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
-almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/cmd_deadletter.c %D%/cmd_demo.c %D%/cmd_init.c %D%/cmd_query.c \
+almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/cmd_deadletter.c %D%/cmd_demo.c %D%/cmd_init.c %D%/cmd_query.c %D%/cmd_sql.c \
 	%D%/cmd_token_create.c %D%/cmd_version.c %D%/demo_data.c %D%/demo_data.h
 nodist_almanac_SOURCES = data/demo/serf_east_1min_ac_power.csv.h data/demo/nrel_RSF_II.csv.h data/demo/midc_20181014.csv.h
 almanac_LDADD = $(ALMANAC_LIBS)
-almanac_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+almanac_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DEXTENSIONDIR='"$(extensiondir)"'
 
 # data/demo/NAME.csv becomes a C string in data/demo/NAME.csv.h, so that the demo needs no files beside the program.
 SUFFIXES += .csv .csv.h
@@ -35,7 +37,8 @@ EXTRA_DIST += build-aux/embed-data.sh data/demo/README.md data/demo/LICENSE.pvan
 	data/demo/serf_east_1min_ac_power.csv data/demo/nrel_RSF_II.csv data/demo/midc_20181014.csv
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_args tests/unit/test_conf tests/unit/test_csv tests/unit/test_site
+check_PROGRAMS += tests/unit/test_args tests/unit/test_conf tests/unit/test_csv tests/unit/test_progress \
+	tests/unit/test_site
 tests_unit_test_args_SOURCES = tests/unit/test_args.c
 tests_unit_test_args_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
@@ -43,6 +46,8 @@ tests_unit_test_conf_LDADD = %D%/libapp.a src/ingest/libingest.a src/common/libc
 	$(INIH_LIBS) $(SODIUM_LIBS)
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c
 tests_unit_test_csv_LDADD = %D%/libapp.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS) -lm
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_site_SOURCES = tests/unit/test_site.c
 tests_unit_test_site_LDADD = $(ALMANAC_LIBS) $(CMOCKA_LIBS)
 endif
