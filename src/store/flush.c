@@ -9,6 +9,7 @@
 #include "common/array.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "store/changes.h"
 #include "store/parcel.h"
 #include "store/people.h"
 #include "store/rows.h"
@@ -61,6 +62,7 @@ struct flush {
     struct settled settled;
     struct points points;
     struct chunk_rows chunks;
+    struct changes changes;
 };
 
 /* ---- loading ---- */
@@ -397,6 +399,19 @@ static int pick_rows(struct flush *flush, const struct target *target, int64_t *
     return 0;
 }
 
+/* Notes what the rows at work change, each with its own batch. */
+static int write_changes(struct flush *flush, struct target *target)
+{
+    struct changes *changes = &flush->changes;
+    changes->n = 0;
+    int rc = window_file_changes(target->file, flush->series.id, changes);
+    for (size_t i = 0; i < flush->work.n && !rc; i++) {
+        const struct row *row = &flush->work.at[i];
+        rc = changes_add(changes, row->t_us, changes_row_end(row), (int64_t)(row->order >> ORDER_SHIFT), CHANGES_MAX);
+    }
+    return rc ? rc : window_file_put_changes(target->file, flush->series.id, changes);
+}
+
 static int flush_series(struct flush *flush, struct target *target)
 {
     int64_t begin_us, end_us;
@@ -405,6 +420,8 @@ static int flush_series(struct flush *flush, struct target *target)
         return rc;
     target->n_put += (int64_t)flush->work.n;
     rc = window_file_add_series(target->file, &flush->series);
+    if (!rc)
+        rc = write_changes(flush, target);
     if (!rc)
         rc = absorb_chunks(flush, target, begin_us, end_us);
     if (!rc)
@@ -465,7 +482,8 @@ static int list_targets(struct flush *flush)
         put[i] = flush->targets[i].listed;
     int rc = partition_change_files(flush->opts->partition,
                                     &(struct file_change){.last_batch = flush->last, .put = put,
-                                                          .n_put = flush->n_targets}, flush->error);
+                                                          .n_put = flush->n_targets,
+                                                          .keep_us = flush->opts->revisions_keep_us}, flush->error);
     free(put);
     return rc;
 }
@@ -486,6 +504,7 @@ static void flush_done(struct flush *flush)
     settled_free(&flush->settled);
     points_free(&flush->points);
     chunk_rows_free(&flush->chunks);
+    changes_free(&flush->changes);
 }
 
 /* Moves the batches that were loaded into their windows. */

@@ -2,6 +2,7 @@ noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h \
 	%D%/catalog.c %D%/catalog.h \
+	%D%/changes.c %D%/changes.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
 	%D%/manifest.c %D%/manifest.h \
@@ -21,6 +22,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
 	%D%/view_revisions.c \
+	%D%/view_changes.c \
 	%D%/view_stats.c \
 	%D%/window.c %D%/window.h \
 	%D%/window_file.c %D%/window_file.h \

@@ -239,6 +239,31 @@ static int seal_all_series(struct seal *seal)
     return rc;
 }
 
+/* ---- what changed when ---- */
+
+static int put_changes(void *arg, uint32_t series_id, struct changes *changes)
+{
+    struct seal *seal = arg;
+    int rc = seal->below ? window_file_changes(seal->below, series_id, changes) : 0;
+    return rc ? rc : window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+static int copy_changes(void *arg, uint32_t series_id, struct changes *changes)
+{
+    struct seal *seal = arg;
+    return window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+/* The notes of both files, united. */
+static int seal_changes(struct seal *seal)
+{
+    struct changes changes = {0};
+    int rc = seal->below ? window_file_changed(seal->below, &changes, copy_changes, seal) : 0;
+    rc = rc ? rc : window_file_changed(seal->above, &changes, put_changes, seal);
+    changes_free(&changes);
+    return rc;
+}
+
 /* ---- from a finished .tmp to a listed file ---- */
 
 static int sync_path(const char *path, int flags)
@@ -308,6 +333,8 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
         rc = create_outputs(&seal);
     if (!rc)
         rc = seal_all_series(&seal);
+    if (!rc)
+        rc = seal_changes(&seal);
     if (!rc)
         rc = db_commit(window_file_db(seal.raw_out));
     if (!rc)

@@ -13,6 +13,7 @@
 #include "db/db.h"
 #include "model/registry.h"
 #include "store/catalog.h"
+#include "store/changes.h"
 #include "store/file_rows.h"
 #include "store/rows.h"
 #include "store/window.h"
@@ -88,6 +89,13 @@ MUST_CHECK int window_file_kill(struct window_file *file, int64_t chunk_id, int6
 /* Appends the deletions of a series that overlap [begin_us, end_us) in state mark. */
 MUST_CHECK int window_file_deletions(struct window_file *file, uint32_t series_id, int64_t begin_us, int64_t end_us,
                                      int64_t mark, struct deletions *deletions);
+
+/* What changed of a series, with which batch: adds what the file notes to changes (nothing when it knows none), and notes it. */
+MUST_CHECK int window_file_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+/* Calls row with what the file notes of each series, by id; changes is scratch of the caller's. */
+MUST_CHECK int window_file_changed(struct window_file *file, struct changes *changes,
+                                   int (*row)(void *arg, uint32_t series_id, struct changes *changes), void *arg);
 
 /* Readings of a series in state mark of this file alone: plain ones, with an issue, by quality, and their extent. */
 struct chunk_stats {
