@@ -3,7 +3,6 @@
 #include "store/seal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/rows.h"
 #include "store/tier_file.h"
@@ -266,23 +266,13 @@ static int seal_changes(struct seal *seal)
 
 /* ---- from a finished .tmp to a listed file ---- */
 
-static int sync_path(const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
-    close(fd);
-    return rc;
-}
-
 /* Syncs, hashes and names a written file. */
 static int publish(struct seal *seal, const char *tmp_path, struct file *file)
 {
     char path[4096];
     struct stat stat_of;
     snprintf(path, sizeof(path), "%.*s", (int)(strlen(tmp_path) - 4), tmp_path);
-    int rc = sync_path(tmp_path, O_RDONLY);
+    int rc = files_sync(tmp_path);
     if (!rc)
         rc = hash_file(tmp_path, file->digest);
     if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode) || rename(tmp_path, path)))
@@ -345,7 +335,7 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
         rc = publish(&seal, seal.raw_path, &seal.new_raw);
     if (!rc)
         rc = publish(&seal, seal.tier_path, &seal.new_tier);
-    if (!rc && (rc = sync_path(partition_folder(partition), O_RDONLY | O_DIRECTORY)))
+    if (!rc && (rc = files_sync(partition_folder(partition))))
         err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno));
     if (!rc)
         rc = list_sealed(&seal);
