@@ -20,6 +20,8 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/seal.c %D%/seal.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/tier_file.c %D%/tier_file.h \
+	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
+	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
 	%D%/view_revisions.c \
@@ -53,7 +55,9 @@ if CMOCKA
 check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem
+	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_nomem_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc

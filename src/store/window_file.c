@@ -77,11 +77,6 @@ struct window_file {
     struct buf scratch;
 };
 
-static uint64_t chunk_key(uint32_t series_id, enum role role)
-{
-    return (uint64_t)role << 32 | series_id;
-}
-
 static int open_file(const char *path, enum db_mode mode, enum file_kind kind, struct window_file **ret_file,
                      struct err_text *error)
 {
@@ -194,28 +189,13 @@ int window_file_add_series(struct window_file *file, const struct series_row *se
     return db_run(file->db, stmt);
 }
 
-static int read_series_row(sqlite3_stmt *stmt, struct series_row *row)
-{
-    const char *texts[5];
-    for (int i = 0; i < 5; i++)
-        if (!(texts[i] = (const char *)sqlite3_column_text(stmt, i + 1)))
-            return ERR_CORRUPT;
-    row->id = (uint32_t)sqlite3_column_int64(stmt, 0);
-    row->step = sqlite3_column_int(stmt, 6) != 0;
-    snprintf(row->entity, sizeof(row->entity), "%s", texts[0]);
-    snprintf(row->type, sizeof(row->type), "%s", texts[1]);
-    snprintf(row->property, sizeof(row->property), "%s", texts[2]);
-    snprintf(row->unit, sizeof(row->unit), "%s", texts[3]);
-    return kind_parse(texts[4], &row->kind) ? ERR_CORRUPT : 0;
-}
-
 static int walk_series(struct window_file *file, sqlite3_stmt *stmt,
                        int (*row)(void *arg, const struct series_row *series), void *arg)
 {
     int rc;
     while ((rc = db_step(file->db, stmt)) == 1) {
         struct series_row series;
-        if ((rc = read_series_row(stmt, &series)) || (rc = row(arg, &series))) {
+        if ((rc = file_read_series(stmt, &series)) || (rc = row(arg, &series))) {
             sqlite3_reset(stmt);
             break;
         }
@@ -303,7 +283,7 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
-                                    .key = chunk_key(series->id, role)};
+                                    .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);
     if (rc)
@@ -404,7 +384,7 @@ int window_file_read(struct window_file *file, uint32_t series_id, enum role rol
     if (rc != 1)
         return rc ? rc : ERR_EXPIRED;
     struct chunk chunk;
-    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), chunk_key(series_id, role),
+    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), window_file_key(series_id, role),
                     &chunk);
     if (!rc)
         rc = chunk_decode(&chunk, 0, chunk.n_vectors, want, points);

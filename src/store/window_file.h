@@ -20,6 +20,12 @@
 
 enum role { ROLE_PLAIN, ROLE_ISSUED, ROLE_REVISION, ROLE_N };
 
+/* What the CRC of a chunk covers beside its bytes. */
+static inline uint64_t window_file_key(uint32_t series_id, enum role role)
+{
+    return (uint64_t)role << 32 | series_id;
+}
+
 extern const struct db_format open_format, raw_format;
 
 struct window_file;
