@@ -372,7 +372,7 @@ int partition_finish(struct partition *partition, int rc, struct err_text *error
     if (!rc)
         rc = db_commit(partition->db);
     if (rc) {
-        if (rc != ERR_OWNER)
+        if (rc != ERR_OWNER && rc != ERR_EXPIRED)
             db_error(partition->db, error, rc, doing);
         db_rollback(partition->db);
         partition->broken = partition->broken || rc == ERR_IO || rc == ERR_CORRUPT;

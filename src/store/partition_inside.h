@@ -24,6 +24,7 @@ struct partition {
     char cluster[64];
     int64_t incarnation, next_offset, last_offset, n_holes, next_batch, epoch;
     uint8_t last_hash[32];
+    struct owner owner;    /* of the claim in force; its word is for this process only */
     struct backlog backlog;
     int64_t synced_offset, synced_batch; /* everything below, and up to that batch, is on disk for sure */
     bool unsynced;         /* something was committed that is not on disk for sure */

@@ -92,6 +92,16 @@ MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us
 MUST_CHECK int scan_next(struct scan *scan, struct points *points);
 void scan_close(struct scan *scan);
 
+/* What was in force before and was replaced or taken back, with a stated issue or without, of [begin_us, end_us): replaces
+ * points by some more of it, with every column, and ret_until_ms by when each ceased to be in force (INT64_MIN: not known);
+ * known_ms is since when. Within a source in the order of time, and of each time oldest first. Values that another source
+ * overrules are not among them. 1, 0 at the end, or a code. */
+struct revisions;
+MUST_CHECK int revisions_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us,
+                              struct revisions **ret_revisions);
+MUST_CHECK int revisions_next(struct revisions *revisions, struct points *points, const int64_t **ret_until_ms);
+void revisions_close(struct revisions *revisions);
+
 /* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
  * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet
  * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings. Spans are ordered,

@@ -20,6 +20,12 @@
 
 enum role { ROLE_PLAIN, ROLE_ISSUED, ROLE_REVISION, ROLE_N };
 
+/* What the CRC of a chunk covers beside its bytes. */
+static inline uint64_t window_file_key(uint32_t series_id, enum role role)
+{
+    return (uint64_t)role << 32 | series_id;
+}
+
 extern const struct db_format open_format, raw_format;
 
 struct window_file;
@@ -110,6 +116,11 @@ MUST_CHECK int window_file_check_state(struct window_file *file, int64_t mark);
 
 /* Removes rows that died at or before batch: states before it can no longer be read. */
 MUST_CHECK int window_file_purge(struct window_file *file, int64_t batch);
+
+/* Takes an open file back to state mark, where later batches are in it already; calls row before for each series that this
+ * concerns: their rows for people are to be derived again afterwards. The caller has begun a transaction. */
+MUST_CHECK int window_file_cut(struct window_file *file, int64_t mark,
+                               int (*row)(void *arg, const struct series_row *series), void *arg);
 
 /* Puts the row for people of one UTC day. at_s and quality may be NULL. */
 MUST_CHECK int window_file_put_day(struct window_file *file, uint32_t series_id, const struct day_row *row);

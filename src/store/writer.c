@@ -377,6 +377,13 @@ static int64_t sink_committable(struct sink *sink, void *handle_arg)
     return partition_committable(handle->shard->partition);
 }
 
+static int sink_sync(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_checkpoint(handle->shard->partition);
+}
+
 static void sink_release(struct sink *sink, void *handle)
 {
     (void)sink;
@@ -611,7 +618,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .committable = sink_committable, .release = sink_release, .stats = sink_stats,
+                                 .committable = sink_committable, .sync = sink_sync,
+                                 .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;
 }
