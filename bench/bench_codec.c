@@ -1,5 +1,5 @@
-/* Bytes a reading and millions of readings a second of some shapes; the best of several runs, one
- * line a shape. */
+/* Bytes a reading and millions of readings a second of some shapes, and cycles a value of each width and mode; the best of
+ * several runs, one line each. */
 #include <config.h>
 
 #include "../tests/lib/random.h"
@@ -7,12 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
+#include "codec/bits.h"
 #include "codec/chunk.h"
+#include "codec/kernels.h"
 #include "codec/vector.h"
 #include "common/clock.h"
 
 #define N LIMIT_CHUNK_POINTS
 #define N_RUNS 40
+
+static double ticks_per_us;
 
 static void check(int rc)
 {
@@ -53,31 +61,76 @@ static void bench_chunk(const char *name, const struct points *points, bool cold
     points_free(&decoded);
 }
 
+/* Ticks of the processor's time stamp counter, which are cycles at its nominal speed; elsewhere nanoseconds. */
+static uint64_t ticks(void)
+{
+#ifdef __x86_64__
+    return __rdtsc();
+#else
+    return (uint64_t)clock_mono_us() * 1000;
+#endif
+}
+
+/* The least ticks a value of runs of decoding the vector in buf. */
+static double decode_ticks(const struct buf *buf)
+{
+    int64_t decoded[LIMIT_VECTOR_POINTS];
+    uint64_t least = UINT64_MAX;
+    for (int run = 0; run < N_RUNS * N_RUNS; run++) {
+        struct reader in = {.at = buf->data, .end = buf->data + buf->n};
+        uint64_t begin = ticks();
+        check(vector_decode(&in, LIMIT_VECTOR_POINTS, decoded));
+        uint64_t took = ticks() - begin;
+        least = took < least ? took : least;
+    }
+    return (double)least / LIMIT_VECTOR_POINTS;
+}
+
 static void bench_vector(const char *name, const int64_t *values)
 {
+    static const char *const modes[] = {"constant", "frame", "line", "delta", "delta2", "runs", "dictionary"};
     struct buf buf = {0};
-    int64_t decoded[LIMIT_VECTOR_POINTS];
-    int64_t encode_us = INT64_MAX, decode_us = INT64_MAX;
-    size_t n = N_RUNS * LIMIT_VECTOR_POINTS;
+    int64_t encode_us = INT64_MAX;
     for (int run = 0; run < N_RUNS; run++) {
         int64_t begin_us = clock_mono_us();
         for (int i = 0; i < N_RUNS; i++) {
             buf_clear(&buf);
             vector_encode(values, LIMIT_VECTOR_POINTS, &buf);
         }
-        int64_t middle_us = clock_mono_us();
-        for (int i = 0; i < N_RUNS; i++) {
-            struct reader in = {.at = buf.data, .end = buf.data + buf.n};
-            check(vector_decode(&in, LIMIT_VECTOR_POINTS, decoded));
-        }
-        int64_t end_us = clock_mono_us();
-        encode_us = middle_us - begin_us < encode_us ? middle_us - begin_us : encode_us;
-        decode_us = end_us - middle_us < decode_us ? end_us - middle_us : decode_us;
+        int64_t us = clock_mono_us() - begin_us;
+        encode_us = us < encode_us ? us : encode_us;
     }
-    printf("vector %-28s mode %d %6.3f B/value   encode %6.1f  decode %7.1f M values/s\n", name,
-           buf.data[0] & 15, (double)buf.n / LIMIT_VECTOR_POINTS, millions_per_second(n, encode_us),
-           millions_per_second(n, decode_us));
+    double ticks_each = decode_ticks(&buf);
+    printf("vector %-28s %-10s %6.3f B/value   encode %6.1f  decode %7.1f M values/s  %5.2f cycles/value\n", name,
+           modes[buf.data[0] & 15], (double)buf.n / LIMIT_VECTOR_POINTS,
+           millions_per_second(N_RUNS * LIMIT_VECTOR_POINTS, encode_us), ticks_per_us / ticks_each, ticks_each);
     buf_free(&buf);
+}
+
+/* Unpacking alone, of every width, in both forms. */
+static void bench_widths(void)
+{
+    uint64_t values[LIMIT_VECTOR_POINTS], seed = 3;
+    uint8_t bytes[8 * LIMIT_VECTOR_POINTS + KERNELS_REACH] = {0};
+    const struct kernels *forms[] = {&kernels_portable, kernels_best()};
+    for (unsigned width = 1; width <= 64; width++) {
+        double each[2];
+        for (size_t i = 0; i < LIMIT_VECTOR_POINTS; i++)
+            values[i] = random_u64(&seed);
+        bits_pack(values, LIMIT_VECTOR_POINTS, width, bytes);
+        for (int form = 0; form < 2; form++) {
+            uint64_t least = UINT64_MAX;
+            for (int run = 0; run < N_RUNS; run++) {
+                uint64_t begin = ticks();
+                forms[form]->unpack(bytes, LIMIT_VECTOR_POINTS, width, values);
+                uint64_t took = ticks() - begin;
+                least = took < least ? took : least;
+            }
+            each[form] = (double)least / LIMIT_VECTOR_POINTS;
+        }
+        printf("unpack %2u bits  %s %5.2f  %s %5.2f cycles/value\n", width, forms[0]->name, each[0], forms[1]->name,
+               each[1]);
+    }
 }
 
 enum shape { WALK, WALK_1W, JITTER, REGISTER_15M, N_SHAPES };
@@ -120,14 +173,20 @@ static void bench_vectors(void)
     for (size_t i = 1; i < LIMIT_VECTOR_POINTS; i++)
         values[i] = values[i - 1] + random_below(&seed, 30);
     bench_vector("register", values);
+    for (size_t i = 1, rate = 0; i < LIMIT_VECTOR_POINTS; i++)
+        values[i] = values[i - 1] + (int64_t)(rate += (size_t)random_below(&seed, 3));
+    bench_vector("register under rising load", values);
     for (size_t i = 0; i < LIMIT_VECTOR_POINTS; i++)
         values[i] = (int64_t)i * 1000000;
     bench_vector("time grid", values);
+    for (size_t i = 1; i < LIMIT_VECTOR_POINTS; i++)
+        values[i] = values[i - 1] + (random_below(&seed, 50) ? 1000000 : 7000000);
+    bench_vector("time grid with holes", values);
     for (size_t i = 0; i < LIMIT_VECTOR_POINTS; i++)
-        values[i] += random_below(&seed, 40) * 1000;
+        values[i] = (int64_t)i * 1000000 + random_below(&seed, 40) * 1000;
     bench_vector("time with jitter", values);
     for (size_t i = 0; i < LIMIT_VECTOR_POINTS; i++)
-        values[i] = random_below(&seed, 5) * 123457;
+        values[i] = (int64_t)(random_below(&seed, 5) * random_below(&seed, 5) * INT64_C(1234567891) % 100003);
     bench_vector("five set points", values);
     for (size_t i = 1; i < LIMIT_VECTOR_POINTS; i++)
         values[i] = random_below(&seed, 50) ? values[i - 1] : (int64_t)random_u64(&seed);
@@ -137,10 +196,21 @@ static void bench_vectors(void)
     bench_vector("4 bits with 2 % outliers", values);
 }
 
+static void measure_ticks(void)
+{
+    int64_t begin_us = clock_mono_us();
+    uint64_t begin = ticks();
+    while (clock_mono_us() - begin_us < 20000)
+        ;
+    ticks_per_us = (double)(ticks() - begin) / (double)(clock_mono_us() - begin_us);
+}
+
 int main(void)
 {
     struct points points = {0};
     check(points_reserve(&points, N));
+    measure_ticks();
+    bench_widths();
     bench_vectors();
     for (enum shape shape = 0; shape < N_SHAPES; shape++) {
         generate(&points, shape);

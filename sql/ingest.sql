@@ -62,7 +62,8 @@ CREATE TABLE dead (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     incarnation INTEGER NOT NULL,
     offset      INTEGER NOT NULL,
-    known_ms    INTEGER NOT NULL,
+    known_ms    INTEGER NOT NULL,            -- the Kafka timestamp
+    at_us       INTEGER NOT NULL,            -- wall clock when it was refused: kept 30 days from then
     reason      TEXT NOT NULL,
     detail      TEXT NOT NULL,
     property    TEXT NOT NULL,               -- '' for all of the payload

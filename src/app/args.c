@@ -113,7 +113,7 @@ int args_run(const char *program, const struct command *command, int argc, char 
             return args_wrong(&args, "\"%s\" is one word too many", argv[i]);
         }
     }
-    if (args.n_operands < command->n_operands)
+    if (args.n_operands < command->n_operands - command->n_optional)
         return args_wrong(&args, "%s is missing", command->operands);
     int code = command->run(&args);
     /* Output that could not be written is a failure, not an empty success. */

@@ -27,7 +27,8 @@ struct command {
     const char *name;     /* "token create", "almanacd" */
     const char *summary;  /* one line, no full stop */
     const char *operands; /* "DIR", or "" */
-    int n_operands;       /* how many of them, exactly */
+    int n_operands;       /* how many of them at most */
+    int n_optional;       /* how many of these, the last ones, may be missing */
     const char *examples; /* complete lines, each ending in a newline */
     const struct arg *args;
     size_t n_args;

@@ -31,7 +31,7 @@ static const struct arg options[] = {
     {"layout", 0, "FORM", "long"},
     {"limit", 0, "N", "at most so many rows"},
     {"cursor", 0, "TEXT", "goes on where a limited answer ended"},
-    {"format", 0, "FORM", "table (the default), csv or json"},
+    {"format", 0, "FORM", "table (the default), csv, json or ndjson"},
     {"plot", 0, NULL, "draws each series as text"},
     {"url", 0, "URL", "asks a server, https://host:port, instead of the files"},
     {"token", 0, "TOKEN", "for --url; better in $ALMANAC_TOKEN, where no process list shows it"},
@@ -100,8 +100,8 @@ static int run(const struct args *args)
     struct buf query = {0};
     struct sink_out out = {.csv = {.row = row_cb, .arg = &out}};
     bool plot = args_has(args, "plot"), table = !plot && (!format || strcmp(format, "table") == 0);
-    if (format && !table && strcmp(format, "csv") != 0 && strcmp(format, "json") != 0)
-        return args_wrong(args, "there is no format \"%s\"; there are table, csv and json", format);
+    if (format && !table && strcmp(format, "csv") != 0 && strcmp(format, "json") != 0 && strcmp(format, "ndjson") != 0)
+        return args_wrong(args, "there is no format \"%s\"; there are table, csv, json and ndjson", format);
     if (format && plot)
         return args_wrong(args, "--plot and --format do not go together");
     out.table = table ? table_new(stdout) : NULL;

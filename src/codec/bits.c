@@ -5,6 +5,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "codec/kernels.h"
+
 unsigned bits_width(uint64_t v)
 {
     return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
@@ -40,54 +42,22 @@ void bits_pack(const uint64_t *values, size_t n, unsigned width, uint8_t *out)
     memcpy(out, &word, (n_bits + 7) / 8);
 }
 
-static uint64_t load(const uint8_t *in)
-{
-    uint64_t word;
-    memcpy(&word, in, 8);
-    return le64toh(word);
-}
-
-/* The loops read 8 bytes (wide: 9) for each number, whatever its width: their callers say that
- * these bytes are there. */
-static void unpack_narrow(const uint8_t *in, size_t bit, size_t n, unsigned width,
-                          uint64_t *ret_values)
-{
-    uint64_t mask = mask_of(width);
-    for (size_t i = 0; i < n; i++, bit += width)
-        ret_values[i] = load(in + bit / 8) >> bit % 8 & mask;
-}
-
-static void unpack_wide(const uint8_t *in, size_t bit, size_t n, unsigned width,
-                        uint64_t *ret_values)
-{
-    uint64_t mask = mask_of(width);
-    for (size_t i = 0; i < n; i++, bit += width) {
-        const uint8_t *at = in + bit / 8;
-        unsigned shift = bit % 8;
-        uint64_t high = shift ? (uint64_t)at[8] << (64 - shift) : 0;
-        ret_values[i] = (load(at) >> shift | high) & mask;
-    }
-}
-
 void bits_unpack(const uint8_t *in, size_t n, unsigned width, uint64_t *ret_values)
 {
     if (!width) {
         memset(ret_values, 0, n * sizeof *ret_values);
         return;
     }
-    /* A number that begins in bit 7 of a byte and has up to 57 bits lies within 8 bytes. */
-    void (*unpack)(const uint8_t *, size_t, size_t, unsigned, uint64_t *) =
-        width <= 57 ? unpack_narrow : unpack_wide;
+    const struct kernels *kernels = kernels_best();
     size_t size = bits_size(n, width), n_inside = 0;
-    if (size >= 9) {
-        n_inside = ((size - 9) * 8 + 7) / width +
-                   1; /* numbers that begin 9 bytes or more before the end */
+    if (size >= KERNELS_REACH) {
+        n_inside = ((size - KERNELS_REACH) / width + 1) * 8; /* whole groups whose reach ends inside */
         if (n_inside > n)
-            n_inside = n;
-        unpack(in, 0, n_inside, width, ret_values);
+            n_inside = n / 8 * 8;
+        kernels->unpack(in, n_inside, width, ret_values);
     }
-    size_t bit = n_inside * width;
-    uint8_t tail[24] = {0};
-    memcpy(tail, in + bit / 8, size - bit / 8);
-    unpack(tail, bit % 8, n - n_inside, width, ret_values + n_inside);
+    size_t at = n_inside / 8 * width;
+    uint8_t tail[2 * KERNELS_REACH + 64] = {0};
+    memcpy(tail, in + at, size - at);
+    kernels->unpack(tail, n - n_inside, width, ret_values + n_inside);
 }

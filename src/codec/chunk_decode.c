@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codec/chunk_format.h"
+#include "codec/kernels.h"
 #include "codec/vector.h"
 
 /* Everything here reads foreign bytes: numbers are checked before they are used as sizes or
@@ -239,8 +240,8 @@ static int put_numbers(const struct chunk *chunk, enum chunk_column c, const int
         put_issued(numbers, n, t_us, relative, points->issued_us + at);
     if (c == CHUNK_KNOWN)
         put_known(numbers, n, relative ? t_us : NULL, chunk->known_unit_ms, points->known_ms + at);
-    for (size_t i = 0; i < n && c == CHUNK_TIME; i++)
-        t_us[i] = wrap_add(entry->stats.first_us, t_us[i]);
+    if (c == CHUNK_TIME)
+        kernels_best()->add_line((uint64_t *)t_us, n, (uint64_t)entry->stats.first_us, 0);
     return 0;
 }
 

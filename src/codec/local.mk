@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libcodec.a
 	%D%/chunk.h %D%/chunk_encode.c %D%/chunk_decode.c %D%/chunk_format.h \
 	%D%/column.c %D%/column.h \
 	%D%/exponent.c %D%/exponent.h \
+	%D%/kernels.c %D%/kernels.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/points.c %D%/points.h \
 	%D%/vector.c %D%/vector.h
@@ -14,7 +15,9 @@ CODEC_SEEDS = tests/fuzz/corpus/chunk/cold tests/fuzz/corpus/chunk/issued tests/
 EXTRA_DIST += tests/lib/random.h $(CODEC_SEEDS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_vector tests/unit/test_points tests/unit/test_chunk
+check_PROGRAMS += tests/unit/test_kernels tests/unit/test_vector tests/unit/test_points tests/unit/test_chunk
+tests_unit_test_kernels_SOURCES = tests/unit/test_kernels.c
+tests_unit_test_kernels_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_vector_SOURCES = tests/unit/test_vector.c
 tests_unit_test_vector_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_points_SOURCES = tests/unit/test_points.c

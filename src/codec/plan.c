@@ -270,6 +270,8 @@ static struct plan finish(const int64_t *values, const int64_t *units, struct pl
         plan.step = multiply(plan.mode == MODE_LINE ? plan.step : units[1], plan.divisor);
         plan.bytes += svarint_bytes(plan.step);
     }
+    if (!plan.width && !plan.patched) /* all residuals are the base: nothing to multiply */
+        plan.divisor = 1;
     plan.bytes += 2 + svarint_bytes(plan.base);
     if (plan.divisor != 1)
         plan.bytes += (bits_width(plan.divisor) + 6) / 7;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codec/bits.h"
+#include "codec/kernels.h"
 #include "codec/plan.h"
 
 #define HEAD_MODE 0x0f
@@ -200,52 +201,50 @@ static int get_patches(struct reader *in, size_t n, uint64_t *p)
 
 /* From the residuals, which stand where the values will be, to the values; everything wraps around.
  */
-static void restore(enum vector_mode mode, uint64_t first, uint64_t step, uint64_t base,
-                    uint64_t *v, size_t n)
+static void restore(const struct kernels *kernels, const struct plan *plan, uint64_t *v, size_t n)
 {
-    if (mode == MODE_FRAME) {
-        for (size_t i = 0; i < n; i++)
-            v[i] += base;
-    } else if (mode == MODE_LINE) {
-        for (size_t i = 0; i < n; i++, base += step)
-            v[i] += base;
-    } else if (mode == MODE_DELTA) {
-        v[0] = first;
-        for (size_t i = 1; i < n; i++) {
-            first += base + v[i];
-            v[i] = first;
-        }
-    } else {
-        v[0] = first;
-        v[1] = first += step;
-        for (size_t i = 2; i < n; i++) {
-            step += base + v[i];
-            first += step;
-            v[i] = first;
-        }
+    uint64_t first = (uint64_t)plan->first, step = (uint64_t)plan->step, base = (uint64_t)plan->base;
+    size_t skip = vector_mode_skip(plan->mode);
+    if (plan->divisor != 1)
+        kernels->multiply(v + skip, n - skip, plan->divisor);
+    if (!skip) {
+        kernels->add_line(v, n, base, step);
+        return;
     }
+    if (plan->mode == MODE_DELTA2) {
+        v[1] = step;
+        kernels->add_up(v + 2, n - 2, step, base);
+        base = 0;
+    }
+    v[0] = first;
+    kernels->add_up(v + 1, n - 1, first, base);
 }
 
 static int get_packed(struct reader *in, uint8_t head, size_t n, bool nested, uint64_t *v)
 {
-    enum vector_mode mode = head & HEAD_MODE;
-    size_t skip = vector_mode_skip(mode);
+    struct plan plan = {.mode = head & HEAD_MODE, .divisor = 1};
+    size_t skip = vector_mode_skip(plan.mode);
     if (n <= skip || (nested && head & HEAD_PATCHES))
         return ERR_CORRUPT;
-    uint64_t first = skip ? (uint64_t)reader_svarint(in) : 0;
-    uint64_t step = mode == MODE_LINE || mode == MODE_DELTA2 ? (uint64_t)reader_svarint(in) : 0;
-    uint64_t base = (uint64_t)reader_svarint(in);
-    uint64_t divisor = head & HEAD_DIVISOR ? reader_varint(in) : 1;
-    unsigned width = reader_u8(in);
-    const uint8_t *bits = width <= 64 ? reader_bytes(in, bits_size(n - skip, width)) : NULL;
+    if (skip)
+        plan.first = reader_svarint(in);
+    if (plan.mode == MODE_LINE || plan.mode == MODE_DELTA2)
+        plan.step = reader_svarint(in);
+    plan.base = reader_svarint(in);
+    if (head & HEAD_DIVISOR)
+        plan.divisor = reader_varint(in);
+    plan.width = reader_u8(in);
+    const uint8_t *bits = plan.width <= 64 ? reader_bytes(in, bits_size(n - skip, plan.width)) : NULL;
     if (!bits)
         return ERR_CORRUPT;
-    bits_unpack(bits, n - skip, width, v + skip);
+    if (!plan.width && !skip && !(head & HEAD_PATCHES)) { /* the usual grid of times */
+        kernels_best()->line(v, n, (uint64_t)plan.base, (uint64_t)plan.step);
+        return 0;
+    }
+    bits_unpack(bits, n - skip, plan.width, v + skip);
     if (head & HEAD_PATCHES && get_patches(in, n - skip, v + skip))
         return ERR_CORRUPT;
-    for (size_t i = skip; i < n && divisor != 1; i++)
-        v[i] *= divisor;
-    restore(mode, first, step, base, v, n);
+    restore(kernels_best(), &plan, v, n);
     return 0;
 }
 

@@ -110,7 +110,7 @@ static void close_range(struct stream *stream)
     free(range);
 }
 
-/* ---- the columns of a CSV ---- */
+/* ---- the columns of CSV and NDJSON ---- */
 
 static void add_column(struct render *render, enum agg agg)
 {
@@ -126,7 +126,7 @@ static int add_default(void *arg, const struct series_info *info)
     return 0;
 }
 
-/* One header serves all series: the aggregates asked for, or else the defaults of every kind that matches. The catalog only
+/* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The catalog only
  * grows, so that looking after answer_open finds every series of the answer. */
 static int find_columns(struct range_stream *range, struct reader_dir *dir)
 {
@@ -198,9 +198,14 @@ static int open_answer(struct range_stream *range, struct request *request, stru
         return rc;
     range->parsed = true;
     rc = answer_open(dir, range->view, &range->range, &range->answer, error);
-    if (!rc && range->renderer == &render_csv && (rc = find_columns(range, dir)))
+    if (!rc && range->renderer != &render_json && (rc = find_columns(range, dir)))
         err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
     return rc;
+}
+
+static const struct renderer *renderer_of(const struct media *media)
+{
+    return !strcmp(media->name, "csv") ? &render_csv : !strcmp(media->name, "ndjson") ? &render_ndjson : &render_json;
 }
 
 int h_range(struct request *request, struct reply *reply, struct err_text *error)
@@ -212,7 +217,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     if (!range)
         return ERR_NOMEM;
     range->stream = (struct stream){fill_range, close_range};
-    range->renderer = strcmp(request->media->name, "csv") ? &render_json : &render_csv;
+    range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
     rc = open_answer(range, request, error);
     if (rc) {

@@ -8,7 +8,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/parameters.c %D%/parameters.h \
-	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c \
+	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h \
 	%D%/server.c %D%/server.h
@@ -45,6 +45,11 @@ check_PROGRAMS += tests/unit/test_render_csv
 tests_unit_test_render_csv_SOURCES = tests/unit/test_render_csv.c $(HTTP_TEST_SOURCES)
 tests_unit_test_render_csv_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_render_csv_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_render_ndjson
+tests_unit_test_render_ndjson_SOURCES = tests/unit/test_render_ndjson.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_ndjson_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \

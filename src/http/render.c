@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "http/jsontext.h"
+
 /* "+01:00" */
 #define OFFSET_CHARS 6
 
@@ -29,6 +31,16 @@ void render_time(const struct range *range, int64_t t_us, struct buf *out)
     out->n += local ? n - OFFSET_CHARS : n;
 }
 
+void render_json_time(const struct range *range, int64_t t_us, struct buf *out)
+{
+    bool quoted = range->time != TIME_MS;
+    if (quoted)
+        buf_putc(out, '"');
+    render_time(range, t_us, out);
+    if (quoted)
+        buf_putc(out, '"');
+}
+
 void render_number(const struct value *value, struct buf *out)
 {
     static_assert(EXACT_TEXT_MAX >= DECIMAL_TEXT_MAX, "one reservation fits both");
@@ -41,4 +53,32 @@ void render_number(const struct value *value, struct buf *out)
         out->n += exact_print(at, value->exact);
     else
         buf_printf(out, "%" PRIu64, value->count);
+}
+
+void render_json_value(const struct value *value, struct buf *out)
+{
+    if (value->type == VALUE_NULL)
+        buf_puts(out, "null");
+    else if (value->type == VALUE_TEXT)
+        jsontext_put(out, value->text);
+    else
+        render_number(value, out);
+}
+
+void render_columns(struct render *render)
+{
+    render->n_series++;
+    render->n_rows = 0;
+    for (size_t column = 0; column < render->n_columns; column++) {
+        size_t i = 0;
+        while (i < render->n_aggs && render->aggs[i] != render->columns[column])
+            i++;
+        render->sources[column] = i;
+    }
+}
+
+const struct value *render_column(const struct render *render, const struct row *row, size_t i)
+{
+    static const struct value nothing = {.type = VALUE_NULL};
+    return render->sources[i] < render->n_aggs ? &row->values[render->sources[i]] : &nothing;
 }

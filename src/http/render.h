@@ -1,4 +1,4 @@
-/* Rows of a range answer as text: JSON and CSV, straight from decimals, in the shapes of contract section 5. */
+/* Rows of a range answer as text: JSON, CSV and NDJSON, straight from decimals, in the shapes of contract section 5. */
 #ifndef HTTP_RENDER_H
 #define HTTP_RENDER_H
 
@@ -11,7 +11,7 @@
 /* What is being rendered, and how far it has come. The caller fills in the first part. */
 struct render {
     const struct range *range;  /* raw or step, form of time, zone */
-    enum agg columns[AGG_N];    /* CSV: the columns of the whole answer, when not raw */
+    enum agg columns[AGG_N];    /* CSV, NDJSON: the columns of the whole answer, when not raw */
     size_t n_columns;
 
     const struct series_info *info; /* the series that has its turn; valid in begin_series */
@@ -19,8 +19,8 @@ struct render {
     size_t n_aggs;
     bool with_quality;              /* JSON: raw readings that are not all measured */
     size_t n_series, n_rows;        /* begun so far; of this series */
-    struct buf prefix;              /* CSV: `,entity,property,unit` of this series */
-    size_t sources[AGG_N];          /* CSV: which value of a row each column takes; n_aggs: none */
+    struct buf prefix;              /* CSV, NDJSON: entity, property and unit of this series, as each row repeats them */
+    size_t sources[AGG_N];          /* CSV, NDJSON: which value of a row each column takes; n_aggs: none */
 };
 
 struct renderer {
@@ -32,13 +32,21 @@ struct renderer {
     void (*end_series)(struct render *render, struct buf *out);
     void (*end)(struct render *render, const char *cursor, struct buf *out);
 };
-extern const struct renderer render_json, render_csv;
+extern const struct renderer render_json, render_csv, render_ndjson;
 
 void render_done(struct render *render);
 
 /* A time as the range wants it, without quotes. */
 void render_time(const struct range *range, int64_t t_us, struct buf *out);
+/* The same as a JSON value: quoted unless it is a number. */
+void render_json_time(const struct range *range, int64_t t_us, struct buf *out);
 /* Numbers only: all digits of a decimal, exact or count. */
 void render_number(const struct value *value, struct buf *out);
+/* Any value as JSON. */
+void render_json_value(const struct value *value, struct buf *out);
+
+/* Begins a series whose rows have the columns of the whole answer, and gives the value of column i in a row of it. */
+void render_columns(struct render *render);
+const struct value *render_column(const struct render *render, const struct row *row, size_t i);
 
 #endif

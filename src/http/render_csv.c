@@ -34,8 +34,7 @@ static void begin_series(struct render *render, struct buf *out)
 {
     const struct series_info *info = render->info;
     (void)out;
-    render->n_series++;
-    render->n_rows = 0;
+    render_columns(render);
     buf_clear(&render->prefix);
     buf_putc(&render->prefix, ',');
     put_field(&render->prefix, info->entity);
@@ -43,12 +42,6 @@ static void begin_series(struct render *render, struct buf *out)
     put_field(&render->prefix, info->property);
     buf_putc(&render->prefix, ',');
     put_field(&render->prefix, info->unit);
-    for (size_t column = 0; column < render->n_columns; column++) {
-        size_t i = 0;
-        while (i < render->n_aggs && render->aggs[i] != render->columns[column])
-            i++;
-        render->sources[column] = i;
-    }
 }
 
 static void put_value(const struct value *value, struct buf *out)
@@ -62,7 +55,6 @@ static void put_value(const struct value *value, struct buf *out)
 
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
-    static const struct value nothing = {.type = VALUE_NULL};
     render->n_rows++;
     render_time(render->range, row->t_us, out);
     buf_put(out, render->prefix.data, render->prefix.n);
@@ -74,7 +66,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
-        put_value(render->sources[i] < render->n_aggs ? &row->values[render->sources[i]] : &nothing, out);
+        put_value(render_column(render, row, i), out);
     buf_puts(out, "\r\n");
 }
 

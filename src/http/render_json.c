@@ -36,30 +36,16 @@ static void begin_series(struct render *render, struct buf *out)
     render->n_rows = 0;
 }
 
-static void put_value(const struct value *value, struct buf *out)
-{
-    buf_putc(out, ',');
-    if (value->type == VALUE_NULL)
-        buf_puts(out, "null");
-    else if (value->type == VALUE_TEXT)
-        jsontext_put(out, value->text);
-    else
-        render_number(value, out);
-}
-
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     const struct range *range = render->range;
-    bool quoted = range->time != TIME_MS;
     buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
-    if (quoted)
-        buf_putc(out, '"');
-    render_time(range, row->t_us, out);
-    if (quoted)
-        buf_putc(out, '"');
+    render_json_time(range, row->t_us, out);
     size_t n = range->raw ? 1 : render->n_aggs;
-    for (size_t i = 0; i < n; i++)
-        put_value(&row->values[i], out);
+    for (size_t i = 0; i < n; i++) {
+        buf_putc(out, ',');
+        render_json_value(&row->values[i], out);
+    }
     if (range->raw && render->with_quality) {
         buf_puts(out, ",\"");
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));

@@ -2,6 +2,7 @@
 
 #include "http/route.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,7 +24,7 @@ static const struct media json_only[] = {{"json", "application/json", false}, {N
 static const struct media range_media[] = {
     {"json", "application/json", false},
     {"csv", "text/csv", false},
-    {"ndjson", "application/x-ndjson", true},
+    {"ndjson", "application/x-ndjson", false},
     {"arrow", "application/vnd.apache.arrow.stream", true},
     {NULL, NULL, false},
 };
@@ -227,30 +228,43 @@ static int parse_parameters(struct request *request, struct reply *reply, struct
     return rc;
 }
 
+/* What a list has, by name or by type: "json, csv". */
+static void print_media(const struct media *list, bool by_type, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (const struct media *media = list; media->name; media++)
+        if (!media->later && n < size)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", by_type ? media->type : media->name);
+}
+
 static int choose_media(struct request *request, struct reply *reply, struct err_text *error)
 {
     const struct media *list = request->route->media;
     const char *format = NULL;
+    char there_are[256];
     int rc = list ? parameters_one(&request->parameters, "format", &format, error) : 0;
     if (rc || !list)
         return rc;
     if (!format) {
         request->media = accept_media(list, request->accept);
+        print_media(list, true, there_are, sizeof(there_are));
         if (!request->media)
-            reply_problem(reply, 406, "", "nothing that \"%.200s\" accepts can be given: there is %s%s",
-                          request->accept, list[0].type, list[1].name ? " and text/csv" : "");
+            reply_problem(reply, 406, "", "nothing that \"%.200s\" accepts can be given: there is %s", request->accept,
+                          there_are);
         return 0;
     }
-    for (; list->name; list++) {
-        if (strcmp(list->name, format))
+    for (const struct media *media = list; media->name; media++) {
+        if (strcmp(media->name, format))
             continue;
-        if (list->later)
+        if (media->later)
             return err_set_field(error, ERR_MEANING, "format", "the format \"%s\" is not there yet in this version",
                                  format);
-        request->media = list;
+        request->media = media;
         return 0;
     }
-    return err_set_field(error, ERR_INVALID, "format", "there is no format \"%.64s\": use json or csv", format);
+    print_media(list, false, there_are, sizeof(there_are));
+    return err_set_field(error, ERR_INVALID, "format", "there is no format \"%.64s\": there is %s", format, there_are);
 }
 
 void route_answer(struct request *request, struct reply *reply)

@@ -1,4 +1,4 @@
-/* What may be asked of a series (contract section 5, definition 5). Private to query. */
+/* What may be asked of a series (contract section 5, definition 5). Shared with vtab/rollup.c. */
 #ifndef QUERY_AGG_H
 #define QUERY_AGG_H
 

@@ -33,8 +33,8 @@ const char *const partition_sql[SQL_N] = {
                         "n_holes = 0 WHERE epoch = :epoch",
     [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, next_offset, n_readings, data) "
                       "VALUES (:n, :incarnation, :next_offset, :n_readings, :data)",
-    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, reason, detail, property, slot, payload) "
-                     "VALUES (:incarnation, :offset, :known_ms, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
+                     "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
                     "VALUES (:incarnation, :from, :to, :at_us, :why)",
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",
@@ -55,7 +55,7 @@ const char *const partition_sql[SQL_N] = {
     [SQL_DEAD_NEXT] = "SELECT id, offset, known_ms, reason, detail, property, slot, payload FROM dead WHERE copied = 0 "
                       "ORDER BY id LIMIT :max",
     [SQL_DEAD_DONE] = "UPDATE dead SET copied = 1 WHERE copied = 0 AND id <= :id",
-    [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE known_ms < :before_ms",
+    [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE at_us < :before_us",
 };
 
 bool column_equals(sqlite3_stmt *stmt, int column, const char *text)

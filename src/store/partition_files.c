@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 
-#define DEAD_KEEP_MS (30 * INT64_C(86400000)) /* contract section 2: P30D */
+#define DEAD_KEEP_US (30 * INT64_C(86400000000)) /* contract section 2: P30D, since they were refused */
 
 void file_list_free(struct file_list *list)
 {
@@ -252,7 +252,7 @@ int partition_purge(struct partition *partition, int64_t since_us, struct err_te
     }
     if (!rc && (rc = db_begin(partition->db)) == 0) {
         stmt = db_stmt(partition->db, SQL_DEAD_EXPIRE);
-        db_bind_i64(stmt, ":before_ms", clock_wall_us() / 1000 - DEAD_KEEP_MS);
+        db_bind_i64(stmt, ":before_us", clock_wall_us() - DEAD_KEEP_US);
         rc = partition_finish(partition, db_run(partition->db, stmt), error, "write");
     }
     partition_leave(partition);

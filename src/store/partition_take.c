@@ -136,6 +136,7 @@ static int add_dead(struct partition *partition, const struct batch *batch, size
         db_bind_i64(stmt, ":incarnation", partition->incarnation);
         db_bind_i64(stmt, ":offset", refusal->offset);
         db_bind_i64(stmt, ":known_ms", refusal->known_ms);
+        db_bind_i64(stmt, ":at_us", clock_wall_us());
         db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
         db_bind_text(stmt, ":detail", refusal->detail);
         db_bind_text(stmt, ":property", refusal->property);

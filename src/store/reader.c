@@ -90,8 +90,7 @@ struct pool *reader_dir_pool(struct reader_dir *dir)
 
 /* ---- series ---- */
 
-/* `*` any text, `?` one byte. */
-static bool matches_glob(const char *glob, const char *text)
+bool reader_glob(const char *glob, const char *text)
 {
     const char *star = NULL, *retry = NULL;
     while (*text) {
@@ -116,7 +115,7 @@ static bool matches_glob(const char *glob, const char *text)
 static bool matches_any(const char *const *globs, size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++)
-        if (matches_glob(globs[i], text))
+        if (reader_glob(globs[i], text))
             return true;
     return n == 0;
 }

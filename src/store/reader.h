@@ -43,6 +43,8 @@ struct series_filter {
     uint32_t after_id;   /* only ids above this one (paging) */
 };
 
+bool reader_glob(const char *glob, const char *text); /* as in a filter */
+
 /* Calls row for each match in the order of id; a non-zero answer of row ends the walk and is returned. */
 MUST_CHECK int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                              int (*row)(void *arg, const struct series_info *info), void *arg);

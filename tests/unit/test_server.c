@@ -309,6 +309,25 @@ static void csv_is_chosen_by_format_and_by_accept(void **state)
                 expected);
 }
 
+static void ndjson_is_chosen_by_format_and_by_accept(void **state)
+{
+    static const char expected[] =
+        "{\"time\":\"2025-03-01T00:00:00Z\",\"entity\":\"p2-meter-0142\",\"property\":\"activePower\",\"unit\":\"W\","
+        "\"mean\":-6.78,\"sum\":null,\"last\":null}\n"
+        "{\"time\":\"2025-03-01T00:00:00Z\",\"entity\":\"p2-load-7\",\"property\":\"energy\",\"unit\":\"Wh\","
+        "\"mean\":null,\"sum\":-6.78,\"last\":null}\n"
+        "{\"time\":\"2025-03-01T00:00:00Z\",\"entity\":\"p2-hp-1\",\"property\":\"operationalState\",\"unit\":\"\","
+        "\"mean\":null,\"sum\":null,\"last\":\"on\"}\n";
+    static const char *const accept[] = {"Accept: application/x-ndjson", NULL};
+    (void)state;
+    fake_source.n_rows = 1;
+    struct https_answer answer = get(RANGE "&step=PT15M&format=ndjson");
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/x-ndjson");
+    assert_body(answer, expected);
+    assert_body(ask((struct https_request){.path = RANGE "&step=PT15M", .token = reader_token, .headers = accept}), expected);
+    assert_problem(get(RANGE "&format=xml"), 400, "format");
+}
+
 static void one_csv_header_serves_series_of_several_kinds(void **state)
 {
     (void)state;
@@ -842,6 +861,7 @@ int main(void)
         CASE(a_step_range_has_the_shape_of_the_contract),
         CASE(raw_rows_carry_quality_only_where_not_all_are_measured),
         CASE(csv_is_chosen_by_format_and_by_accept),
+        CASE(ndjson_is_chosen_by_format_and_by_accept),
         CASE(one_csv_header_serves_series_of_several_kinds),
         CASE(a_cursor_of_the_answer_is_given_as_next),
         CASE(a_long_answer_streams_whole),

@@ -1,0 +1,24 @@
+noinst_LIBRARIES += %D%/libvtab.a
+vtab_sources = \
+	%D%/connection.c %D%/connection.h \
+	%D%/functions.c %D%/functions.h \
+	%D%/instants.c %D%/instants.h \
+	%D%/question.c %D%/question.h \
+	%D%/readings.c \
+	%D%/rollup.c \
+	%D%/table.c %D%/table.h \
+	%D%/value.c %D%/value.h \
+	%D%/vtab.c %D%/vtab.h
+%C%_libvtab_a_SOURCES = $(vtab_sources)
+%C%_libvtab_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+
+# almanac.so, which sqlite3's `.load` finds in a system's library folder. What speaks to SQLite is compiled a second time, to do
+# so through the program that loads it (loaded.h).
+extensiondir = $(libdir)
+extension_PROGRAMS = almanac.so
+almanac_so_SOURCES = %D%/load.c %D%/loaded.h $(vtab_sources) $(src_store_libstore_a_SOURCES) $(src_db_libdb_a_SOURCES)
+almanac_so_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) -include $(top_srcdir)/%D%/loaded.h
+almanac_so_LDFLAGS = $(AM_LDFLAGS) -shared -Wl,-z,defs -Wl,--gc-sections
+almanac_so_LDADD = src/query/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/model/libmodel.a \
+	src/common/libcommon.a $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
+$(almanac_so_OBJECTS): $(sql_headers)

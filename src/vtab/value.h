@@ -1,0 +1,19 @@
+/* Values and times as SQL results. Private to vtab. */
+#ifndef VTAB_VALUE_H
+#define VTAB_VALUE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "model/decimal.h"
+
+/* The double nearest to a decimal. */
+double value_double(struct decimal decimal);
+
+/* An INTEGER where the number is whole and fits, else a REAL. */
+void value_number(sqlite3_context *context, struct decimal decimal);
+void value_exact(sqlite3_context *context, const struct exact *exact);
+void value_text(sqlite3_context *context, const char *text); /* copied */
+void value_time(sqlite3_context *context, int64_t t_us);     /* RFC 3339 in UTC */
+
+#endif
