@@ -9,6 +9,7 @@
 #include "common/array.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/disk.h"
 #include "store/parcel.h"
 #include "store/people.h"
 #include "store/rows.h"
@@ -265,7 +266,7 @@ static int open_target(struct flush *flush, struct target *target)
         file_name(target->listed.name, window_length_at(flush->rules, flush->n_rules, target->window.begin_us),
                   target->window.begin_us, FILE_OPEN, facts.generation);
         snprintf(path, sizeof(path), "%s/%s", partition_folder(partition), target->listed.name);
-        remove(path); /* of a flush that did not get to list it */
+        disk_unlink(path); /* of a flush that did not get to list it */
         rc = window_file_create(path, FILE_OPEN, &facts, &target->file, flush->error);
     }
     if (!rc && (rc = db_begin(window_file_db(target->file))))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/disk.h"
 #include "common/hash.h"
 #include "sql/ingest.sql.h"
 #include "store/window_file.h"
@@ -72,28 +73,16 @@ void column_copy(sqlite3_stmt *stmt, int column, char *out, size_t size)
 
 /* ---- opening ---- */
 
-static int sync_folder(const char *path, struct err_text *error)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
-    if (fd < 0 || fsync(fd))
-        rc = err_set(error, ERR_IO, "cannot sync the folder \"%s\": %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 /* Makes the folder parent/name and sees to it that it outlives a loss of power. */
 static int make_folder(const char *parent, const char *name, struct err_text *error)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s", parent, name);
-    if (mkdir(path, 0777) == 0)
-        return sync_folder(parent, error);
-    if (errno == EEXIST)
+    int rc = disk_make_folder(path);
+    if (rc == ERR_EXISTS)
         return 0;
-    return err_set(error, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot make the folder \"%s\": %s", path,
-                   strerror(errno));
+    rc = rc ? rc : disk_sync(parent);
+    return rc ? err_set(error, rc, "cannot make the folder \"%s\": %s", path, strerror(errno)) : 0;
 }
 
 int partition_read_source(struct partition *partition)
@@ -270,8 +259,10 @@ static int tidy_folder(struct partition *partition, struct err_text *error)
             continue;
         if (!ends_in(name, ".tmp"))
             rc = is_listed(partition, name, &listed);
+        char path[4096];
+        snprintf(path, sizeof(path), "%s/%s", partition->folder, name);
         if (!rc && !listed)
-            unlinkat(dirfd(dir), name, 0);
+            disk_unlink(path);
         else if (!rc)
             settle_window(partition, name);
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/disk.h"
 
 #define DEAD_KEEP_US (30 * INT64_C(86400000000)) /* contract section 2: P30D, since they were refused */
 
@@ -221,7 +222,7 @@ static void unlink_database(const char *folder, const char *name)
     char path[4096];
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         snprintf(path, sizeof(path), "%s/%s%s", folder, name, ends[i]);
-        unlink(path);
+        disk_unlink(path);
     }
 }
 

@@ -3,15 +3,14 @@
 #include "store/seal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/disk.h"
 #include "common/hash.h"
 #include "store/rows.h"
 #include "store/tier_file.h"
@@ -88,8 +87,8 @@ static int create_outputs(struct seal *seal)
     snprintf(seal->raw_path, sizeof(seal->raw_path), "%s/%s.tmp", partition_folder(seal->partition), seal->new_raw.name);
     snprintf(seal->tier_path, sizeof(seal->tier_path), "%s/%s.tmp", partition_folder(seal->partition),
              seal->new_tier.name);
-    unlink(seal->raw_path); /* of a seal that a crash ended */
-    unlink(seal->tier_path);
+    disk_unlink(seal->raw_path); /* of a seal that a crash ended */
+    disk_unlink(seal->tier_path);
     int rc = window_file_create(seal->raw_path, FILE_RAW, &facts, &seal->raw_out, seal->error);
     if (!rc)
         rc = tier_file_create(seal->tier_path, &facts, &seal->tier_out, seal->error);
@@ -291,27 +290,18 @@ static int seal_all_series(struct seal *seal)
 
 /* ---- from a finished .tmp to a listed file ---- */
 
-static int sync_path(const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
-    close(fd);
-    return rc;
-}
-
 /* Syncs, hashes and names a written file. */
 static int publish(struct seal *seal, const char *tmp_path, struct file *file)
 {
     char path[4096];
     struct stat stat_of;
     snprintf(path, sizeof(path), "%.*s", (int)(strlen(tmp_path) - 4), tmp_path);
-    int rc = sync_path(tmp_path, O_RDONLY);
+    int rc = disk_sync(tmp_path);
     if (!rc)
         rc = hash_file(tmp_path, file->digest);
-    if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode) || rename(tmp_path, path)))
-        rc = errno == ENOSPC ? ERR_FULL : ERR_IO;
+    if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode)))
+        rc = ERR_IO;
+    rc = rc ? rc : disk_rename(tmp_path, path);
     if (rc)
         return err_set(seal->error, rc, "cannot finish the file \"%s\": %s", path, strerror(errno));
     file->bytes = stat_of.st_size;
@@ -368,13 +358,13 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
         rc = publish(&seal, seal.raw_path, &seal.new_raw);
     if (!rc)
         rc = publish(&seal, seal.tier_path, &seal.new_tier);
-    if (!rc && (rc = sync_path(partition_folder(partition), O_RDONLY | O_DIRECTORY)))
+    if (!rc && (rc = disk_sync(partition_folder(partition))))
         err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno));
     if (!rc)
         rc = list_sealed(&seal);
     if (rc && !written) {
-        unlink(seal.raw_path);
-        unlink(seal.tier_path);
+        disk_unlink(seal.raw_path);
+        disk_unlink(seal.tier_path);
     }
     if (rc && error && !*error->text)
         err_set(error, rc, "cannot seal a window of \"%s/%d\": %s", partition_topic(partition),
