@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/disk.h"
+#include "common/files.h"
 
 #define BUSY_TIMEOUT_MS 10000
 #define MAP_BYTES (INT64_C(1) << 40)
@@ -174,7 +174,7 @@ static void unlink_log(const char *path)
     char log_path[PATH_MAX];
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         snprintf(log_path, sizeof(log_path), "%s%s", path, ends[i]);
-        disk_unlink(log_path);
+        files_unlink(log_path);
     }
 }
 
@@ -186,7 +186,7 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     struct db_opts plain = *opts;
     struct db *db;
     snprintf(path, sizeof(path), "%s.new", opts->path);
-    disk_unlink(path); /* of a crash, as would be a log of an earlier file of this name */
+    files_unlink(path); /* of a crash, as would be a log of an earlier file of this name */
     unlink_log(opts->path);
     plain.path = path;
     plain.mode = DB_CREATE_PLAIN;
@@ -194,12 +194,12 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     if (rc)
         return rc;
     db_close(db);
-    rc = disk_sync(path);
-    rc = rc ? rc : disk_rename(path, opts->path);
-    rc = rc ? rc : disk_sync_folder_of(opts->path);
+    rc = files_sync(path);
+    rc = rc ? rc : files_rename(path, opts->path);
+    rc = rc ? rc : files_sync_folder_of(opts->path);
     if (rc) {
         err_set(error, rc, "cannot create \"%s\": %s", opts->path, strerror(errno));
-        disk_unlink(path);
+        files_unlink(path);
     }
     return rc;
 }
@@ -249,7 +249,7 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
     if (rc) {
         db_close(db);
         if (create)
-            disk_unlink(opts->path);
+            files_unlink(opts->path);
         return rc;
     }
     *ret_db = db;

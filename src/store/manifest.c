@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/disk.h"
+#include "common/files.h"
 #include "common/hash.h"
 
 static int write_partition(FILE *out, struct partition *partition, struct err_text *error)
@@ -40,12 +40,12 @@ int manifest_write(const char *dir, struct partition *const *partitions, size_t 
         rc = write_partition(out, partitions[i], error);
     bool failed = ferror(out);
     failed = fclose(out) || failed;
-    int wrote = rc ? 0 : failed ? (errno == ENOSPC ? ERR_FULL : ERR_IO) : disk_sync(tmp_path);
-    wrote = rc || wrote ? wrote : disk_rename(tmp_path, path);
-    wrote = rc || wrote ? wrote : disk_sync_folder_of(path);
+    int wrote = rc ? 0 : failed ? (errno == ENOSPC ? ERR_FULL : ERR_IO) : files_sync(tmp_path);
+    wrote = rc || wrote ? wrote : files_rename(tmp_path, path);
+    wrote = rc || wrote ? wrote : files_sync_folder_of(path);
     if (wrote)
         rc = err_set(error, wrote, "cannot write \"%s\": %s", path, strerror(errno));
     if (rc)
-        disk_unlink(tmp_path);
+        files_unlink(tmp_path);
     return rc;
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/disk.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "sql/ingest.sql.h"
 #include "store/window_file.h"
@@ -56,6 +56,11 @@ const char *const partition_sql[SQL_N] = {
     [SQL_DEAD_NEXT] = "SELECT id, offset, known_ms, reason, detail, property, slot, payload FROM dead WHERE copied = 0 "
                       "ORDER BY id LIMIT :max",
     [SQL_DEAD_DONE] = "UPDATE dead SET copied = 1 WHERE copied = 0 AND id <= :id",
+    [SQL_MOMENT_ADD] = "INSERT OR IGNORE INTO moment (batch, at_us) "
+                       "SELECT iif(EXISTS (SELECT 1 FROM moment), :batch, 0), :now_us "
+                       "WHERE NOT EXISTS (SELECT 1 FROM moment WHERE at_us > :now_us - :every_us)",
+    [SQL_MOMENTS_DROP] = "DELETE FROM moment WHERE batch < (SELECT max(batch) FROM moment WHERE at_us < :before_us)",
+    [SQL_SYNCED] = "UPDATE source SET n_syncs = n_syncs + 1, synced_batch = next_batch - 1",
     [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE at_us < :before_us",
 };
 
@@ -78,10 +83,10 @@ static int make_folder(const char *parent, const char *name, struct err_text *er
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s", parent, name);
-    int rc = disk_make_folder(path);
+    int rc = files_make_folder(path);
     if (rc == ERR_EXISTS)
         return 0;
-    rc = rc ? rc : disk_sync(parent);
+    rc = rc ? rc : files_sync(parent);
     return rc ? err_set(error, rc, "cannot make the folder \"%s\": %s", path, strerror(errno)) : 0;
 }
 
@@ -133,7 +138,7 @@ static int sync_log(struct partition *partition)
 {
     int rc = db_exec(partition->db, "PRAGMA synchronous=FULL");
     if (!rc)
-        rc = db_exec(partition->db, "UPDATE source SET n_syncs = n_syncs + 1");
+        rc = db_run(partition->db, db_stmt(partition->db, SQL_SYNCED));
     int back = db_exec(partition->db, "PRAGMA synchronous=NORMAL");
     return rc ? rc : back;
 }
@@ -262,7 +267,7 @@ static int tidy_folder(struct partition *partition, struct err_text *error)
         char path[4096];
         snprintf(path, sizeof(path), "%s/%s", partition->folder, name);
         if (!rc && !listed)
-            disk_unlink(path);
+            files_unlink(path);
         else if (!rc)
             settle_window(partition, name);
     }
@@ -358,7 +363,7 @@ int partition_finish(struct partition *partition, int rc, struct err_text *error
     if (!rc)
         rc = db_commit(partition->db);
     if (rc) {
-        if (rc != ERR_OWNER)
+        if (rc != ERR_OWNER && rc != ERR_EXPIRED)
             db_error(partition->db, error, rc, doing);
         db_rollback(partition->db);
         partition->broken = partition->broken || rc == ERR_IO || rc == ERR_CORRUPT;
