@@ -43,7 +43,8 @@ endif
 
 # make bench/bench_store
 EXTRA_PROGRAMS += bench/bench_store
-bench_bench_store_SOURCES = bench/bench_store.c
+bench_bench_store_SOURCES = bench/bench_store.c bench/sets.c bench/sets.h
+bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
 

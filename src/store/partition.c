@@ -166,7 +166,7 @@ int partition_sync(struct partition *partition)
 static int open_database(struct partition *partition, struct err_text *error)
 {
     struct db_opts opts = {.path = partition->path, .format = &ingest_format, .schema = sql_ingest, .sql = partition_sql,
-                           .n_sql = SQL_N};
+                           .n_sql = SQL_N, .shrinks = true};
     opts.mode = access(partition->path, F_OK) == 0 ? DB_WRITE : DB_CREATE;
     int rc = db_open(&opts, &partition->db, error);
     if (rc)

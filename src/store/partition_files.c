@@ -204,6 +204,14 @@ static int note_moment(struct partition *partition, int64_t batch, int64_t keep_
     return db_run(partition->db, stmt);
 }
 
+/* Where no batch is left, the pages of the dropped ones go back to the disk; else the next batches take them. */
+static int shrink_when_empty(struct db *db)
+{
+    int64_t batches_left;
+    int rc = db_get_i64(db, "SELECT EXISTS (SELECT 1 FROM batch)", &batches_left);
+    return rc || batches_left ? rc : db_exec(db, "PRAGMA incremental_vacuum");
+}
+
 static int write_change(struct partition *partition, const struct file_change *change)
 {
     int rc = db_run(partition->db, db_stmt(partition->db, SQL_FILES_CHANGED));
@@ -216,6 +224,7 @@ static int write_change(struct partition *partition, const struct file_change *c
         db_bind_i64(stmt, ":last", change->last_batch);
         rc = db_run(partition->db, stmt);
         rc = rc ? rc : note_moment(partition, change->last_batch, change->keep_us);
+        rc = rc ? rc : shrink_when_empty(partition->db);
     }
     return rc;
 }

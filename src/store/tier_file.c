@@ -10,7 +10,7 @@
 #include "sql/tier.sql.h"
 #include "store/people.h"
 
-#define TIER_PAGE_BYTES 1024
+#define TIER_PAGE_BYTES 512 /* blocks and days are a few kilobytes: half a page is lost at the end of each */
 #define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
 
 const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */

@@ -299,15 +299,15 @@ static struct chunk_vector compute_stats(const struct points *points, size_t beg
 static bool same_stats(const struct chunk *chunk, const struct points *points)
 {
     for (uint32_t v = 0; v < chunk->n_vectors; v++) {
-        struct chunk_vector found;
+        const struct chunk_vector *found = &chunk->vectors[v];
         size_t begin = (size_t)v * LIMIT_VECTOR_POINTS, left = points->n - begin;
         struct chunk_vector right = compute_stats(points, begin, left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS,
                                                   chunk);
-        if (chunk_vector_stats(chunk, v, &found) || found.n != right.n || found.first_us != right.first_us ||
-            found.last_us != right.last_us || found.valid != right.valid)
+        if (found->n != right.n || found->first_us != right.first_us ||
+            found->last_us != right.last_us || found->valid != right.valid)
             return false;
-        if (found.valid && (found.min != right.min || found.max != right.max || found.first != right.first ||
-                            found.last != right.last || found.sum != right.sum))
+        if (found->valid && (found->min != right.min || found->max != right.max || found->first != right.first ||
+                            found->last != right.last || found->sum != right.sum))
             return false;
     }
     return true;

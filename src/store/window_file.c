@@ -13,7 +13,7 @@
 
 #define FOREVER INT64_MAX
 #define OPEN_PAGE_BYTES 4096
-#define RAW_PAGE_BYTES 1024 /* chunks are a few kilobytes: half a page is lost at the end of each */
+#define RAW_PAGE_BYTES 512 /* chunks are a few kilobytes: half a page is lost at the end of each */
 
 const struct db_format open_format = {"open window file", 0x414c4d6f, 1};  /* "ALMo" */
 const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1}; /* "ALMr" */
@@ -283,6 +283,7 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
+                                    .known_s = file->kind == FILE_RAW && role == ROLE_PLAIN,
                                     .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);
