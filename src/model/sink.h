@@ -53,6 +53,9 @@ struct sink {
      * was stored, the same batch may be taken again after the cause has gone. */
     int (*take)(struct sink *sink, void *handle, struct batch *batch, struct err_text *error);
 
+    /* Readings older than this have expired, and are to be refused; INT64_MIN: none are. It moves with the clock. */
+    int64_t (*oldest)(struct sink *sink, void *handle);
+
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
 

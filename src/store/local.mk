@@ -1,7 +1,9 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h \
+	%D%/carry.c %D%/carry.h \
 	%D%/catalog.c %D%/catalog.h \
+	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
 	%D%/manifest.c %D%/manifest.h \
@@ -13,6 +15,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/retention.c %D%/retention.h \
+	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
@@ -20,6 +23,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
+	%D%/view_left.c \
 	%D%/view_stats.c \
 	%D%/window.c %D%/window.h \
 	%D%/window_file.c %D%/window_file.h \
