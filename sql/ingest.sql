@@ -21,6 +21,7 @@ CREATE TABLE source (
     expired_1m_us  INTEGER,
     expired_15m_us INTEGER,
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
+    synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     -- the owner (I4): each claim raises epoch, every write checks it
     epoch         INTEGER NOT NULL,
     generation    INTEGER NOT NULL,          -- of the consumer group, for people
@@ -52,6 +53,12 @@ CREATE TABLE file (
     -- of raw files: the oldest known-at by which a revision was replaced; and known-at before which some are missing. 0: none
     replaced_ms INTEGER NOT NULL DEFAULT 0,
     horizon_ms  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Which batch was the newest in window files when: how old a position is. A row an hour.
+CREATE TABLE moment (
+    batch INTEGER PRIMARY KEY,
+    at_us INTEGER NOT NULL                   -- wall clock
 ) STRICT;
 
 -- Files that are replaced and stay until no view can need them.

@@ -31,8 +31,9 @@ MUST_CHECK int carries_add(struct carries *carries, uint32_t series_id, bool is_
 /* Binds :series :quality :t_us :issued_us :period_us :known_ms :flags :m :e :state :first_us. */
 void carry_bind(sqlite3_stmt *stmt, const struct carry *carry);
 
-/* Appends a row of carry_columns to points. ERR_NOMEM. */
-#define CARRY_COLUMNS "quality, t_us, coalesce(issued_us, -9223372036854775808), period_us, known_ms, flags, m, e, state, first_us"
+/* Appends a row of CARRY_COLUMNS to points. ERR_NOMEM. */
+#define CARRY_COLUMNS \
+    "quality, t_us, coalesce(issued_us, -9223372036854775808), period_us, known_ms, flags, m, e, state, first_us"
 MUST_CHECK int carry_read(sqlite3_stmt *stmt, struct points *points);
 
 #endif

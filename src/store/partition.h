@@ -123,6 +123,7 @@ struct file_change {
     size_t n_removed;
     const struct expired *expired; /* NULL: nothing expires */
     const struct carries *carries; /* of what expires; NULL none */
+    int64_t keep_us; /* with last_batch: positions older than this expire (table `moment`) */
 };
 MUST_CHECK int partition_change_files(struct partition *partition, const struct file_change *change,
                                       struct err_text *error);

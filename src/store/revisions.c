@@ -4,48 +4,9 @@
 
 #include <stdlib.h>
 
-void revisions_free(struct revisions *revisions)
-{
-    free(revisions->at);
-    *revisions = (struct revisions){0};
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct revision *x = a, *y = b;
-    if (x->t_us != y->t_us)
-        return x->t_us < y->t_us ? -1 : 1;
-    return x->issued_us < y->issued_us ? -1 : x->issued_us > y->issued_us;
-}
-
-static int compare_revisions(const void *a, const void *b)
-{
-    const struct revision *x = a, *y = b;
-    int order = compare_keys(a, b);
-    return order ? order : x->i < y->i ? -1 : x->i > y->i;
-}
-
-int revisions_sort(const struct points *points, struct revisions *ret_revisions)
-{
-    struct revision *at = malloc((points->n + 1) * sizeof(*at));
-    if (!at)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < points->n; i++)
-        at[i] = (struct revision){points->t_us[i], points->issued_us[i], i};
-    qsort(at, points->n, sizeof(*at), compare_revisions);
-    *ret_revisions = (struct revisions){at, points->n};
-    return 0;
-}
-
-bool revisions_have(const struct revisions *revisions, int64_t t_us, int64_t issued_us)
-{
-    struct revision key = {t_us, issued_us, 0};
-    return revisions->n && bsearch(&key, revisions->at, revisions->n, sizeof(*revisions->at), compare_keys);
-}
-
 /* When the reading that is in force at the key became known; false where there is none. *from moves on through points, which
  * are ordered as the keys that are asked for. */
-static bool find_known(const struct points *points, size_t *from, const struct revision *key, int64_t *ret_known_ms)
+static bool find_known(const struct points *points, size_t *from, const struct key *key, int64_t *ret_known_ms)
 {
     while (*from < points->n &&
            (points->t_us[*from] < key->t_us ||
@@ -60,7 +21,7 @@ static bool find_known(const struct points *points, size_t *from, const struct r
 /* One time and issue: revisions [0, n) and, where has_now, what is in force. */
 struct history {
     const struct points *points;
-    const struct revision *at;
+    const struct key *at;
     size_t n;
     bool has_now;
     int64_t now_ms;
@@ -103,12 +64,14 @@ static void note_next(const struct history *history, size_t first, struct revisi
 int revisions_keep(const struct points *points, const struct settled *settled, bool is_state, struct revisions_cut *cut,
                    struct points *kept)
 {
-    struct revisions all = {0};
+    struct key *keys;
     size_t plain_i = 0, issued_i = 0;
-    int rc = revisions_sort(points, &all);
-    for (size_t i = 0, end; i < all.n && !rc; i = end) {
-        const struct revision *key = &all.at[i];
-        for (end = i + 1; end < all.n && compare_keys(key, &all.at[end]) == 0;)
+    int rc = keys_sort(points, &keys);
+    if (rc)
+        return rc;
+    for (size_t i = 0, end; i < points->n && !rc; i = end) {
+        const struct key *key = &keys[i];
+        for (end = i + 1; end < points->n && keys[end].t_us == key->t_us && keys[end].issued_us == key->issued_us;)
             end++;
         struct history history = {.points = points, .at = key, .n = end - i};
         bool is_plain = key->issued_us == ISSUED_NONE;
@@ -119,6 +82,6 @@ int revisions_keep(const struct points *points, const struct settled *settled, b
         for (size_t r = first; r < history.n && !rc; r++)
             rc = points_append(kept, points, key[r].i, is_state);
     }
-    revisions_free(&all);
+    free(keys);
     return rc;
 }

@@ -11,18 +11,6 @@
 #include "common/err.h"
 #include "store/rows.h"
 
-/* Where the revisions of points stand by (time, issue), else in their order. */
-struct revisions {
-    struct revision {
-        int64_t t_us, issued_us;
-        size_t i;
-    } *at;
-    size_t n;
-};
-void revisions_free(struct revisions *revisions);
-MUST_CHECK int revisions_sort(const struct points *points, struct revisions *ret_revisions);
-bool revisions_have(const struct revisions *revisions, int64_t t_us, int64_t issued_us);
-
 /* A revision is replaced at the known-at of what came after it; what was replaced at before_ms or earlier goes. The others are
  * appended to kept in order. settled says what is in force now. Over several calls, replaced_ms becomes the oldest known-at by
  * which one that is left was replaced, and horizon_ms the newest by which one that went was: whoever asks what was known at

@@ -3,7 +3,6 @@
 #include "store/seal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/revisions.h"
 #include "store/rows.h"
@@ -168,19 +168,10 @@ static int add_layer(struct seal *seal, struct window_file *file, uint32_t serie
 static int add_deletions(struct seal *seal, uint32_t series_id)
 {
     struct deletions deletions = {0};
-    int rc = window_file_deletions(seal->above, series_id, seal->opts->window.begin_us, seal->opts->window.end_us,
-                                   seal->mark, &deletions);
-    for (size_t i = 0; i < deletions.n && !rc; i++) {
-        const struct deletion *deletion = &deletions.at[i];
-        struct row *row = rows_add(&seal->rows);
-        if (!row) {
-            rc = ERR_NOMEM;
-            break;
-        }
-        *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
-                            .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = ORDER_DELETION,
-                            .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
-    }
+    int64_t begin_us = seal->opts->window.begin_us, end_us = seal->opts->window.end_us;
+    int rc = window_file_deletions(seal->above, series_id, begin_us, end_us, seal->mark, &deletions);
+    if (!rc)
+        rc = rows_add_deletions(&seal->rows, &deletions, begin_us, end_us, ORDER_DELETION);
     deletions_free(&deletions);
     return rc;
 }
@@ -200,19 +191,12 @@ static int add_revisions(struct seal *seal, struct window_file *file, uint32_t s
     return rc;
 }
 
-/* A value of the open file that replaced others there is new, even where it is equal to the sealed one. */
 static int mark_again(struct seal *seal, const struct series_row *series)
 {
     struct points others = {0};
-    struct revisions revisions = {0};
     int rc = add_revisions(seal, seal->above, series->id, seal->mark, series->kind == KIND_STATE, &others);
     if (!rc)
-        rc = revisions_sort(&others, &revisions);
-    for (size_t i = 0; i < seal->rows.n && !rc; i++) {
-        struct row *row = &seal->rows.at[i];
-        row->again = row->order == ORDER_ABOVE && revisions_have(&revisions, row->t_us, row->issued_us);
-    }
-    revisions_free(&revisions);
+        rc = rows_mark_again(&seal->rows, ORDER_ABOVE, &others);
     points_free(&others);
     return rc;
 }
@@ -312,17 +296,33 @@ static int seal_all_series(struct seal *seal)
     return rc;
 }
 
-/* ---- from a finished .tmp to a listed file ---- */
+/* ---- what changed when ---- */
 
-static int sync_path(const char *path, int flags)
+static int put_changes(void *arg, uint32_t series_id, struct changes *changes)
 {
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
-    close(fd);
+    struct seal *seal = arg;
+    int rc = seal->below ? window_file_changes(seal->below, series_id, changes) : 0;
+    return rc ? rc : window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+static int copy_changes(void *arg, uint32_t series_id, struct changes *changes)
+{
+    struct seal *seal = arg;
+    return window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+/* The notes of both files, united. */
+static int seal_changes(struct seal *seal)
+{
+    struct changes changes = {0};
+    int rc = seal->below ? window_file_changed(seal->below, &changes, copy_changes, seal) : 0;
+    if (!rc && seal->above)
+        rc = window_file_changed(seal->above, &changes, put_changes, seal);
+    changes_free(&changes);
     return rc;
 }
+
+/* ---- from a finished .tmp to a listed file ---- */
 
 /* Syncs, hashes and names a written file. */
 static int publish(const char *tmp_path, struct file *file, struct err_text *error)
@@ -330,7 +330,7 @@ static int publish(const char *tmp_path, struct file *file, struct err_text *err
     char path[4096];
     struct stat stat_of;
     snprintf(path, sizeof(path), "%.*s", (int)(strlen(tmp_path) - 4), tmp_path);
-    int rc = sync_path(tmp_path, O_RDONLY);
+    int rc = files_sync(tmp_path);
     if (!rc)
         rc = hash_file(tmp_path, file->digest);
     if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode) || rename(tmp_path, path)))
@@ -343,7 +343,7 @@ static int publish(const char *tmp_path, struct file *file, struct err_text *err
 
 static int sync_folder(struct partition *partition, struct err_text *error)
 {
-    int rc = sync_path(partition_folder(partition), O_RDONLY | O_DIRECTORY);
+    int rc = files_sync(partition_folder(partition));
     return rc ? err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno)) : 0;
 }
 
@@ -432,6 +432,8 @@ int seal_window(struct partition *partition, const struct file_list *files, cons
     rc = rc ? rc : open_inputs(&seal);
     rc = rc ? rc : create_outputs(&seal);
     rc = rc ? rc : seal_all_series(&seal);
+    if (!rc && seal.raw_out)
+        rc = seal_changes(&seal);
     rc = rc ? rc : finish_outputs(&seal);
     bool written = !rc;
     seal_done(&seal);

@@ -13,8 +13,8 @@ enum sql { SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
 static const char *const sql[SQL_N] = {
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
-                  "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, "
-                  EXPIRED_COLUMNS " FROM source",
+                  "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
+                  "(SELECT coalesce(min(batch), 0) FROM moment), " EXPIRED_COLUMNS " FROM source",
     [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n > :after ORDER BY n",
     [SQL_CARRY] = "SELECT " CARRY_COLUMNS " FROM carry WHERE series = :series AND t_us < :before_us "
                   "ORDER BY quality, t_us DESC",
@@ -150,7 +150,9 @@ static int read_state(struct source_reader *source, struct snapshot *snapshot)
     snapshot->n_dead = sqlite3_column_int64(stmt, 5);
     snapshot->unflushed_readings = sqlite3_column_int64(stmt, 6);
     int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
-    expired_read(stmt, 9, &snapshot->expired);
+    snapshot->synced_batch = sqlite3_column_int64(stmt, 9);
+    snapshot->first_moment = sqlite3_column_int64(stmt, 10);
+    expired_read(stmt, 11, &snapshot->expired);
     sqlite3_reset(stmt);
     rc = hold_files(source, snapshot, files_version);
     return rc ? rc : read_parcels(source, snapshot, first_batch);

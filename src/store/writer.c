@@ -33,11 +33,11 @@
 #define TICK_US INT64_C(200000)                /* how often the background thread looks around */
 #define SYNC_EVERY_US INT64_C(1000000)         /* what was committed is synced, and Kafka told, at least so often */
 #define FLUSH_BYTES_DEFAULT (INT64_C(16) << 20)
+#define REVISIONS_KEEP_US_DEFAULT (90 * INT64_C(86400000000))
 #define FLUSH_BATCHES_MAX 1024                 /* readers search each batch */
 #define FLUSH_AGE_US (15 * INT64_C(60000000))  /* readings reach a window file after so long at the latest */
 #define FULL_FACTOR 4                          /* so many times flush_bytes: ingest waits for the flush */
 #define PURGE_EVERY_US (60 * INT64_C(1000000))
-#define REVISIONS_KEEP_DEFAULT_US (90 * US_PER_DAY)
 #define RETRY_US (30 * INT64_C(1000000))       /* after a flush or seal failed */
 
 static struct metric readings_total = {.name = "almanac_readings_total", .type = METRIC_COUNTER,
@@ -411,6 +411,13 @@ static int64_t sink_committable(struct sink *sink, void *handle_arg)
     return partition_committable(handle->shard->partition);
 }
 
+static int sink_sync(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    (void)sink;
+    return partition_checkpoint(handle->shard->partition);
+}
+
 static void sink_release(struct sink *sink, void *handle)
 {
     (void)sink;
@@ -484,7 +491,8 @@ static void note_failure(struct writer *writer, struct shard *shard, const char 
 static bool flush_shard(struct writer *writer, struct shard *shard)
 {
     struct err_text error = {0};
-    struct flush_opts opts = {shard->partition, writer->lookup, shard->window, shard->purge_batch};
+    struct flush_opts opts = {shard->partition, writer->lookup, shard->window, shard->purge_batch,
+                              writer->opts.revisions_keep_us};
     int64_t n_expired = 0;
     int rc = flush_run(&opts, &n_expired, &error);
     if (rc)
@@ -695,7 +703,7 @@ static struct writer *writer_new(const struct writer_opts *opts)
     writer->opts = *opts;
     writer->opts.flush_bytes = opts->flush_bytes ? opts->flush_bytes : FLUSH_BYTES_DEFAULT;
     writer->opts.seal_after_us = opts->seal_after_us ? opts->seal_after_us : 600 * INT64_C(1000000);
-    writer->opts.revisions_keep_us = opts->revisions_keep_us ? opts->revisions_keep_us : REVISIONS_KEEP_DEFAULT_US;
+    writer->opts.revisions_keep_us = opts->revisions_keep_us ? opts->revisions_keep_us : REVISIONS_KEEP_US_DEFAULT;
     writer->dir = strdup(opts->dir);
     writer->registry = registry_new();
     if (!writer->dir || !writer->registry) {
@@ -703,7 +711,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .oldest = sink_oldest, .committable = sink_committable, .release = sink_release, .stats = sink_stats,
+                                 .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
+                                 .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;
 }

@@ -50,16 +50,18 @@ def wait_for(what, timeout=60, every=0.05):
 
 
 class Kafka:
-    """Apache Kafka on free ports in a folder; topics come into being when something is produced."""
+    """Apache Kafka on free ports in a folder; topics come into being when something is produced. properties are the broker's."""
 
-    def __init__(self, folder, partitions=1):
+    def __init__(self, folder, partitions=1, **properties):
         if not shutil.which("kcat"):
             raise Skip("kcat is not installed")
         if subprocess.run(["sh", str(BROKER), "ready"]).returncode:
             raise Skip("Java or Kafka's jars are not there: tests/kafka/broker.sh fetch")
         self.folder = Path(folder)
         self.folder.mkdir()
-        (self.folder / "extra.properties").write_text(f"auto.create.topics.enable=true\nnum.partitions={partitions}\n")
+        (self.folder / "extra.properties").write_text(f"auto.create.topics.enable=true\nnum.partitions={partitions}\n" +
+                                                      "".join(f"{name.replace('__', '.')}={value}\n"
+                                                              for name, value in properties.items()))
         self.start()
 
     def start(self):

@@ -128,6 +128,9 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     pthread_mutex_lock(&memory->lock);
     if (source->handle != handle) {
         rc = err_set(error, ERR_OWNER, "another process owns the partition now");
+    } else if (!source->owner.holds(source->owner.arg)) {
+        memory->n_failed++;
+        rc = err_set(error, ERR_EXPIRED, "the owner holds no more");
     } else if (memory->fail_take_times > 0 && memory->fail_take_after-- <= 0) {
         memory->fail_take_times--;
         memory->n_failed++;
@@ -152,6 +155,12 @@ static int64_t committable(struct sink *sink, void *handle)
     int64_t offset = memory->hold_commits ? -1 : ((struct memory_handle *)handle)->source->next_offset;
     pthread_mutex_unlock(&memory->lock);
     return offset;
+}
+
+static int sync_source(struct sink *sink, void *handle)
+{
+    (void)sink, (void)handle;
+    return 0;
 }
 
 static void release(struct sink *sink, void *handle)
@@ -197,8 +206,8 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, release, stats, dead_next,
-                                            dead_done}};
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, release,
+                                            stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
 

@@ -151,7 +151,7 @@ void store_remove(struct store *store)
 
 int store_open(struct store *store)
 {
-    static const struct owner owner = {1, "test"};
+    static const struct owner owner = {.generation = 1, .member = "test"};
     struct source source = {"cluster", STREAM_TOPIC, STREAM_PARTITION};
     struct err_text error = {0};
     int rc = writer_open(&store->opts, &store->writer, &error);
