@@ -63,6 +63,9 @@ check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_wr
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_changes
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
+tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_nomem_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
