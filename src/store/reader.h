@@ -58,6 +58,8 @@ void view_close(struct view *view);
 
 /* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
 const char *view_position(const struct view *view);
+/* Whether another store of the same consumer group holds a part: readings of times and series that are not here. */
+bool view_is_partial(const struct view *view);
 
 struct series_stats {
     uint64_t count;            /* readings in force: distinct times, replaced and deleted ones not counted */

@@ -27,7 +27,7 @@ struct held_files {
 struct snapshot {
     _Atomic int refs;
     int64_t last_batch;      /* the newest batch ever, flushed or not */
-    int64_t next_offset, last_known_ms, n_gaps, n_dead, unflushed_readings, incarnation;
+    int64_t next_offset, last_known_ms, n_gaps, n_elsewhere, n_dead, unflushed_readings, incarnation;
     struct held_files *files;
     struct held_parcel **parcels;
     size_t n_parcels;
