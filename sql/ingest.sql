@@ -16,6 +16,7 @@ CREATE TABLE source (
     next_batch    INTEGER NOT NULL,
     files_version INTEGER NOT NULL DEFAULT 0, -- counts the changes of table file
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
+    synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     -- the owner (I4): each claim raises epoch, every write checks it
     epoch         INTEGER NOT NULL,
     generation    INTEGER NOT NULL,          -- of the consumer group, for people
@@ -43,6 +44,12 @@ CREATE TABLE file (
     changed_us INTEGER NOT NULL,             -- wall clock of its last change
     bytes      INTEGER NOT NULL,             -- of sealed files, as is digest (BLAKE2b)
     digest     BLOB
+) STRICT;
+
+-- Which batch was the newest in window files when: how old a position is. A row an hour.
+CREATE TABLE moment (
+    batch INTEGER PRIMARY KEY,
+    at_us INTEGER NOT NULL                   -- wall clock
 ) STRICT;
 
 -- Files that are replaced and stay until no view can need them.

@@ -54,3 +54,9 @@ CREATE TABLE deletion (
     born      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX deletion_by_time ON deletion (series, begin_us, end_us);
+
+-- When which time of a series changed, by batch (docs/FORMAT.md, "Window file").
+CREATE TABLE change (
+    series INTEGER PRIMARY KEY,
+    data   BLOB NOT NULL
+) STRICT;

@@ -5,6 +5,6 @@
 #include "app/args.h"
 
 extern const struct command cmd_init, cmd_demo, cmd_query, cmd_sql, cmd_token_create, cmd_deadletter_list,
-    cmd_deadletter_show, cmd_version;
+    cmd_deadletter_show, cmd_verify, cmd_version;
 
 #endif

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/files.h"
+
 #define BUSY_TIMEOUT_MS 10000
 #define MAP_BYTES (INT64_C(1) << 40)
 
@@ -167,15 +169,6 @@ static char *make_uri(const char *path, bool immutable)
     return uri;
 }
 
-static int sync_path(const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC);
-    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : ERR_IO;
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 static int sync_folder_of(const char *path)
 {
     char folder[PATH_MAX];
@@ -183,7 +176,7 @@ static int sync_folder_of(const char *path)
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = '\0';
-    return sync_path(slash ? folder : ".", O_RDONLY | O_DIRECTORY);
+    return files_sync(slash ? folder : ".");
 }
 
 static void unlink_log(const char *path)
@@ -212,7 +205,7 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     if (rc)
         return rc;
     db_close(db);
-    rc = sync_path(path, O_RDONLY);
+    rc = files_sync(path);
     if (rc || rename(path, opts->path) || (rc = sync_folder_of(opts->path))) {
         err_set(error, ERR_IO, "cannot create \"%s\": %s", opts->path, strerror(errno));
         unlink(path);

@@ -126,8 +126,8 @@ static int add_default(void *arg, const struct series_info *info)
     return 0;
 }
 
-/* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The catalog only
- * grows, so that looking after answer_open finds every series of the answer. */
+/* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The
+ * catalog only grows, so that looking after answer_open finds every series of the answer. */
 static int find_columns(struct range_stream *range, struct reader_dir *dir)
 {
     if (range->range.raw)

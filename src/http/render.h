@@ -42,6 +42,8 @@ void render_time(const struct range *range, int64_t t_us, struct buf *out);
 void render_json_time(const struct range *range, int64_t t_us, struct buf *out);
 /* Numbers only: all digits of a decimal, exact or count. */
 void render_number(const struct value *value, struct buf *out);
+/* A text, in quotes where a CSV needs them. */
+void render_csv_field(struct buf *out, const char *text);
 /* Any value as JSON. */
 void render_json_value(const struct value *value, struct buf *out);
 

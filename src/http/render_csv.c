@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void put_field(struct buf *out, const char *text)
+void render_csv_field(struct buf *out, const char *text)
 {
     if (!text[strcspn(text, "\",\r\n")]) {
         buf_puts(out, text);
@@ -37,18 +37,18 @@ static void begin_series(struct render *render, struct buf *out)
     render_columns(render);
     buf_clear(&render->prefix);
     buf_putc(&render->prefix, ',');
-    put_field(&render->prefix, info->entity);
+    render_csv_field(&render->prefix, info->entity);
     buf_putc(&render->prefix, ',');
-    put_field(&render->prefix, info->property);
+    render_csv_field(&render->prefix, info->property);
     buf_putc(&render->prefix, ',');
-    put_field(&render->prefix, info->unit);
+    render_csv_field(&render->prefix, info->unit);
 }
 
 static void put_value(const struct value *value, struct buf *out)
 {
     buf_putc(out, ',');
     if (value->type == VALUE_TEXT)
-        put_field(out, value->text);
+        render_csv_field(out, value->text);
     else if (value->type != VALUE_NULL)
         render_number(value, out);
 }

@@ -65,7 +65,7 @@ const char *status_title(unsigned status)
     } titles[] = {
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
         {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {410, "Gone"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {500, "Internal Server Error"},
+        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
         {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
@@ -104,6 +104,9 @@ void reply_error(struct reply *reply, int code, const struct err_text *error)
         break;
     case ERR_MEANING:
         status = 422;
+        break;
+    case ERR_DENIED:
+        status = 403;
         break;
     case ERR_NOTFOUND:
         status = 404;

@@ -15,6 +15,7 @@ static const char *const range_parameters[] = {
     "series", "entity", "type", "property", "from", "to", "step", "agg", "tz", "fill", "time", "limit", "cursor",
     "format", "layout", NULL,
 };
+static const char *const sql_parameters[] = {"sql", "format", NULL};
 static const char *const range_planned[] = {
     "points", "over", "by", "max_gap", "bounds", "unit", "quality", "asof", "lead_min", "snapshot", "reduce", "sep",
     "decimal", "bom", "numbers", "explain", NULL,
@@ -29,11 +30,16 @@ static const struct media range_media[] = {
     {NULL, NULL, false},
 };
 
+static const struct media sql_media[] = {
+    {"json", "application/json", false}, {"csv", "text/csv", false}, {"ndjson", "application/x-ndjson", false}, {NULL, NULL, false},
+};
+
 const struct route routes[] = {
     {"GET", "/v1/series", SCOPE_READ, false, series_parameters, NULL, json_only, h_series_list},
     {"GET", "/v1/series/{id}", SCOPE_READ, false, none, NULL, json_only, h_series_one},
     {"GET", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
     {"POST", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
+    {"POST", "/v1/sql", SCOPE_SQL, false, sql_parameters, NULL, sql_media, h_sql},
     {"GET", "/healthz", SCOPE_OPS, true, none, NULL, NULL, h_healthz},
     {"GET", "/readyz", SCOPE_OPS, true, none, NULL, NULL, h_readyz},
     {"GET", "/metrics", SCOPE_OPS, true, none, NULL, NULL, h_metrics},
@@ -121,7 +127,7 @@ static void find_route(struct request *request, struct reply *reply)
 
 static const char *scope_name(unsigned scope)
 {
-    return scope == SCOPE_READ ? "read" : "ops";
+    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : "ops";
 }
 
 static int check_credentials(struct request *request, struct reply *reply)

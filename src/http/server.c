@@ -18,7 +18,6 @@
 #include "http/listen.h"
 #include "http/route.h"
 
-#define THREADS 2
 #define CONNECTIONS_MAX 512
 #define CONNECTIONS_PER_CLIENT_MAX 256
 #define CONNECTION_BYTES (512 << 10) /* request line and headers, and the buffer an answer is sent from */
@@ -294,7 +293,7 @@ static void on_log(void *arg, const char *format, va_list args)
 
 static struct MHD_Daemon *start_daemon(struct server *server, int fd)
 {
-    unsigned n_threads = server->opts.n_threads ? server->opts.n_threads : THREADS;
+    unsigned n_threads = server->opts.n_threads ? server->opts.n_threads : SERVER_THREADS;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
         flags, server->port, NULL, NULL, on_request, server,

@@ -20,6 +20,8 @@ struct health {
     char reason[256];      /* why it is not well, or "" */
 };
 
+#define SERVER_THREADS 2
+
 struct server_opts {
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
     const char *certificate; /* PEM files */
@@ -29,7 +31,7 @@ struct server_opts {
     int64_t ready_lag_us;
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;
-    unsigned n_threads;      /* 0: 2 */
+    unsigned n_threads;      /* 0: SERVER_THREADS */
 };
 
 struct server;

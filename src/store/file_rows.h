@@ -30,4 +30,7 @@ struct day_row {
 void file_bind_series(sqlite3_stmt *stmt, const struct series_row *series);
 void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row *row);
 
+/* Reads a row whose first columns are id, entity, type, property, unit, kind, step. ERR_CORRUPT. */
+MUST_CHECK int file_read_series(sqlite3_stmt *stmt, struct series_row *row);
+
 #endif

@@ -16,6 +16,7 @@ struct flush_opts {
     struct catalog_reader *catalog;
     enum window_length window; /* the configured length */
     int64_t purge_batch;       /* states before this batch need not be readable any more */
+    int64_t revisions_keep_us; /* positions older than this may expire */
 };
 
 /* Flushes every batch there is when it begins. They are synced first: a window file's mark must not be ahead of ingest.db after

@@ -55,6 +55,11 @@ const char *const partition_sql[SQL_N] = {
     [SQL_DEAD_NEXT] = "SELECT id, offset, known_ms, reason, detail, property, slot, payload FROM dead WHERE copied = 0 "
                       "ORDER BY id LIMIT :max",
     [SQL_DEAD_DONE] = "UPDATE dead SET copied = 1 WHERE copied = 0 AND id <= :id",
+    [SQL_MOMENT_ADD] = "INSERT OR IGNORE INTO moment (batch, at_us) "
+                       "SELECT iif(EXISTS (SELECT 1 FROM moment), :batch, 0), :now_us "
+                       "WHERE NOT EXISTS (SELECT 1 FROM moment WHERE at_us > :now_us - :every_us)",
+    [SQL_MOMENTS_DROP] = "DELETE FROM moment WHERE batch < (SELECT max(batch) FROM moment WHERE at_us < :before_us)",
+    [SQL_SYNCED] = "UPDATE source SET n_syncs = n_syncs + 1, synced_batch = next_batch - 1",
     [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE at_us < :before_us",
 };
 
@@ -144,7 +149,7 @@ static int sync_log(struct partition *partition)
 {
     int rc = db_exec(partition->db, "PRAGMA synchronous=FULL");
     if (!rc)
-        rc = db_exec(partition->db, "UPDATE source SET n_syncs = n_syncs + 1");
+        rc = db_run(partition->db, db_stmt(partition->db, SQL_SYNCED));
     int back = db_exec(partition->db, "PRAGMA synchronous=NORMAL");
     return rc ? rc : back;
 }

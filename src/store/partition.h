@@ -100,6 +100,7 @@ struct file_change {
     size_t n_put;
     const char (*removed)[FILE_NAME_MAX];
     size_t n_removed;
+    int64_t keep_us; /* with last_batch: positions older than this expire (table `moment`) */
 };
 MUST_CHECK int partition_change_files(struct partition *partition, const struct file_change *change,
                                       struct err_text *error);

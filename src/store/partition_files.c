@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 
+#define MOMENT_EVERY_US (60 * INT64_C(60000000))
 #define DEAD_KEEP_US (30 * INT64_C(86400000000)) /* contract section 2: P30D, since they were refused */
 
 void file_list_free(struct file_list *list)
@@ -186,6 +187,22 @@ static int retire(struct partition *partition, const char *name)
     return db_run(partition->db, stmt);
 }
 
+/* Notes, about every hour, which batch is flushed now, and forgets what is older than anybody may ask for. */
+static int note_moment(struct partition *partition, int64_t batch, int64_t keep_us)
+{
+    int64_t now_us = clock_wall_us();
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_MOMENT_ADD);
+    db_bind_i64(stmt, ":batch", batch);
+    db_bind_i64(stmt, ":now_us", now_us);
+    db_bind_i64(stmt, ":every_us", MOMENT_EVERY_US);
+    int rc = db_run(partition->db, stmt);
+    if (rc)
+        return rc;
+    stmt = db_stmt(partition->db, SQL_MOMENTS_DROP);
+    db_bind_i64(stmt, ":before_us", now_us - keep_us);
+    return db_run(partition->db, stmt);
+}
+
 static int write_change(struct partition *partition, const struct file_change *change)
 {
     int rc = db_run(partition->db, db_stmt(partition->db, SQL_FILES_CHANGED));
@@ -197,6 +214,7 @@ static int write_change(struct partition *partition, const struct file_change *c
         sqlite3_stmt *stmt = db_stmt(partition->db, SQL_BATCHES_DROP);
         db_bind_i64(stmt, ":last", change->last_batch);
         rc = db_run(partition->db, stmt);
+        rc = rc ? rc : note_moment(partition, change->last_batch, change->keep_us);
     }
     return rc;
 }

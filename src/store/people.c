@@ -19,10 +19,11 @@ static enum quality worse(enum quality a, unsigned quality_byte)
     return b > a && b < QUALITY_N ? b : a;
 }
 
+/* Whatever the exponent under which it was stored, the same number is the same text. */
 static void put_decimal(struct buf *out, struct decimal value)
 {
     char text[DECIMAL_TEXT_MAX];
-    buf_put(out, text, decimal_print(text, value));
+    buf_put(out, text, decimal_print(text, decimal_canonical(value)));
 }
 
 /* A JSON string; states are bounded UTF-8 texts. */
@@ -92,7 +93,7 @@ static void put_element(struct day *day, const struct series_row *series, const 
     put_slot(series, points, begin, end, &day->value, &quality);
     buf_putc(&day->quality, letters[quality]);
     buf_putc(&day->at, day->n ? ',' : '[');
-    put_decimal(&day->at, decimal_canonical((struct decimal){of_day_us, -6}));
+    put_decimal(&day->at, (struct decimal){of_day_us, -6});
     day->plain_grid = day->plain_grid && of_day_us == (int64_t)day->n * SLOT_US;
     day->all_measured = day->all_measured && quality == QUALITY_MEASURED;
     day->n++;

@@ -61,6 +61,22 @@ const char *view_position(const struct view *view);
 /* Whether another store of the same consumer group holds a part: readings of times and series that are not here. */
 bool view_is_partial(const struct view *view);
 
+/* What changed between the state that a position names (of an earlier view of this store, also of another process) and this
+ * view: ranges of each series, by (series, begin), apart, in whole seconds. Whatever reading was stored, replaced or taken back
+ * since has its time in one, and of an amount its period, too; a little more may be told (equal repeats, what was known
+ * a second before the position, what lies between many changes). */
+struct view_changes {
+    struct view_change {
+        uint32_t series_id;
+        int64_t begin_us, end_us;
+    } *rows;
+    size_t n, cap;
+};
+void view_changes_free(struct view_changes *changes);
+/* ERR_INVALID: no position, or one of another store or of a state that this one has not reached; ERR_EXPIRED: older than
+ * revisions_keep. */
+MUST_CHECK int view_changes(struct view *view, const char *position, struct view_changes *ret_changes);
+
 struct series_stats {
     uint64_t count;            /* readings in force: distinct times, replaced and deleted ones not counted */
     int64_t first_us, last_us; /* valid when count > 0 */
@@ -77,6 +93,16 @@ MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us
                          struct scan **ret_scan);
 MUST_CHECK int scan_next(struct scan *scan, struct points *points);
 void scan_close(struct scan *scan);
+
+/* What was in force before and was replaced or taken back, with a stated issue or without, of [begin_us, end_us): replaces
+ * points by some more of it, with every column, and ret_until_ms by when each ceased to be in force (INT64_MIN: not known);
+ * known_ms is since when. Within a source in the order of time, and of each time oldest first. Values that another source
+ * overrules are not among them. 1, 0 at the end, or a code. */
+struct revisions;
+MUST_CHECK int revisions_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us,
+                              struct revisions **ret_revisions);
+MUST_CHECK int revisions_next(struct revisions *revisions, struct points *points, const int64_t **ret_until_ms);
+void revisions_close(struct revisions *revisions);
 
 /* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
  * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet

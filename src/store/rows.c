@@ -63,6 +63,66 @@ int deletions_add(struct deletions *deletions, const struct deletion *deletion)
     return 0;
 }
 
+int rows_add_deletions(struct rows *rows, const struct deletions *deletions, int64_t begin_us, int64_t end_us, uint64_t order)
+{
+    for (size_t i = 0; i < deletions->n; i++) {
+        const struct deletion *deletion = &deletions->at[i];
+        if (deletion->begin_us >= end_us || deletion->end_us <= begin_us)
+            continue;
+        struct row *row = rows_add(rows);
+        if (!row)
+            return ERR_NOMEM;
+        *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
+                            .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = order,
+                            .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
+    }
+    return 0;
+}
+
+/* ---- keys ---- */
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    if (x->t_us != y->t_us)
+        return x->t_us < y->t_us ? -1 : 1;
+    return x->issued_us < y->issued_us ? -1 : x->issued_us > y->issued_us;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    int order = compare_keys(a, b);
+    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+}
+
+int keys_sort(const struct points *points, struct key **ret_keys)
+{
+    struct key *keys = malloc((points->n + 1) * sizeof(*keys));
+    if (!keys)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < points->n; i++)
+        keys[i] = (struct key){points->t_us[i], points->issued_us[i], i};
+    qsort(keys, points->n, sizeof(*keys), compare_places);
+    *ret_keys = keys;
+    return 0;
+}
+
+int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revisions)
+{
+    struct key *keys;
+    int rc = revisions->n ? keys_sort(revisions, &keys) : 0;
+    if (rc || !revisions->n)
+        return rc;
+    for (size_t i = 0; i < rows->n; i++) {
+        struct row *row = &rows->at[i];
+        struct key key = {row->t_us, row->issued_us, 0};
+        row->again = row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys);
+    }
+    free(keys);
+    return 0;
+}
+
 void settled_free(struct settled *settled)
 {
     points_free(&settled->plain);

@@ -39,6 +39,16 @@ struct row *rows_add(struct rows *rows);
 /* Adds rows [begin, begin + n) of points as values that take effect at order. ERR_NOMEM. */
 MUST_CHECK int rows_add_points(struct rows *rows, const struct points *points, size_t begin, size_t n, uint64_t order);
 
+/* A time and issue of points, and the row where it stands. */
+struct key {
+    int64_t t_us, issued_us;
+    size_t i;
+};
+/* The rows of points by (time, issue), else as they stand; the caller frees them. ERR_NOMEM. */
+MUST_CHECK int keys_sort(const struct points *points, struct key **ret_keys);
+/* A value of layer order that replaced others there, its revisions, is new even where it is equal to the one below. ERR_NOMEM. */
+MUST_CHECK int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revisions);
+
 /* Times that no longer count in lower layers. */
 struct deletion {
     int64_t begin_us, end_us;
@@ -51,6 +61,9 @@ struct deletions {
 };
 void deletions_free(struct deletions *deletions);
 MUST_CHECK int deletions_add(struct deletions *deletions, const struct deletion *deletion);
+/* Adds those that touch [begin_us, end_us) as rows that take effect at order. ERR_NOMEM. */
+MUST_CHECK int rows_add_deletions(struct rows *rows, const struct deletions *deletions, int64_t begin_us, int64_t end_us,
+                                  uint64_t order);
 
 /* What holds after all rows. A value equal to the one it would replace changes nothing; the value it replaces becomes a
  * revision; a deletion adds a revision marked QUALITY_TAKEN_BACK. */

@@ -184,22 +184,6 @@ static void cut_points(struct points *points, int64_t begin_us, int64_t end_us)
     points->n = n;
 }
 
-static int add_deletions(struct scan *scan, const struct deletions *deletions, const struct group *group, uint64_t order)
-{
-    for (size_t i = 0; i < deletions->n; i++) {
-        const struct deletion *deletion = &deletions->at[i];
-        if (deletion->begin_us >= group->end_us || deletion->end_us <= group->begin_us)
-            continue;
-        struct row *row = rows_add(&scan->rows);
-        if (!row)
-            return ERR_NOMEM;
-        *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
-                            .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = order,
-                            .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
-    }
-    return 0;
-}
-
 static int add_head(struct scan *scan, const struct points *points, const struct group *group)
 {
     size_t first = points_seek(points, 0, group->begin_us), end = points_seek(points, 0, group->end_us);
@@ -224,8 +208,10 @@ static int settle_place(struct scan *scan, const struct group *group, size_t pla
         size_t first = points_seek(&scan->points, 0, group->begin_us), end = points_seek(&scan->points, 0, group->end_us);
         rc = rows_add_points(&scan->rows, &scan->points, first, end - first, extent->order);
     }
-    rc = rc ? rc : add_deletions(scan, &scan->deletions[place_i], group, ORDER_OPEN_DELETION);
-    rc = rc ? rc : add_deletions(scan, &head->deletions, group, ORDER_HEAD_DELETION);
+    rc = rc ? rc : rows_add_deletions(&scan->rows, &scan->deletions[place_i], group->begin_us, group->end_us,
+                                      ORDER_OPEN_DELETION);
+    rc = rc ? rc : rows_add_deletions(&scan->rows, &head->deletions, group->begin_us, group->end_us,
+                                      ORDER_HEAD_DELETION);
     rc = rc ? rc : add_head(scan, &head->plain, group);
     rc = rc ? rc : add_head(scan, &head->issued, group);
     return rc ? rc : rows_settle(&scan->rows, &scan->settled);

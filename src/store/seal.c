@@ -3,7 +3,6 @@
 #include "store/seal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/rows.h"
 #include "store/tier_file.h"
@@ -123,17 +123,8 @@ static int add_deletions(struct seal *seal, uint32_t series_id)
     struct deletions deletions = {0};
     int rc = window_file_deletions(seal->above, series_id, seal->window.begin_us, seal->window.end_us, seal->open->mark,
                                    &deletions);
-    for (size_t i = 0; i < deletions.n && !rc; i++) {
-        const struct deletion *deletion = &deletions.at[i];
-        struct row *row = rows_add(&seal->rows);
-        if (!row) {
-            rc = ERR_NOMEM;
-            break;
-        }
-        *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
-                            .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = ORDER_DELETION,
-                            .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
-    }
+    if (!rc)
+        rc = rows_add_deletions(&seal->rows, &deletions, seal->window.begin_us, seal->window.end_us, ORDER_DELETION);
     deletions_free(&deletions);
     return rc;
 }
@@ -153,53 +144,12 @@ static int add_revisions(struct seal *seal, struct window_file *file, uint32_t s
     return rc;
 }
 
-struct revision {
-    int64_t t_us, issued_us;
-    size_t i;
-};
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct revision *x = a, *y = b;
-    if (x->t_us != y->t_us)
-        return x->t_us < y->t_us ? -1 : 1;
-    return x->issued_us < y->issued_us ? -1 : x->issued_us > y->issued_us;
-}
-
-static int compare_revisions(const void *a, const void *b)
-{
-    const struct revision *x = a, *y = b;
-    int order = compare_keys(a, b);
-    return order ? order : x->i < y->i ? -1 : x->i > y->i;
-}
-
-/* The points' indexes by (time, issue), else as they stand; the caller frees them. */
-static int sort_revisions(const struct points *points, struct revision **ret_order)
-{
-    struct revision *order = malloc((points->n + 1) * sizeof(*order));
-    if (!order)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < points->n; i++)
-        order[i] = (struct revision){points->t_us[i], points->issued_us[i], i};
-    qsort(order, points->n, sizeof(*order), compare_revisions);
-    *ret_order = order;
-    return 0;
-}
-
-/* A value of the open file that replaced others there is new, even where it is equal to the sealed one. */
 static int mark_again(struct seal *seal, const struct series_row *series)
 {
     struct points others = {0};
-    struct revision *order = NULL;
     int rc = add_revisions(seal, seal->above, series->id, seal->open->mark, series->kind == KIND_STATE, &others);
-    if (!rc && others.n)
-        rc = sort_revisions(&others, &order);
-    for (size_t i = 0; i < seal->rows.n && order; i++) {
-        struct row *row = &seal->rows.at[i];
-        struct revision key = {row->t_us, row->issued_us, 0};
-        row->again = row->order == ORDER_ABOVE && bsearch(&key, order, others.n, sizeof(*order), compare_keys);
-    }
-    free(order);
+    if (!rc)
+        rc = rows_mark_again(&seal->rows, ORDER_ABOVE, &others);
     points_free(&others);
     return rc;
 }
@@ -209,14 +159,14 @@ static int put_revisions(struct seal *seal, const struct series_row *series)
 {
     bool is_state = series->kind == KIND_STATE;
     struct points all = {0}, sorted = {0};
-    struct revision *order = NULL;
+    struct key *order = NULL;
     int rc = seal->below ? add_revisions(seal, seal->below, series->id, INT64_MAX - 1, is_state, &all) : 0;
     for (size_t i = 0; i < seal->settled.revisions.n && !rc; i++) /* below, replaced by the open file */
         rc = points_append(&all, &seal->settled.revisions, i, is_state);
     if (!rc)
         rc = add_revisions(seal, seal->above, series->id, seal->open->mark, is_state, &all);
     if (!rc && all.n) {
-        rc = sort_revisions(&all, &order);
+        rc = keys_sort(&all, &order);
         for (size_t i = 0; i < all.n && !rc; i++)
             rc = points_append(&sorted, &all, order[i].i, is_state);
         if (!rc)
@@ -289,17 +239,32 @@ static int seal_all_series(struct seal *seal)
     return rc;
 }
 
-/* ---- from a finished .tmp to a listed file ---- */
+/* ---- what changed when ---- */
 
-static int sync_path(const char *path, int flags)
+static int put_changes(void *arg, uint32_t series_id, struct changes *changes)
 {
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
-    close(fd);
+    struct seal *seal = arg;
+    int rc = seal->below ? window_file_changes(seal->below, series_id, changes) : 0;
+    return rc ? rc : window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+static int copy_changes(void *arg, uint32_t series_id, struct changes *changes)
+{
+    struct seal *seal = arg;
+    return window_file_put_changes(seal->raw_out, series_id, changes);
+}
+
+/* The notes of both files, united. */
+static int seal_changes(struct seal *seal)
+{
+    struct changes changes = {0};
+    int rc = seal->below ? window_file_changed(seal->below, &changes, copy_changes, seal) : 0;
+    rc = rc ? rc : window_file_changed(seal->above, &changes, put_changes, seal);
+    changes_free(&changes);
     return rc;
 }
+
+/* ---- from a finished .tmp to a listed file ---- */
 
 /* Syncs, hashes and names a written file. */
 static int publish(struct seal *seal, const char *tmp_path, struct file *file)
@@ -307,7 +272,7 @@ static int publish(struct seal *seal, const char *tmp_path, struct file *file)
     char path[4096];
     struct stat stat_of;
     snprintf(path, sizeof(path), "%.*s", (int)(strlen(tmp_path) - 4), tmp_path);
-    int rc = sync_path(tmp_path, O_RDONLY);
+    int rc = files_sync(tmp_path);
     if (!rc)
         rc = hash_file(tmp_path, file->digest);
     if (!rc && (stat(tmp_path, &stat_of) || chmod(tmp_path, 0444 & stat_of.st_mode) || rename(tmp_path, path)))
@@ -359,6 +324,8 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
     if (!rc)
         rc = seal_all_series(&seal);
     if (!rc)
+        rc = seal_changes(&seal);
+    if (!rc)
         rc = db_commit(window_file_db(seal.raw_out));
     if (!rc)
         rc = db_commit(tier_file_db(seal.tier_out));
@@ -368,7 +335,7 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
         rc = publish(&seal, seal.raw_path, &seal.new_raw);
     if (!rc)
         rc = publish(&seal, seal.tier_path, &seal.new_tier);
-    if (!rc && (rc = sync_path(partition_folder(partition), O_RDONLY | O_DIRECTORY)))
+    if (!rc && (rc = files_sync(partition_folder(partition))))
         err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno));
     if (!rc)
         rc = list_sealed(&seal);

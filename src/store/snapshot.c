@@ -13,7 +13,8 @@ enum sql { SQL_STATE, SQL_BATCHES, SQL_N };
 static const char *const sql[SQL_N] = {
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
-                  "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, "
+                  "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
+                  "(SELECT coalesce(min(batch), 0) FROM moment), "
                   "(SELECT count(*) FROM gap WHERE why GLOB 'held elsewhere:*') FROM source",
     [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n > :after ORDER BY n",
 };
@@ -147,8 +148,10 @@ static int read_state(struct source_reader *source, struct snapshot *snapshot)
     snapshot->n_gaps = sqlite3_column_int64(stmt, 4);
     snapshot->n_dead = sqlite3_column_int64(stmt, 5);
     snapshot->unflushed_readings = sqlite3_column_int64(stmt, 6);
-    snapshot->n_elsewhere = sqlite3_column_int64(stmt, 9);
     int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
+    snapshot->synced_batch = sqlite3_column_int64(stmt, 9);
+    snapshot->first_moment = sqlite3_column_int64(stmt, 10);
+    snapshot->n_elsewhere = sqlite3_column_int64(stmt, 11);
     sqlite3_reset(stmt);
     rc = hold_files(source, snapshot, files_version);
     return rc ? rc : read_parcels(source, snapshot, first_batch);

@@ -36,11 +36,6 @@ struct tier_file {
     struct buf scratch;
 };
 
-static uint64_t block_key(uint32_t series_id, enum tier tier)
-{
-    return UINT64_C(1) << 40 | (uint64_t)tier << 32 | series_id;
-}
-
 static int open_file(const char *path, enum db_mode mode, struct tier_file **ret_file, struct err_text *error)
 {
     struct tier_file *file = calloc(1, sizeof(*file));
@@ -106,7 +101,7 @@ static int put_blocks(struct tier_file *file, const struct series_row *series, e
     for (size_t i = 0; i < cells->n && !rc; i += BLOCK_CELLS) {
         size_t n = cells->n - i < BLOCK_CELLS ? cells->n - i : BLOCK_CELLS;
         buf_clear(&file->scratch);
-        rc = cells_encode(&cells->rows[i], n, tier_width_us[tier], block_key(series->id, tier), &file->scratch);
+        rc = cells_encode(&cells->rows[i], n, tier_width_us[tier], tier_file_key(series->id, tier), &file->scratch);
         if (rc)
             break;
         sqlite3_stmt *stmt = db_stmt(file->db, SQL_BLOCK_ADD);
@@ -121,23 +116,32 @@ static int put_blocks(struct tier_file *file, const struct series_row *series, e
     return rc;
 }
 
+int tier_compute(const struct series_row *series, const struct points *points, enum tier tier, struct cells *cells,
+                 bool *ret_worth)
+{
+    struct cell_options options = {.kind = series->kind, .width_us = tier_width_us[tier], .max_gap_us = MAX_GAP_DEFAULT_US};
+    bool cut = false;
+    cells->n = 0;
+    *ret_worth = false;
+    if (series->kind == KIND_STATE)
+        return 0;
+    int rc = cells_compute(points, 0, points->n, &options, cells, &cut);
+    *ret_worth = !rc && !cut && points->n >= TIER_MIN_READINGS * cells->n;
+    return rc;
+}
+
 static int put_tiers(struct tier_file *file, const struct series_row *series, const struct points *points,
                      unsigned *ret_tiers)
 {
-    struct cell_options options = {.kind = series->kind, .max_gap_us = MAX_GAP_DEFAULT_US};
     unsigned tiers = 0;
-    for (enum tier tier = TIER_1S; tier < TIER_N && series->kind != KIND_STATE; tier++) {
-        options.width_us = tier_width_us[tier];
-        bool cut = false;
-        file->cells.n = 0;
-        int rc = cells_compute(points, 0, points->n, &options, &file->cells, &cut);
+    for (enum tier tier = TIER_1S; tier < TIER_N; tier++) {
+        bool worth;
+        int rc = tier_compute(series, points, tier, &file->cells, &worth);
+        if (!rc && worth)
+            rc = put_blocks(file, series, tier);
         if (rc)
             return rc;
-        if (cut || points->n < TIER_MIN_READINGS * file->cells.n)
-            continue;
-        if ((rc = put_blocks(file, series, tier)))
-            return rc;
-        tiers |= 1u << tier;
+        tiers |= (unsigned)worth << tier;
     }
     *ret_tiers = tiers;
     return 0;
@@ -195,7 +199,7 @@ int tier_file_read(struct tier_file *file, uint32_t series_id, enum tier tier, i
     while ((rc = db_step(file->db, stmt)) == 1) {
         size_t first = cells->n;
         rc = cells_decode(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
-                          block_key(series_id, tier), cells);
+                          tier_file_key(series_id, tier), cells);
         if (rc) {
             sqlite3_reset(stmt);
             return rc;

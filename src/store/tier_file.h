@@ -2,6 +2,7 @@
 #ifndef STORE_TIER_FILE_H
 #define STORE_TIER_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "codec/points.h"
@@ -12,6 +13,18 @@
 
 extern const struct db_format tier_format;
 
+/* What the CRC of a block covers beside its bytes. */
+static inline uint64_t tier_file_key(uint32_t series_id, enum tier tier)
+{
+    return UINT64_C(1) << 40 | (uint64_t)tier << 32 | series_id;
+}
+
+/* Replaces cells by those of a series' readings in force, in time order. *ret_worth: whether they belong into a tier file;
+ * a tier is written where its cells condense TIER_MIN_READINGS readings or more on average, and no interval reaches over a
+ * cell's edge. ERR_NOMEM. */
+MUST_CHECK int tier_compute(const struct series_row *series, const struct points *points, enum tier tier,
+                            struct cells *cells, bool *ret_worth);
+
 struct tier_file;
 
 MUST_CHECK int tier_file_create(const char *path, const struct file_facts *facts, struct tier_file **ret_file,
@@ -20,8 +33,7 @@ MUST_CHECK int tier_file_open(const char *path, struct tier_file **ret_file, str
 void tier_file_close(struct tier_file *file);
 struct db *tier_file_db(struct tier_file *file);
 
-/* Derives and writes everything about one series from its readings in force, in time order. A tier is written where its
- * cells condense TIER_MIN_READINGS readings or more on average, and no interval reaches over a cell's edge. */
+/* Derives and writes everything about one series from its readings in force, in time order. */
 MUST_CHECK int tier_file_put(struct tier_file *file, const struct series_row *series, const struct points *points);
 
 /* Which tiers a series has here: bit i for tier i. 0 for a series that is not in the file. */

@@ -31,6 +31,7 @@
 #define TICK_US INT64_C(200000)                /* how often the background thread looks around */
 #define SYNC_EVERY_US INT64_C(1000000)         /* what was committed is synced, and Kafka told, at least so often */
 #define FLUSH_BYTES_DEFAULT (INT64_C(16) << 20)
+#define REVISIONS_KEEP_US_DEFAULT (90 * INT64_C(86400000000))
 #define FLUSH_BATCHES_MAX 1024                 /* readers search each batch */
 #define FLUSH_AGE_US (15 * INT64_C(60000000))  /* readings reach a window file after so long at the latest */
 #define FULL_FACTOR 4                          /* so many times flush_bytes: ingest waits for the flush */
@@ -461,7 +462,8 @@ static void note_failure(struct writer *writer, struct shard *shard, const char 
 static void flush_shard(struct writer *writer, struct shard *shard)
 {
     struct err_text error = {0};
-    struct flush_opts opts = {shard->partition, writer->lookup, writer->opts.window, shard->purge_batch};
+    struct flush_opts opts = {shard->partition, writer->lookup, writer->opts.window, shard->purge_batch,
+                              writer->opts.revisions_keep_us};
     if (flush_run(&opts, &error))
         note_failure(writer, shard, "flush_failed", &error);
     else
@@ -613,6 +615,7 @@ static struct writer *writer_new(const struct writer_opts *opts)
     writer->opts = *opts;
     writer->opts.flush_bytes = opts->flush_bytes ? opts->flush_bytes : FLUSH_BYTES_DEFAULT;
     writer->opts.seal_after_us = opts->seal_after_us ? opts->seal_after_us : 600 * INT64_C(1000000);
+    writer->opts.revisions_keep_us = opts->revisions_keep_us ? opts->revisions_keep_us : REVISIONS_KEEP_US_DEFAULT;
     writer->dir = strdup(opts->dir);
     writer->registry = registry_new();
     if (!writer->dir || !writer->registry) {

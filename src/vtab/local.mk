@@ -5,7 +5,9 @@ vtab_sources = \
 	%D%/instants.c %D%/instants.h \
 	%D%/question.c %D%/question.h \
 	%D%/readings.c \
+	%D%/revisions.c \
 	%D%/rollup.c \
+	%D%/session.c %D%/session.h \
 	%D%/table.c %D%/table.h \
 	%D%/value.c %D%/value.h \
 	%D%/vtab.c %D%/vtab.h

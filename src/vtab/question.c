@@ -375,8 +375,13 @@ static int read_value(struct search *search, enum meaning meaning, char letter, 
     return 0;
 }
 
-int question_open(struct connection *connection, const char *encoded, int order, sqlite3_value **values, struct question *ret_question,
-              struct err_text *error)
+static enum meaning meaning_of(char letter)
+{
+    return (enum meaning)(strchr(meaning_letters, letter) - meaning_letters);
+}
+
+int question_open(struct connection *connection, const char *encoded, int order, sqlite3_value **values,
+                  struct question *ret_question, struct err_text *error)
 {
     struct question question = {0};
     char *letters;
@@ -388,8 +393,7 @@ int question_open(struct connection *connection, const char *encoded, int order,
     *search = (struct search){.connection = connection, .question = &question};
     int rc = 0;
     for (letters++; *letters && !rc; letters += 2)
-        rc = read_value(search, (enum meaning)(strchr(meaning_letters, letters[0]) - meaning_letters), letters[1], *values++,
-                        error);
+        rc = read_value(search, meaning_of(letters[0]), letters[1], *values++, error);
     if (!rc && !search->nothing && question.instants.begin_us < question.instants.end_us)
         rc = find_series(search);
     if (!rc && order && question.n_series)

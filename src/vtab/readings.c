@@ -85,26 +85,6 @@ static void done(struct cursor *cursor)
     points_free(&((struct readings_cursor *)cursor)->points);
 }
 
-static void put_decimal(sqlite3_context *context, struct decimal decimal)
-{
-    char text[DECIMAL_TEXT_MAX];
-    size_t size = decimal_print(text, decimal_canonical(decimal));
-    sqlite3_result_text(context, text, (int)size, SQLITE_TRANSIENT);
-}
-
-static void put_value(struct cursor *cursor, sqlite3_context *context, int column)
-{
-    const struct readings_cursor *readings = (const struct readings_cursor *)cursor;
-    const struct points *points = &readings->points;
-    struct decimal decimal = {points->m[readings->i], points->e[readings->i]};
-    if (cursor->info->kind == KIND_STATE)
-        value_text(context, texts_at(&points->texts, decimal.m));
-    else if (column == VALUE)
-        value_number(context, decimal);
-    else
-        put_decimal(context, decimal);
-}
-
 static void put_column(struct cursor *cursor, sqlite3_context *context, int column)
 {
     const struct readings_cursor *readings = (const struct readings_cursor *)cursor;
@@ -119,10 +99,10 @@ static void put_column(struct cursor *cursor, sqlite3_context *context, int colu
         break;
     case VALUE:
     case DECIMAL:
-        put_value(cursor, context, column);
+        value_point(context, points, i, cursor->info->kind, column == DECIMAL);
         break;
     case QUALITY:
-        sqlite3_result_text(context, quality_name((enum quality)(points->quality[i] & QUALITY_CLASS_MASK)), -1, SQLITE_STATIC);
+        value_quality(context, points->quality[i]);
         break;
     case SERIES:
         sqlite3_result_int64(context, cursor->info->id);
@@ -132,8 +112,7 @@ static void put_column(struct cursor *cursor, sqlite3_context *context, int colu
             sqlite3_result_int64(context, points->period_us[i]);
         break;
     case ISSUED_US:
-        if (points->issued_us[i] != ISSUED_NONE)
-            sqlite3_result_int64(context, points->issued_us[i]);
+        value_issue(context, points->issued_us[i]);
         break;
     case KNOWN_US:
         sqlite3_result_int64(context, points->known_ms[i] * 1000);

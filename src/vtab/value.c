@@ -66,3 +66,26 @@ void value_time(sqlite3_context *context, int64_t t_us)
     size_t size = civil_print_rfc3339(text, t_us, 0, true);
     sqlite3_result_text(context, text, (int)size, SQLITE_TRANSIENT);
 }
+
+void value_quality(sqlite3_context *context, uint8_t quality)
+{
+    sqlite3_result_text(context, quality_name((enum quality)(quality & QUALITY_CLASS_MASK)), -1, SQLITE_STATIC);
+}
+
+void value_issue(sqlite3_context *context, int64_t issued_us)
+{
+    if (issued_us != ISSUED_NONE)
+        sqlite3_result_int64(context, issued_us);
+}
+
+void value_point(sqlite3_context *context, const struct points *points, size_t i, enum kind kind, bool digits)
+{
+    struct decimal decimal = {points->m[i], points->e[i]};
+    char text[DECIMAL_TEXT_MAX];
+    if (kind == KIND_STATE)
+        value_text(context, texts_at(&points->texts, decimal.m));
+    else if (digits)
+        sqlite3_result_text(context, text, (int)decimal_print(text, decimal_canonical(decimal)), SQLITE_TRANSIENT);
+    else
+        value_number(context, decimal);
+}

@@ -8,7 +8,7 @@
 
 int vtab_register(sqlite3 *db, const struct vtab_opts *opts)
 {
-    static const struct table *const tables[] = {&table_readings, &table_rollup, &table_last};
+    static const struct table *const tables[] = {&table_readings, &table_rollup, &table_last, &table_revisions};
     struct connection *connection = connection_new(db, opts);
     if (!connection)
         return SQLITE_NOMEM;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vtab/session.h"
+
 struct fake_source fake_source = {.fail_at = -1};
 
 const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last"};
@@ -250,4 +252,69 @@ void answer_close(struct answer *answer)
     if (answer)
         atomic_fetch_sub(&fake_source.n_answers, 1);
     free(answer);
+}
+
+/* ---- SQL: a statement "fail CODE" fails so; any other gives n_rows rows of one value of each type ---- */
+
+struct session {
+    int64_t row;
+};
+
+int session_open(const struct session_opts *opts, const char *sql, struct session **ret_session, struct err_text *error)
+{
+    (void)opts;
+    if (!strncmp(sql, "fail ", 5))
+        return err_set_field(error, (int)strtol(sql + 5, NULL, 10), "sql", "failed as it was told");
+    struct session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return ERR_NOMEM;
+    session->row = -1;
+    atomic_fetch_add(&fake_source.n_answers, 1);
+    *ret_session = session;
+    return 0;
+}
+
+void session_close(struct session *session)
+{
+    atomic_fetch_sub(&fake_source.n_answers, 1);
+    free(session);
+}
+
+static const struct {
+    const char *name;
+    struct session_value value;
+} sql_columns[] = {
+    {"nothing", {SESSION_NULL, "", 0}}, {"n \"x\"", {SESSION_INTEGER, "-7", 2}}, {"r", {SESSION_REAL, "2.5", 3}},
+    {"inf", {SESSION_REAL, "Inf", 3}},  {"text", {SESSION_TEXT, "a,\"b\"", 5}},  {"blob", {SESSION_BLOB, "\x00\xff", 2}},
+};
+
+size_t session_n_columns(const struct session *session)
+{
+    (void)session;
+    return sizeof(sql_columns) / sizeof(*sql_columns);
+}
+
+const char *session_column(const struct session *session, size_t i)
+{
+    (void)session;
+    return sql_columns[i].name;
+}
+
+const char *session_position(const struct session *session)
+{
+    (void)session;
+    return "position";
+}
+
+int session_next(struct session *session, struct err_text *error)
+{
+    if (++session->row == fake_source.fail_at)
+        return err_set_field(error, ERR_LIMIT, "sql", "too long");
+    return session->row < fake_source.n_rows;
+}
+
+struct session_value session_value(struct session *session, size_t i)
+{
+    (void)session;
+    return sql_columns[i].value;
 }

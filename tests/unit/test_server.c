@@ -26,7 +26,7 @@
 #define N_ROWS_LONG 60000
 
 static char dir[64], certificate[96], key[96];
-static char reader_token[TOKEN_TEXT_MAX], ops_token[TOKEN_TEXT_MAX];
+static char reader_token[TOKEN_TEXT_MAX], ops_token[TOKEN_TEXT_MAX], sql_token[TOKEN_TEXT_MAX];
 static struct access *access_handle;
 static struct server *server;
 static struct health health;
@@ -81,6 +81,7 @@ static int set_up_all(void **state)
     assert_int_equal(access_open(dir, &access_handle, &error), 0);
     assert_int_equal(access_token_create(access_handle, "reader", "read", reader_token, &error), 0);
     assert_int_equal(access_token_create(access_handle, "ops", "ops", ops_token, &error), 0);
+    assert_int_equal(access_token_create(access_handle, "sql", "sql", sql_token, &error), 0);
     return 0;
 }
 
@@ -479,6 +480,72 @@ static void a_post_of_json_or_a_form_asks_the_same(void **state)
     https_answer_free(&expected);
 }
 
+/* ---- SQL ---- */
+
+static struct https_answer ask_sql(const char *body, const char *token)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    return ask((struct https_request){.path = "/v1/sql", .token = token, .headers = json, .body = body,
+                                      .body_size = strlen(body)});
+}
+
+static void rows_of_sql_come_as_json_csv_and_ndjson(void **state)
+{
+    (void)state;
+    fake_source.n_rows = 2;
+    struct https_answer answer = ask_sql("{\"sql\":\"select 1\"}", sql_token);
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/json");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position");
+    assert_body(answer, "{\"columns\":[\"nothing\",\"n \\\"x\\\"\",\"r\",\"inf\",\"text\",\"blob\"],\"rows\":[\n"
+                        "[null,-7,2.5,null,\"a,\\\"b\\\"\",\"00ff\"],\n[null,-7,2.5,null,\"a,\\\"b\\\"\",\"00ff\"]\n]}\n");
+    assert_body(ask_sql("{\"sql\":\"select 1\",\"format\":\"csv\"}", sql_token),
+                "nothing,\"n \"\"x\"\"\",r,inf,text,blob\r\n,-7,2.5,Inf,\"a,\"\"b\"\"\",\"00ff\"\r\n"
+                ",-7,2.5,Inf,\"a,\"\"b\"\"\",\"00ff\"\r\n");
+    fake_source.n_rows = 1;
+    assert_body(ask_sql("{\"sql\":\"select 1\",\"format\":\"ndjson\"}", sql_token),
+                "{\"nothing\":null,\"n \\\"x\\\"\":-7,\"r\":2.5,\"inf\":null,\"text\":\"a,\\\"b\\\"\",\"blob\":\"00ff\"}\n");
+    fake_source.n_rows = 0;
+    assert_body(ask_sql("{\"sql\":\"select 1\"}", sql_token),
+                "{\"columns\":[\"nothing\",\"n \\\"x\\\"\",\"r\",\"inf\",\"text\",\"blob\"],\"rows\":[]}\n");
+}
+
+static void refused_sql_has_a_status_and_names_the_field(void **state)
+{
+    char body[64];
+    (void)state;
+    assert_problem(ask_sql("{\"sql\":\"select 1\"}", reader_token), 403, "");
+    assert_problem(ask_sql("{}", sql_token), 400, "sql");
+    assert_problem(ask_sql("{\"sql\":\"select 1\",\"format\":\"arrow\"}", sql_token), 400, "format");
+    static const struct {
+        int code;
+        long status;
+    } faults[] = {{ERR_DENIED, 403}, {ERR_INVALID, 400}, {ERR_LIMIT, 400}};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        snprintf(body, sizeof(body), "{\"sql\":\"fail %d\"}", faults[i].code);
+        assert_problem(ask_sql(body, sql_token), faults[i].status, "sql");
+    }
+}
+
+static void sql_that_reaches_a_bound_late_is_an_error_all_the_same(void **state)
+{
+    (void)state;
+    fake_source.n_rows = 90000;
+    fake_source.fail_at = 80000;
+    assert_problem(ask_sql("{\"sql\":\"select 1\"}", sql_token), 400, "sql");
+    fake_source.n_rows = 100001;
+    fake_source.fail_at = -1;
+    assert_problem(ask_sql("{\"sql\":\"select 1\"}", sql_token), 400, "sql");
+    fake_source.n_rows = 100000;
+    struct https_answer answer = ask_sql("{\"sql\":\"select 1\",\"format\":\"csv\"}", sql_token);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.failed, 0);
+    size_t n_lines = 0;
+    for (size_t i = 0; i < answer.body.n; i++)
+        n_lines += answer.body.data[i] == '\n';
+    assert_int_equal(n_lines, 100001);
+    https_answer_free(&answer);
+}
+
 static void the_plus_of_an_offset_may_arrive_as_a_blank(void **state)
 {
     (void)state;
@@ -871,6 +938,9 @@ int main(void)
         CASE(an_answer_that_fails_at_once_says_so_by_its_status),
         CASE(a_client_that_hangs_up_leaves_nothing_behind),
         CASE(a_post_of_json_or_a_form_asks_the_same),
+        CASE(rows_of_sql_come_as_json_csv_and_ndjson),
+        CASE(refused_sql_has_a_status_and_names_the_field),
+        CASE(sql_that_reaches_a_bound_late_is_an_error_all_the_same),
         CASE(the_plus_of_an_offset_may_arrive_as_a_blank),
         CASE(errors_of_the_query_keep_their_status_and_field),
         CASE(a_wrong_parameter_is_named),
