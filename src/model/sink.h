@@ -65,6 +65,9 @@ struct sink {
     /* Syncs what was taken, so that all of it is committable. */
     int (*sync)(struct sink *sink, void *handle);
 
+    /* How many partitions other members of the group have now: their readings are not in this store. */
+    int (*elsewhere)(struct sink *sink, int32_t n_partitions, struct err_text *error);
+
     /* Gives the partition up; handle is gone. */
     void (*release)(struct sink *sink, void *handle);
 

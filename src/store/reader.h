@@ -58,6 +58,8 @@ void view_close(struct view *view);
 
 /* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
 const char *view_position(const struct view *view);
+/* Whether another store of the same consumer group holds a part: readings of times and series that are not here. */
+bool view_is_partial(const struct view *view);
 
 /* What changed between the state that a position names (of an earlier view of this store, also of another process) and this
  * view: ranges of each series, by (series, begin), apart, in whole seconds. Whatever reading was stored, replaced or taken back

@@ -14,7 +14,8 @@ static const char *const sql[SQL_N] = {
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
                   "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
-                  "(SELECT coalesce(min(batch), 0) FROM moment), " EXPIRED_COLUMNS " FROM source",
+                  "(SELECT coalesce(min(batch), 0) FROM moment), "
+                  "(SELECT count(*) FROM gap WHERE why GLOB 'held elsewhere:*'), " EXPIRED_COLUMNS " FROM source",
     [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n > :after ORDER BY n",
     [SQL_CARRY] = "SELECT " CARRY_COLUMNS " FROM carry WHERE series = :series AND t_us < :before_us "
                   "ORDER BY quality, t_us DESC",
@@ -152,7 +153,8 @@ static int read_state(struct source_reader *source, struct snapshot *snapshot)
     int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
     snapshot->synced_batch = sqlite3_column_int64(stmt, 9);
     snapshot->first_moment = sqlite3_column_int64(stmt, 10);
-    expired_read(stmt, 11, &snapshot->expired);
+    snapshot->n_elsewhere = sqlite3_column_int64(stmt, 11);
+    expired_read(stmt, 12, &snapshot->expired);
     sqlite3_reset(stmt);
     rc = hold_files(source, snapshot, files_version);
     return rc ? rc : read_parcels(source, snapshot, first_batch);

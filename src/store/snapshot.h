@@ -29,7 +29,7 @@ struct snapshot {
     int64_t last_batch;      /* the newest batch ever, flushed or not */
     int64_t synced_batch;    /* every batch up to this one is on disk for sure */
     int64_t first_moment;    /* positions before this batch are expired */
-    int64_t next_offset, last_known_ms, n_gaps, n_dead, unflushed_readings, incarnation;
+    int64_t next_offset, last_known_ms, n_gaps, n_elsewhere, n_dead, unflushed_readings, incarnation;
     struct expired expired;
     struct held_files *files;
     struct held_parcel **parcels;

@@ -22,6 +22,7 @@ struct view {
     struct view_source *sources; /* by (topic, partition) */
     size_t n_sources;
     char *position;
+    bool partial; /* another store of the consumer group holds a part */
 };
 
 /* The reader's shared parts. */

@@ -418,6 +418,11 @@ static int sink_sync(struct sink *sink, void *handle_arg)
     return partition_checkpoint(handle->shard->partition);
 }
 
+static int sink_elsewhere(struct sink *sink, int32_t n_partitions, struct err_text *error)
+{
+    return catalog_elsewhere(of_sink(sink)->catalog, n_partitions, error);
+}
+
 static void sink_release(struct sink *sink, void *handle)
 {
     (void)sink;
@@ -712,6 +717,7 @@ static struct writer *writer_new(const struct writer_opts *opts)
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
                                  .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
+                                 .elsewhere = sink_elsewhere,
                                  .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;

@@ -163,6 +163,16 @@ static int sync_source(struct sink *sink, void *handle)
     return 0;
 }
 
+static int elsewhere(struct sink *sink, int32_t n_partitions, struct err_text *error)
+{
+    (void)error;
+    struct memory_sink *memory = (struct memory_sink *)sink;
+    pthread_mutex_lock(&memory->lock);
+    memory->n_elsewhere = n_partitions;
+    pthread_mutex_unlock(&memory->lock);
+    return 0;
+}
+
 static void release(struct sink *sink, void *handle)
 {
     struct memory_sink *memory = (struct memory_sink *)sink;
@@ -206,7 +216,7 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, release,
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, elsewhere, release,
                                             stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
