@@ -154,7 +154,7 @@ int h_series_list(struct request *request, struct reply *reply, struct err_text 
         close_list(&list->stream);
         return rc;
     }
-    reply_header(reply, "Almanac-Position", "%s", view_position(list->view));
+    reply_view(reply, list->view);
     reply_header(reply, "Cache-Control", "private, no-cache");
     return reply_stream(reply, "application/json", &list->stream, error);
 }
@@ -193,7 +193,7 @@ int h_series_one(struct request *request, struct reply *reply, struct err_text *
     int rc = view_open(request->opts->dir, &one.view, error);
     if (rc)
         return rc;
-    reply_header(reply, "Almanac-Position", "%s", view_position(one.view));
+    reply_view(reply, one.view);
     reply_header(reply, "Cache-Control", "private, no-cache");
     struct series_filter filter = {.ids = &id, .n_ids = 1};
     rc = reader_series(request->opts->dir, &filter, put_one, &one);
