@@ -18,7 +18,7 @@ struct feed {
     struct place place;
     struct batch batch;
     int64_t batch_bytes;         /* of the messages in the batch */
-    int64_t batch_begin_us;      /* when its first message came in; monotonic clock */
+    int64_t handed_us;           /* when a batch was last given to the store; monotonic clock */
     int64_t batch_known_ms;      /* and that message's Kafka timestamp */
     rd_kafka_message_t *last;    /* the last message of the batch, kept for its hash */
     int64_t n_holes;             /* met by going back in this assignment */
