@@ -56,6 +56,9 @@ struct sink {
      * after the cause has gone. reincarnate and gap answer alike. */
     int (*take)(struct sink *sink, void *handle, struct batch *batch, struct err_text *error);
 
+    /* Readings older than this have expired, and are to be refused; INT64_MIN: none are. It moves with the clock. */
+    int64_t (*oldest)(struct sink *sink, void *handle);
+
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
 

@@ -316,6 +316,18 @@ int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret
     return 0;
 }
 
+int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us, struct points *points,
+                     int64_t *first_us)
+{
+    int rc = 0;
+    pthread_mutex_lock(&dir->lock);
+    for (size_t i = 0; i < dir->n_sources && !rc; i++)
+        if (dir->sources[i]->id == source && dir->sources[i]->db)
+            rc = source_reader_carry(dir->sources[i], series_id, before_us, points, first_us);
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
+}
+
 int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n)
 {
     bool *is_state = NULL;

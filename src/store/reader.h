@@ -106,8 +106,8 @@ void revisions_close(struct revisions *revisions);
 
 /* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
  * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet
- * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings. Spans are ordered,
- * apart, and multiples of the width. */
+ * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings, or expired ones
+ * (view_left). Spans are ordered, apart, and multiples of the width. */
 struct spans {
     struct span { int64_t begin_us, end_us; } *rows;
     size_t n, cap;
@@ -116,6 +116,22 @@ void spans_free(struct spans *spans);
 MUST_CHECK int spans_add(struct spans *spans, int64_t begin_us, int64_t end_us); /* joins with the last one when they touch */
 MUST_CHECK int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
                           struct cells *cells, struct spans *ret_raw);
+
+/* ---- what has expired ---- */
+
+/* Readings older than retention_raw are gone, and scans and stats pass over their time; tier cells of that time may be left. Of a
+ * series' expired readings the last one of each quality class is kept: appends them to points, in time order. They serve as what
+ * came before the first reading that is left. */
+MUST_CHECK int view_carry(struct view *view, uint32_t series_id, struct points *points);
+
+/* The time from the first to the last expired reading of a series; empty (0, 0) when none has expired. */
+MUST_CHECK int view_expired(struct view *view, uint32_t series_id, struct span *ret_span);
+
+/* The first instant of [begin_us, end_us) from which on nothing of the series is missing: of its readings, or with tier of what
+ * cells of that tier and readings can tell together (begin_us and end_us are then multiples of its width). begin_us when
+ * nothing is missing in the range at all. */
+MUST_CHECK int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int64_t begin_us, int64_t end_us,
+                         int64_t *ret_left_us);
 
 /* ---- dead letters ---- */
 
