@@ -494,7 +494,7 @@ static void hand_over_due(struct group *group)
     bool all = group->n_pending > LIMIT_BATCH_READINGS;
     for (size_t i = 0; i < group->n_feeds; i++) {
         struct feed *feed = group->feeds[i];
-        if (feed->batch.n_messages > 0 && (all || now_us - feed->batch_begin_us >= group->commit_us))
+        if (feed->batch.n_messages > 0 && (all || now_us - feed->handed_us >= group->commit_us))
             hand_over(group, feed, now_us);
     }
 }

@@ -27,7 +27,7 @@ struct group {
     /* Messages come through a queue of their own. So holding back is not reading it, while rebalances are still served from
      * the group's queue; librdkafka 2.0.2 skips messages when partitions are paused under batch reads. */
     rd_kafka_queue_t *messages;
-    int64_t commit_us;         /* a batch waits at most so long */
+    int64_t commit_us;         /* the least time between two batches of a partition */
     char cluster[64];
     struct lease lease;
     struct members members;

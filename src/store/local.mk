@@ -57,7 +57,7 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
+check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
@@ -78,6 +78,10 @@ tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
 tests_unit_test_seal_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_expire_SOURCES = tests/unit/test_expire.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_expire_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_revisions_SOURCES = tests/unit/test_revisions.c
+tests_unit_test_revisions_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tier_file_SOURCES = tests/unit/test_tier_file.c
 tests_unit_test_tier_file_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/lib/naive.c tests/lib/stream.c

@@ -58,8 +58,8 @@ static const char *const sql[SQL_N] = {
     [SQL_PURGE] = "DELETE FROM chunk WHERE died <= :batch",
     [SQL_SET_PURGED] = "INSERT OR REPLACE INTO info (name, value) VALUES ('purged', :batch)",
     [SQL_PURGED] = "SELECT value FROM info WHERE name = 'purged'",
-    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, at_s, value, quality) "
-                    "VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
     [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
     [SQL_CHANGE_PUT] = "INSERT OR REPLACE INTO change (series, data) VALUES (:series, :data)",
     [SQL_CHANGES] = "SELECT data, series FROM change ORDER BY series",
