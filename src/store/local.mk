@@ -41,8 +41,11 @@ tests_unit_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_access_LDADD = src/store/libstore.a src/db/libdb.a src/common/libcommon.a $(CMOCKA_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 endif
 
-# make bench/bench_store
-EXTRA_PROGRAMS += bench/bench_store
+# make bench/bench_store bench/bench_rows
+EXTRA_PROGRAMS += bench/bench_store bench/bench_rows
+bench_bench_rows_SOURCES = bench/bench_rows.c bench/sets.c bench/sets.h
+bench_bench_rows_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+bench_bench_rows_LDADD = src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 bench_bench_store_SOURCES = bench/bench_store.c bench/sets.c bench/sets.h
 bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
