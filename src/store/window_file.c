@@ -168,6 +168,14 @@ int window_file_set_mark(struct window_file *file, int64_t mark)
     return db_run(file->db, stmt);
 }
 
+int window_file_set_horizon(struct window_file *file, int64_t horizon_ms)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_INFO_ADD);
+    db_bind_text(stmt, ":name", "horizon_ms");
+    db_bind_i64(stmt, ":value", horizon_ms);
+    return db_run(file->db, stmt);
+}
+
 /* ---- series ---- */
 
 int window_file_has_series(struct window_file *file, uint32_t series_id, bool *ret_has)
