@@ -19,6 +19,7 @@
 #include "app/table.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "ingest/producer.h"
@@ -345,7 +346,7 @@ static int run(const struct args *args)
     daemon_stop(demo.daemon);
     conf_free(demo.conf);
     if (demo.temporary)
-        site_remove(demo.dir);
+        files_remove_tree(demo.dir);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
 }
 

@@ -301,10 +301,33 @@ static const char *keys_of(const char *section, char out[static 300])
     return out;
 }
 
+/* The row of a topic; a new one begins with what [store] says. NULL without memory. */
+static struct topic_opts *topic_row(struct conf *conf, const char *topic)
+{
+    for (size_t i = 0; i < conf->n_per_topic; i++)
+        if (strcmp(conf->per_topic[i].topic, topic) == 0)
+            return &conf->per_topic[i];
+    struct topic_opts *rows = reallocarray(conf->per_topic, conf->n_per_topic + 1, sizeof *rows);
+    char *copy = strdup(topic);
+    if (rows)
+        conf->per_topic = rows;
+    if (!rows || !copy) {
+        free(copy);
+        return NULL;
+    }
+    rows[conf->n_per_topic] = (struct topic_opts){copy, conf->window, conf->retention};
+    return &rows[conf->n_per_topic++];
+}
+
+static bool is_topic(const struct setting *setting)
+{
+    return strncmp(setting->section, "topic ", 6) == 0;
+}
+
 static int set_option(struct conf *conf, const struct setting *setting, struct err_text *error)
 {
     char where[400], keys[300];
-    bool topic = strncmp(setting->section, "topic ", 6) == 0;
+    bool topic = is_topic(setting);
     const char *section = topic ? "topic" : setting->section;
     const struct option *option = NULL;
     for (size_t i = 0; i < conf_n_options && !option; i++)
@@ -320,8 +343,14 @@ static int set_option(struct conf *conf, const struct setting *setting, struct e
                            : "sections almanac, kafka, ingest, store, topic NAME, http, vault");
     struct err_text why = {0};
     bool acts = option->state == OPTION_ACTS;
-    int code =
-        option->type->parse(conf, setting->value, acts ? (char *)conf + option->at : NULL, &why);
+    if (topic && !conf_is_topic(setting->section + 6))
+        return err_set(error, ERR_INVALID,
+                       "%s: \"%.80s\" is not the name of a topic (no expressions or lists here)", where,
+                       setting->section + 6);
+    char *fields = topic ? (char *)topic_row(conf, setting->section + 6) : (char *)conf;
+    if (!fields)
+        return ERR_NOMEM;
+    int code = option->type->parse(conf, setting->value, acts ? fields + option->at : NULL, &why);
     if (code == ERR_NOMEM)
         return code;
     if (code != 0)
@@ -350,17 +379,26 @@ static int check_repeats(const struct conf *conf, const struct settings *setting
     return 0;
 }
 
+/* Whether the option has a field in struct conf. */
+static bool has_field(const struct option *option)
+{
+    return option->state == OPTION_ACTS && strcmp(option->section, "topic") != 0;
+}
+
 static int apply(struct conf *conf, const struct settings *settings, struct err_text *error)
 {
     int code = check_repeats(conf, settings, error);
     for (size_t i = 0; i < conf_n_options && code == 0; i++)
-        if (conf_options[i].state == OPTION_ACTS)
+        if (has_field(&conf_options[i]))
             code = conf_options[i].type->parse(conf, conf_options[i].standard,
                                                (char *)conf + conf_options[i].at, error);
-    for (size_t i = 0; i < settings->n && code == 0; i++)
-        code = strcmp(settings->rows[i].section, "kafka") == 0
-                   ? set_kafka(conf, &settings->rows[i], error)
-                   : set_option(conf, &settings->rows[i], error);
+    /* topics last: they begin with what [store] says */
+    for (size_t i = 0; i < 2 * settings->n && code == 0; i++) {
+        const struct setting *setting = &settings->rows[i % settings->n];
+        if (is_topic(setting) == (i >= settings->n))
+            code = strcmp(setting->section, "kafka") == 0 ? set_kafka(conf, setting, error)
+                                                          : set_option(conf, setting, error);
+    }
     return code;
 }
 
@@ -401,8 +439,11 @@ void conf_free(struct conf *conf)
     if (!conf)
         return;
     for (size_t i = 0; i < conf_n_options; i++)
-        if (conf_options[i].state == OPTION_ACTS && conf_options[i].type->text)
+        if (has_field(&conf_options[i]) && conf_options[i].type->text)
             free(*(char **)((char *)conf + conf_options[i].at));
+    for (size_t i = 0; i < conf->n_per_topic; i++)
+        free(conf->per_topic[i].topic);
+    free(conf->per_topic);
     for (size_t i = 0; i < conf->n_kafka; i++) {
         free((char *)conf->kafka[i].name);
         free((char *)conf->kafka[i].value);

@@ -30,10 +30,13 @@ struct conf {
     unsigned roles; /* enum role */
     char *topics, *dead_topic;
     int64_t future_max_us, ready_lag_us;
-    int window; /* enum window_length */
-    int64_t seal_after_us, free_min_bytes;
+    enum window_length window;
+    struct retention retention;
+    int64_t seal_after_us, free_min_bytes, revisions_keep_us;
     char *listen, *certificate, *key;
 
+    struct topic_opts *per_topic; /* what the sections [topic NAME] say */
+    size_t n_per_topic;
     struct kafka_property *kafka; /* what section [kafka] says, by name and value */
     size_t n_kafka;
     char **warnings; /* settings that are accepted and do nothing in this version */
@@ -78,9 +81,13 @@ struct option {
     const struct option_type *type;
     const char *standard; /* the default, as it would stand in the file */
     const char *help;
-    size_t at; /* place of the field in struct conf; unused unless it acts */
+    size_t at; /* place of the field in struct conf (of section topic: in struct topic_opts); unused
+                  unless it acts */
     enum option_state state;
 };
+
+/* Whether text is the name of one topic, or empty. */
+bool conf_is_topic(const char *text);
 
 extern const struct option conf_options[];
 extern const size_t conf_n_options;

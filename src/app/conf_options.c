@@ -110,11 +110,16 @@ static int parse_topics(const struct conf *conf, const char *text, void *field,
     return set_text(text, field);
 }
 
+bool conf_is_topic(const char *text)
+{
+    return !strpbrk(text, " \t,") && each_word(text, check_topic, NULL) >= 0;
+}
+
 static int parse_topic_or_none(const struct conf *conf, const char *text, void *field,
                                struct err_text *error)
 {
     (void)conf;
-    if (strpbrk(text, " \t,") || each_word(text, check_topic, NULL) < 0)
+    if (!conf_is_topic(text))
         return err_set(error, ERR_INVALID, "not the name of a topic");
     return set_text(text, field);
 }
@@ -136,14 +141,15 @@ static int parse_duration(const struct conf *conf, const char *text, void *field
 static int parse_retention(const struct conf *conf, const char *text, void *field,
                            struct err_text *error)
 {
-    struct duration duration;
-    (void)conf, (void)field; /* no field of this type acts yet */
-    if (strcmp(text, "none") == 0)
-        return 0;
-    if (civil_parse_duration(text, strlen(text), false, &duration) != 0 || duration.months < 0 ||
-        duration.days < 0 || duration.us < 0 ||
-        (duration.months | duration.days | duration.us) == 0)
+    struct duration duration = {0};
+    (void)conf;
+    if (strcmp(text, "none") != 0 &&
+        (civil_parse_duration(text, strlen(text), false, &duration) != 0 || duration.months < 0 ||
+         duration.days < 0 || duration.us < 0 ||
+         (duration.months | duration.days | duration.us) == 0))
         return err_set(error, ERR_INVALID, "not a duration above zero");
+    if (field)
+        *(struct duration *)field = duration;
     return 0;
 }
 
@@ -159,7 +165,7 @@ static int parse_window(const struct conf *conf, const char *text, void *field,
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
         if (strcmp(windows[i].name, text) == 0) {
             if (field)
-                *(int *)field = (int)windows[i].window;
+                *(enum window_length *)field = windows[i].window;
             return 0;
         }
     return err_set(error, ERR_INVALID, "no such window");
@@ -243,6 +249,7 @@ static const struct option_type
     type_yes_no = {"yes or no", parse_yes_no, false};
 
 #define ACTS(field) offsetof(struct conf, field), OPTION_ACTS
+#define ACTS_FOR_TOPIC(field) offsetof(struct topic_opts, field), OPTION_ACTS
 #define LATER 0, OPTION_LATER
 #define IDLE 0, OPTION_IDLE
 
@@ -262,22 +269,31 @@ const struct option conf_options[] = {
     {"store", "window", &type_window, "auto", "time span of one sealed file", ACTS(window)},
     {"store", "seal_after", &type_duration, "PT10M",
      "a finished window is sealed when nothing has arrived for it this long", ACTS(seal_after_us)},
-    {"store", "retention_raw", &type_retention, "none", "how long readings are kept", LATER},
-    {"store", "retention_1s", &type_retention, "none", "how long the 1 s tier is kept", LATER},
-    {"store", "retention_1m", &type_retention, "none", "how long the 1 min tier is kept", LATER},
-    {"store", "retention_15m", &type_retention, "none", "how long the 15 min tier is kept", LATER},
+    {"store", "retention_raw", &type_retention, "none", "how long readings are kept",
+     ACTS(retention.raw)},
+    {"store", "retention_1s", &type_retention, "none", "how long the 1 s tier is kept",
+     ACTS(retention.tier[TIER_1S])},
+    {"store", "retention_1m", &type_retention, "none", "how long the 1 min tier is kept",
+     ACTS(retention.tier[TIER_1M])},
+    {"store", "retention_15m", &type_retention, "none", "how long the 15 min tier is kept",
+     ACTS(retention.tier[TIER_15M])},
     {"store", "revisions_keep", &type_duration, "P90D",
-     "how long replaced values are kept at least", LATER},
+     "how long replaced values are kept at least", ACTS(revisions_keep_us)},
     {"store", "erase_within", &type_duration, "P1D", "how soon an erasure reaches the files",
      LATER},
     {"store", "free_min", &type_size, "1GB", "less free disk than this pauses ingest",
      ACTS(free_min_bytes)},
     {"store", "readable", &type_yes_no, "yes", "rows for people in the tier files", LATER},
-    {"topic", "window", &type_window, "", "as in [store], for this topic", LATER},
-    {"topic", "retention_raw", &type_retention, "", "as in [store], for this topic", LATER},
-    {"topic", "retention_1s", &type_retention, "", "as in [store], for this topic", LATER},
-    {"topic", "retention_1m", &type_retention, "", "as in [store], for this topic", LATER},
-    {"topic", "retention_15m", &type_retention, "", "as in [store], for this topic", LATER},
+    {"topic", "window", &type_window, "", "as in [store], for this topic",
+     ACTS_FOR_TOPIC(window)},
+    {"topic", "retention_raw", &type_retention, "", "as in [store], for this topic",
+     ACTS_FOR_TOPIC(retention.raw)},
+    {"topic", "retention_1s", &type_retention, "", "as in [store], for this topic",
+     ACTS_FOR_TOPIC(retention.tier[TIER_1S])},
+    {"topic", "retention_1m", &type_retention, "", "as in [store], for this topic",
+     ACTS_FOR_TOPIC(retention.tier[TIER_1M])},
+    {"topic", "retention_15m", &type_retention, "", "as in [store], for this topic",
+     ACTS_FOR_TOPIC(retention.tier[TIER_15M])},
     {"http", "listen", &type_listen, "127.0.0.1:8443",
      "where HTTPS is served; port 0 takes a free one", ACTS(listen)},
     {"http", "certificate", &type_path, "tls/server.pem", "certificate chain (PEM)",

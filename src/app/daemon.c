@@ -227,7 +227,11 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = check_data(conf, error);
     if (code == 0 && conf->roles & ROLE_INGEST) {
         struct writer_opts writer_opts = {.dir = conf->data,
-                                          .window = (enum window_length)conf->window,
+                                          .window = conf->window,
+                                          .retention = conf->retention,
+                                          .topics = conf->per_topic,
+                                          .n_topics = conf->n_per_topic,
+                                          .revisions_keep_us = conf->revisions_keep_us,
                                           .seal_after_us = conf->seal_after_us,
                                           .free_min_bytes = conf->free_min_bytes,
                                           .flush_bytes = opts->flush_bytes};

@@ -21,8 +21,15 @@ ALMANAC_LIBS = %D%/libapp.a src/http/libhttp.a src/vtab/libvtab.a src/query/libq
 bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
-almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/cmd_deadletter.c %D%/cmd_demo.c %D%/cmd_init.c %D%/cmd_query.c %D%/cmd_sql.c \
-	%D%/cmd_token_create.c %D%/cmd_version.c %D%/demo_data.c %D%/demo_data.h
+almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
+	%D%/cmd_deadletter.c \
+	%D%/cmd_demo.c \
+	%D%/cmd_init.c \
+	%D%/cmd_query.c \
+	%D%/cmd_sql.c \
+	%D%/cmd_token_create.c \
+	%D%/cmd_verify.c \
+	%D%/cmd_version.c
 nodist_almanac_SOURCES = data/demo/serf_east_1min_ac_power.csv.h data/demo/nrel_RSF_II.csv.h data/demo/midc_20181014.csv.h
 almanac_LDADD = $(ALMANAC_LIBS)
 almanac_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DEXTENSIONDIR='"$(extensiondir)"'

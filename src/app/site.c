@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/tls.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/writer.h"
 
@@ -55,18 +55,6 @@ int site_conf(const struct args *args, struct conf **ret_conf, struct err_text *
                        "`almanac init DIR`",
                        path);
     return code;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info, (void)type, (void)at;
-    remove(path); /* what cannot be removed stays; the caller has a failure to report already */
-    return 0;
-}
-
-void site_remove(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 int site_write_file(const char *path, mode_t mode, const void *data, size_t size,
@@ -209,7 +197,7 @@ int site_create(const char *dir, const char *const *settings, size_t n_settings,
         char path[PATH_MAX];
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
             if (snprintf(path, sizeof path, "%s/%s", dir, parts[i]) < (int)sizeof path)
-                site_remove(path);
+                files_remove_tree(path);
         if (made)
             rmdir(dir);
     }

@@ -40,7 +40,4 @@ MUST_CHECK int site_create(const char *dir, const char *const *settings, size_t 
 MUST_CHECK int site_write_file(const char *path, mode_t mode, const void *data, size_t size,
                                struct err_text *error);
 
-/* Removes a file, or a folder with all that is in it; does not follow links. */
-void site_remove(const char *path);
-
 #endif

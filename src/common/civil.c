@@ -410,6 +410,31 @@ static char *put_seconds(char *at, uint64_t us)
     return at;
 }
 
+/* A day number so many months on; the last of the month where that day does not exist. */
+static int64_t add_months(int64_t day, int64_t n_months)
+{
+    int year, month, month_day;
+    civil_from_days(day, &year, &month, &month_day);
+    int64_t months = (int64_t)year * 12 + month - 1 + n_months;
+    if (months < 0 || months / 12 > 9999)
+        return INT32_MAX;
+    year = (int)(months / 12);
+    month = (int)(months % 12) + 1;
+    int64_t next = month == 12 ? civil_days(year + 1, 1, 1) : civil_days(year, month + 1, 1);
+    int64_t same = civil_days(year, month, month_day);
+    return same < next ? same : next - 1;
+}
+
+int civil_add(int64_t t_us, const struct duration *duration, int64_t *ret_t_us)
+{
+    int64_t day = t_us / US_PER_DAY - (t_us % US_PER_DAY < 0);
+    int64_t time_us = t_us - day * US_PER_DAY;
+    day = add_months(day, duration->months) + duration->days;
+    if (day < CIVIL_MIN_US / US_PER_DAY || day > CIVIL_END_US / US_PER_DAY)
+        return ERR_LIMIT;
+    return __builtin_add_overflow(day * US_PER_DAY + time_us, duration->us, ret_t_us) ? ERR_LIMIT : 0;
+}
+
 size_t civil_print_duration(char out[static CIVIL_TEXT_MAX], const struct duration *duration)
 {
     uint64_t months = magnitude(duration->months), days = magnitude(duration->days),

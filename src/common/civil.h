@@ -65,6 +65,10 @@ MUST_CHECK int civil_parse_duration(const char *text, size_t size, bool client_f
  * bits. */
 MUST_CHECK int civil_fixed_us(const struct duration *duration, int64_t *ret_us);
 
+/* The instant so much later (earlier, where the parts are negative), UTC: months first, where the last day of the month
+ * stands for one that it lacks, then days, then the exact part. ERR_LIMIT far outside of CIVIL_MIN_US..CIVIL_END_US. */
+MUST_CHECK int civil_add(int64_t t_us, const struct duration *duration, int64_t *ret_t_us);
+
 /* The shortest ISO 8601 form: `PT15M`, `P1D`, `P1M`; for answers and messages. The parts have one
  * sign, as the parser leaves them. No NUL is added; returns the length. */
 size_t civil_print_duration(char out[static CIVIL_TEXT_MAX], const struct duration *duration);

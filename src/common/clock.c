@@ -27,6 +27,11 @@ int64_t clock_mono_us(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_us(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
+}
+
 void clock_freeze(int64_t t_us)
 {
     atomic_store(&frozen_us, t_us);

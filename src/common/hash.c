@@ -80,3 +80,11 @@ void hash_base64url(const void *data, size_t size, char *out)
     sodium_bin2base64(out, sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_URLSAFE_NO_PADDING), data, size,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
+
+int hash_from_base64url(const char *text, size_t text_size, void *out, size_t *ret_size)
+{
+    return sodium_base642bin(out, text_size, text, text_size, NULL, ret_size, NULL,
+                             sodium_base64_VARIANT_URLSAFE_NO_PADDING)
+               ? ERR_INVALID
+               : 0;
+}

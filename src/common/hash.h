@@ -32,5 +32,7 @@ void hash_random(void *out, size_t size);
 
 /* base64url without padding (RFC 4648 section 5), NUL-terminated; out holds 4 * ((size + 2) / 3) + 1 bytes. */
 void hash_base64url(const void *data, size_t size, char *out);
+/* And back; out holds text_size bytes. ERR_INVALID. */
+MUST_CHECK int hash_from_base64url(const char *text, size_t text_size, void *out, size_t *ret_size);
 
 #endif

@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/civil.c %D%/civil.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/err.c %D%/err.h \
+	%D%/files.c %D%/files.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/limits.h \
 	%D%/log.c %D%/log.h \

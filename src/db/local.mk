@@ -1,5 +1,5 @@
 noinst_LIBRARIES += %D%/libdb.a
-%C%_libdb_a_SOURCES = %D%/db.c %D%/db.h
+%C%_libdb_a_SOURCES = %D%/db.c %D%/db.h %D%/db_copy.c
 %C%_libdb_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 
 EXTRA_DIST += tests/lib/fault_vfs.h

@@ -2,6 +2,8 @@
 
 #include "ingest/conf.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -39,6 +41,8 @@ static const struct kafka_property producer_defaults[] = {
     {"message.max.bytes", "1048576"}, /* a message of our limit; a broker takes 1048588 by default */
     {"queue.buffering.max.kbytes", "65536"},
 };
+
+#define HEARTBEAT_MS 3000
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -78,6 +82,24 @@ static void log_line(const rd_kafka_t *rk, int level, const char *facility, cons
     log_event(warning ? LOG_WARNING : LOG_DEBUG, "librdkafka", "facility=%s text=\"%s\"", facility, text);
 }
 
+/* A lease is renewed by every second heartbeat (lease.h), so two of them and the time to tell must fit into the session. */
+static int settle_heartbeat(const struct kafka_property *properties, size_t n_properties, rd_kafka_conf_t *conf,
+                            struct err_text *error)
+{
+    static const char name[] = "heartbeat.interval.ms", session_name[] = "session.timeout.ms";
+    char session[16] = "", interval[16];
+    size_t size = sizeof(session);
+    rd_kafka_conf_get(conf, session_name, session, &size);
+    long session_ms = strtol(session, NULL, 10);
+    const char *wanted = conf_find(properties, n_properties, name);
+    if (wanted && strtol(wanted, NULL, 10) > session_ms / 3)
+        return err_set_field(error, ERR_INVALID, name, "Kafka property \"%s\" is more than a third of \"%s\" (%ld): make it less",
+                             name, session_name, session_ms);
+    long interval_ms = session_ms / 4 < HEARTBEAT_MS ? session_ms / 4 : HEARTBEAT_MS;
+    snprintf(interval, sizeof(interval), "%ld", interval_ms > 0 ? interval_ms : 1);
+    return wanted ? 0 : conf_set(conf, name, interval, error);
+}
+
 int conf_consumer(const struct kafka_property *properties, size_t n_properties, rd_kafka_conf_t **ret_conf,
                   struct err_text *error)
 {
@@ -95,6 +117,8 @@ int conf_consumer(const struct kafka_property *properties, size_t n_properties, 
         rc = set_all(conf, properties, n_properties, error);
     if (rc == 0)
         rc = set_all(conf, consumer_fixed, N_OF(consumer_fixed), error);
+    if (rc == 0)
+        rc = settle_heartbeat(properties, n_properties, conf, error);
     if (rc < 0) {
         rd_kafka_conf_destroy(conf);
         return rc;

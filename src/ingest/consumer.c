@@ -218,6 +218,7 @@ static int make_conf(struct consumer *consumer, const struct consumer_opts *opts
         rd_kafka_conf_destroy(conf);
         return rc;
     }
+    lease_watch(&consumer->group.lease, conf);
     rd_kafka_conf_set_opaque(conf, consumer);
     rd_kafka_conf_set_error_cb(conf, note_error);
     rd_kafka_conf_set_rebalance_cb(conf, note_rebalance);

@@ -15,6 +15,7 @@
 #define ROUND_MESSAGES 1000
 #define REVOKE_COMMIT_MS 3000
 #define COMMIT_EVERY_US 1000000
+#define REJOIN_US 2000000       /* so long librdkafka may take to notice by itself that the session is over */
 #define SPARSE_HOLES 3         /* holes of a topic until they count as normal */
 #define MOCK_CLUSTER "mockCluster" /* librdkafka's mock cluster names itself so, with a number new at each start */
 
@@ -23,6 +24,7 @@
 COUNTER(n_rebalances, "almanac_kafka_rebalances_total", "Assignments and revocations of partitions.");
 COUNTER(n_holes, "almanac_kafka_holes_total", "Offsets without a message: compaction, transactions.");
 COUNTER(n_rereads, "almanac_kafka_rereads_total", "Times we went back because an offset was not the expected one.");
+COUNTER(n_lapses, "almanac_kafka_lapses_total", "Times that what was in hand was dropped: the group had not heard of us.");
 static struct metric n_assigned = {.name = "almanac_kafka_partitions", .type = METRIC_GAUGE,
                                    .help = "Partitions the group has given us."};
 
@@ -51,6 +53,7 @@ static void forget_feeds(struct group *group)
 void group_done(struct group *group)
 {
     forget_feeds(group);
+    members_done(&group->members);
     if (group->messages)
         rd_kafka_queue_destroy(group->messages);
     group->messages = NULL;
@@ -90,6 +93,13 @@ static bool ask_cluster(struct group *group)
     return true;
 }
 
+/* Whether nobody else owns our partitions by now. */
+static bool still_ours(void *arg)
+{
+    const struct group *group = arg;
+    return lease_holds(&group->lease) && !rd_kafka_assignment_lost(group->rk);
+}
+
 static void ask_owner(struct group *group)
 {
     char *member = rd_kafka_memberid(group->rk);
@@ -97,6 +107,8 @@ static void ask_owner(struct group *group)
     if (member)
         rd_kafka_mem_free(group->rk, member);
     group->owner.generation = ask_generation(group);
+    group->owner.holds = still_ours;
+    group->owner.arg = group;
 }
 
 /* The group's commits carry the UUID of the store that made them: where another store went further than we did, its readings
@@ -122,6 +134,13 @@ static void heed_other_stores(struct group *group, struct feed **feeds, size_t n
             group->reassign = true;
     }
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void note_elsewhere(struct group *group, int32_t n_partitions)
+{
+    struct err_text error = {0};
+    if (group->sink->elsewhere(group->sink, n_partitions, &error))
+        log_event(LOG_ERROR, "store_failed", "text=\"%s\"", error.text);
 }
 
 static void claim_feeds(struct group *group, int64_t now_us)
@@ -217,6 +236,8 @@ static void read_anew_from_places(struct group *group)
 static void take_assignment(struct group *group, const rd_kafka_topic_partition_list_t *partitions)
 {
     forget_feeds(group);
+    lease_begin(&group->lease);
+    group->lapsed = false;
     group->feeds = calloc((size_t)partitions->cnt + 1, sizeof(struct feed *));
     for (int i = 0; i < partitions->cnt && group->feeds; i++) {
         const rd_kafka_topic_partition_t *at = &partitions->elems[i];
@@ -231,6 +252,7 @@ static void take_assignment(struct group *group, const rd_kafka_topic_partition_
     group->ends_retry_us = 0;
     claim_feeds(group, clock_mono_us());
     read_from_places(group);
+    members_want(&group->members);
     group->assigned = true;
 }
 
@@ -273,9 +295,14 @@ void group_commit_failed(struct group *group)
         group->feeds[i]->committed = -1;
 }
 
-/* Before partitions go away: waits, but not for a broker that is gone. */
+/* Before partitions go away: waits, but not for a broker that is gone. All of it is synced first, so that whoever is next
+ * reads nothing that we have. */
 static void commit_and_wait(struct group *group)
 {
+    for (size_t i = 0; i < group->n_feeds; i++)
+        if (group->feeds[i]->handle && group->sink->sync(group->sink, group->feeds[i]->handle))
+            log_event(LOG_WARNING, "sync_failed", "topic=%s partition=%d", group->feeds[i]->id.topic,
+                      group->feeds[i]->id.partition);
     rd_kafka_topic_partition_list_t *list = list_commits(group);
     if (!list)
         return;
@@ -306,17 +333,19 @@ static void hand_over(struct group *group, struct feed *feed, int64_t now_us)
 static void give_up_assignment(struct group *group)
 {
     int64_t now_us = clock_mono_us();
-    bool lost = rd_kafka_assignment_lost(group->rk); /* somebody else may own them by now: do not write */
+    bool lost = !still_ours(group); /* somebody else may own them by now: do not write */
     for (size_t i = 0; i < group->n_feeds && !lost && !group->paused; i++)
         if (group->feeds[i]->handle)
             hand_over(group, group->feeds[i], now_us);
     if (!lost)
         commit_and_wait(group);
+    else
+        note_elsewhere(group, (int32_t)group->n_feeds); /* as far as we know */
     log_event(LOG_INFO, "revoked", "partitions=%zu lost=%s", group->n_feeds, lost ? "yes" : "no");
     stop_reading(group);
     drain(group);
     forget_feeds(group);
-    group->assigned = group->reassign = false;
+    group->assigned = group->reassign = group->lapsed = false;
 }
 
 void group_rebalance(struct group *group, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions)
@@ -333,7 +362,7 @@ void group_rebalance(struct group *group, rd_kafka_resp_err_t what, rd_kafka_top
 
 bool group_holds_back(const struct group *group, int64_t now_us)
 {
-    return group->paused || now_us < group->hold_until_us;
+    return group->paused || group->lapsed || now_us < group->hold_until_us;
 }
 
 static struct feed *find_feed(struct group *group, const rd_kafka_message_t *message)
@@ -465,7 +494,7 @@ static void hand_over_due(struct group *group)
     bool all = group->n_pending > LIMIT_BATCH_READINGS;
     for (size_t i = 0; i < group->n_feeds; i++) {
         struct feed *feed = group->feeds[i];
-        if (feed->batch.n_messages > 0 && (all || now_us - feed->batch_begin_us >= group->commit_us))
+        if (feed->batch.n_messages > 0 && (all || now_us - feed->handed_us >= group->commit_us))
             hand_over(group, feed, now_us);
     }
 }
@@ -506,11 +535,51 @@ static void try_again(struct group *group, int64_t now_us)
         hand_over_due(group);
 }
 
+static void drop_everything(struct group *group)
+{
+    metric_add(&n_lapses, 1);
+    log_event(LOG_WARNING, "lease_lapsed", "text=\"the group has not heard of us in time: what is in hand is dropped\"");
+    for (size_t i = 0; i < group->n_feeds; i++)
+        feed_release(group->feeds[i]);
+    group->n_pending = 0;
+    note_elsewhere(group, (int32_t)group->n_feeds); /* as far as we know */
+}
+
+/* Asks the group to assign anew, where librdkafka sees no reason to: the broker slept when we did. */
+static void rejoin(struct group *group)
+{
+    rd_kafka_topic_partition_list_t *topics;
+    if (rd_kafka_subscription(group->rk, &topics))
+        return;
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(group->rk, topics);
+    log_event(LOG_INFO, "rejoin", "text=\"%s\"", err ? rd_kafka_err2str(err) : "the group is asked to assign anew");
+    rd_kafka_topic_partition_list_destroy(topics);
+}
+
+/* The process was stopped, or nobody answers: others may own our partitions. Nothing of what we have may be stored, and
+ * nothing is done until the group has assigned anew. */
+static void let_go(struct group *group, int64_t now_us)
+{
+    if (!group->lapsed) {
+        drop_everything(group);
+        group->lapsed = true;
+    } else if (now_us >= group->rejoin_us) {
+        rejoin(group);
+    } else {
+        return;
+    }
+    group->rejoin_us = now_us + REJOIN_US;
+}
+
 void group_tend(struct group *group, int64_t now_us)
 {
     try_again(group, now_us);
     if (!group->assigned)
         return;
+    if (group->lapsed || !lease_holds(&group->lease)) {
+        let_go(group, now_us);
+        return;
+    }
     for (size_t i = 0; i < group->n_feeds; i++) {
         const struct feed *feed = group->feeds[i];
         if (!feed->handle && !feed->lost && now_us >= feed->retry_us) {
@@ -528,6 +597,10 @@ void group_tend(struct group *group, int64_t now_us)
         group->commit_next_us = now_us + COMMIT_EVERY_US;
         commit(group);
     }
+    int32_t n_elsewhere;
+    bool embedded = strcmp(group->cluster, "embedded") == 0; /* nobody else reads there, and it could not say */
+    if (!embedded && members_tend(&group->members, group->rk, group->owner.member, now_us, &n_elsewhere))
+        note_elsewhere(group, n_elsewhere);
     if (group->deadletter)
         deadletter_serve(group->deadletter, group->feeds, group->n_feeds, now_us);
 }
@@ -552,6 +625,9 @@ const char *group_reason(const struct group *group)
 {
     if (group->paused)
         return "the disk is too full: reading is held back until there is room";
+    if (group->lapsed)
+        return "the consumer group has not heard of us within session.timeout.ms: what was in hand is dropped, and reading "
+               "goes on once it has assigned partitions anew";
     for (size_t i = 0; i < group->n_feeds; i++)
         if (group->feeds[i]->reason[0])
             return group->feeds[i]->reason;

@@ -9,6 +9,8 @@
 
 #include "ingest/deadletter.h"
 #include "ingest/feed.h"
+#include "ingest/lease.h"
+#include "ingest/members.h"
 #include "model/sink.h"
 
 #define ASK_MS 1000 /* questions to the broker: nothing else is done meanwhile */
@@ -25,14 +27,18 @@ struct group {
     /* Messages come through a queue of their own. So holding back is not reading it, while rebalances are still served from
      * the group's queue; librdkafka 2.0.2 skips messages when partitions are paused under batch reads. */
     rd_kafka_queue_t *messages;
-    int64_t commit_us;         /* a batch waits at most so long */
+    int64_t commit_us;         /* the least time between two batches of a partition */
     char cluster[64];
+    struct lease lease;
+    struct members members;
     struct owner owner;
     struct feed **feeds;
     size_t n_feeds;
     bool assigned;
     bool closing;              /* nothing will be read any more */
     bool reassign;             /* what is read must be told to librdkafka again */
+    bool lapsed;               /* the lease ran out: nothing is read until the group has assigned anew */
+    int64_t rejoin_us;         /* ... and when to ask it to */
     bool paused;               /* the store says that the disk is too full */
     int64_t hold_until_us;     /* a batch was not taken: nothing is read before */
     uint64_t round;            /* counts reads of the queue */

@@ -21,6 +21,8 @@ struct source {
 struct owner {
     int32_t generation;  /* of the consumer group; -1 unknown */
     char member[128];    /* group member id */
+    bool (*holds)(void *arg); /* whether the group's word still holds, asked last before a commit; NULL: it always does */
+    void *arg;
 };
 
 struct claim {
@@ -49,12 +51,22 @@ struct sink {
     int (*gap)(struct sink *sink, void *handle, int64_t from, int64_t to, const char *why, struct err_text *error);
 
     /* Stores a batch with its refusals and moves the offset, in one transaction; messages below the stored next offset
-     * are skipped (I1, I2). The batch stays the caller's. ERR_OWNER: stop writing to this source. ERR_FULL, ERR_IO: nothing
-     * was stored, the same batch may be taken again after the cause has gone. */
+     * are skipped (I1, I2). The batch stays the caller's. ERR_OWNER: stop writing to this source. ERR_EXPIRED: the owner
+     * holds no more; nothing was stored, claim anew. ERR_FULL, ERR_IO: nothing was stored, the same batch may be taken again
+     * after the cause has gone. reincarnate and gap answer alike. */
     int (*take)(struct sink *sink, void *handle, struct batch *batch, struct err_text *error);
+
+    /* Readings older than this have expired, and are to be refused; INT64_MIN: none are. It moves with the clock. */
+    int64_t (*oldest)(struct sink *sink, void *handle);
 
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
+
+    /* Syncs what was taken, so that all of it is committable. */
+    int (*sync)(struct sink *sink, void *handle);
+
+    /* How many partitions other members of the group have now: their readings are not in this store. */
+    int (*elsewhere)(struct sink *sink, int32_t n_partitions, struct err_text *error);
 
     /* Gives the partition up; handle is gone. */
     void (*release)(struct sink *sink, void *handle);

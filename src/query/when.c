@@ -71,35 +71,17 @@ static bool read_date(const char *text, size_t size, int64_t *ret_day)
 
 /* ---- from now ---- */
 
-/* A day number so many months on; the last of the month where that day does not exist. */
-static int64_t add_months(int64_t day, int64_t n_months)
-{
-    int year, month, month_day;
-    civil_from_days(day, &year, &month, &month_day);
-    int64_t months = (int64_t)year * 12 + month - 1 + n_months;
-    if (months < 0 || months / 12 > 9999)
-        return INT32_MAX;
-    year = (int)(months / 12);
-    month = (int)(months % 12) + 1;
-    int64_t next = month == 12 ? civil_days(year + 1, 1, 1) : civil_days(year, month + 1, 1);
-    int64_t same = civil_days(year, month, month_day);
-    return same < next ? same : next - 1;
-}
-
 /* The calendar parts first, at the same time of day, then the exact part. */
 static bool add_duration(int64_t now_us, const struct duration *duration, const struct zone *zone, int64_t *ret_t_us)
 {
+    const struct duration calendar = {duration->months, duration->days, 0};
     int64_t t_us = now_us;
     if (duration->months || duration->days) {
-        int64_t local_us = now_us + (zone ? zone_offset_s(zone, now_us) * US_PER_SECOND : 0);
-        int64_t day = local_us / US_PER_DAY - (local_us % US_PER_DAY < 0);
-        int64_t time_us = local_us - day * US_PER_DAY;
-        day = add_months(day, duration->months) + duration->days;
-        if (day < CIVIL_MIN_US / US_PER_DAY || day > CIVIL_END_US / US_PER_DAY)
+        int64_t offset_us = zone ? zone_offset_s(zone, now_us) * US_PER_SECOND : 0;
+        if (civil_add(now_us + offset_us, &calendar, &t_us))
             return false;
-        t_us = day * US_PER_DAY + time_us;
         if (zone && zone_instant(zone, t_us, 0, &t_us)) /* a time of day that this day skips */
-            t_us -= zone_offset_s(zone, now_us) * US_PER_SECOND;
+            t_us -= offset_us;
     }
     return !__builtin_add_overflow(t_us, duration->us, ret_t_us);
 }

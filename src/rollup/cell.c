@@ -10,6 +10,22 @@
 const int64_t tier_width_us[TIER_N] = {US_PER_SECOND, US_PER_MINUTE, 15 * US_PER_MINUTE};
 const char *const tier_name[TIER_N] = {"1s", "1m", "15m"};
 
+static bool same(struct decimal a, struct decimal b)
+{
+    return decimal_compare(a, b) == 0;
+}
+
+bool cell_equal(const struct cell *a, const struct cell *b)
+{
+    return a->begin_us == b->begin_us && a->count == b->count &&
+           memcmp(a->n_quality, b->n_quality, sizeof(a->n_quality)) == 0 && exact_compare(&a->sum, &b->sum) == 0 &&
+           same(a->min, b->min) && same(a->max, b->max) && same(a->first, b->first) && same(a->last, b->last) &&
+           a->min_us == b->min_us && a->max_us == b->max_us && a->first_us == b->first_us && a->last_us == b->last_us &&
+           exact_compare(&a->linear2, &b->linear2) == 0 && exact_compare(&a->step, &b->step) == 0 &&
+           a->covered_us == b->covered_us && exact_compare(&a->increase, &b->increase) == 0 &&
+           a->n_resets == b->n_resets;
+}
+
 void cells_free(struct cells *cells)
 {
     free(cells->rows);

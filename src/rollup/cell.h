@@ -44,6 +44,9 @@ struct cell {
     uint32_t n_resets;
 };
 
+/* Equal in every field, numbers by what they are worth. */
+bool cell_equal(const struct cell *a, const struct cell *b);
+
 struct cells {
     struct cell *rows;
     size_t n, cap;

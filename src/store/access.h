@@ -14,6 +14,9 @@ enum scope { SCOPE_READ = 1, SCOPE_EXPORT = 2, SCOPE_SQL = 4, SCOPE_OPS = 8, SCO
              SCOPE_PERSONAL_WRITE = 32, SCOPE_VAULT_ADMIN = 64, SCOPE_ADMIN = 128 };
 #define SCOPES_ALL 255 /* what `admin` includes */
 
+struct db_format;
+extern const struct db_format access_format; /* of auth.db */
+
 struct access;
 
 /* Makes auth.db with a random key. ERR_EXISTS. */

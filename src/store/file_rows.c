@@ -2,6 +2,8 @@
 
 #include "store/file_rows.h"
 
+#include <stdio.h>
+
 static int add_fact(struct db *db, int i, const char *name, const char *text, int64_t value)
 {
     sqlite3_stmt *stmt = db_stmt(db, i);
@@ -34,10 +36,26 @@ void file_bind_series(sqlite3_stmt *stmt, const struct series_row *series)
     db_bind_i64(stmt, ":step", series->step);
 }
 
+int file_read_series(sqlite3_stmt *stmt, struct series_row *row)
+{
+    const char *texts[5];
+    for (int i = 0; i < 5; i++)
+        if (!(texts[i] = (const char *)sqlite3_column_text(stmt, i + 1)))
+            return ERR_CORRUPT;
+    row->id = (uint32_t)sqlite3_column_int64(stmt, 0);
+    row->step = sqlite3_column_int(stmt, 6) != 0;
+    snprintf(row->entity, sizeof(row->entity), "%s", texts[0]);
+    snprintf(row->type, sizeof(row->type), "%s", texts[1]);
+    snprintf(row->property, sizeof(row->property), "%s", texts[2]);
+    snprintf(row->unit, sizeof(row->unit), "%s", texts[3]);
+    return kind_parse(texts[4], &row->kind) ? ERR_CORRUPT : 0;
+}
+
 void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row *row)
 {
     db_bind_i64(stmt, ":series", series_id);
     db_bind_i64(stmt, ":day", row->day);
+    db_bind_i64(stmt, ":base", row->base);
     if (row->at_s)
         db_bind_text(stmt, ":at_s", row->at_s);
     db_bind_text(stmt, ":value", row->value);

@@ -9,9 +9,11 @@
 #include "common/array.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/files.h"
+#include "store/changes.h"
 #include "store/parcel.h"
-#include "store/people.h"
 #include "store/rows.h"
+#include "store/window_days.h"
 #include "store/window_file.h"
 
 /* A row's order is its batch and its place in it, so that a window can leave out batches that it has. */
@@ -46,6 +48,8 @@ struct flush {
     const struct flush_opts *opts;
     struct err_text *error;
     int64_t last; /* the newest batch that takes part */
+    int64_t expired_us; /* readings before it are dropped */
+    int64_t n_expired;
     struct loaded *loaded;
     size_t n_loaded, loaded_cap;
     struct piece *pieces; /* by (series, batch) */
@@ -58,9 +62,12 @@ struct flush {
     /* the series at work */
     struct series_row series;
     struct rows rows, work;
+    size_t n_dropped;
     struct settled settled;
     struct points points;
     struct chunk_rows chunks;
+    struct changes changes;
+    struct window_days days;
 };
 
 /* ---- loading ---- */
@@ -119,6 +126,8 @@ static int load_series(struct flush *flush, size_t *piece)
         const struct loaded *loaded = &flush->loaded[flush->pieces[*piece].loaded_i];
         rc = parcel_rows(&loaded->parcel, flush->pieces[*piece].run, (uint64_t)loaded->n << ORDER_SHIFT, &flush->rows);
     }
+    if (!rc)
+        flush->n_dropped = rows_drop_before(&flush->rows, flush->expired_us);
     return rc;
 }
 
@@ -210,7 +219,7 @@ static int add_target(struct flush *flush, struct window window)
             continue;
         if (file->kind == FILE_OPEN)
             flush->targets[i].listed = *file;
-        else
+        else if (file->generation > flush->targets[i].generation)
             flush->targets[i].generation = file->generation;
     }
     return 0;
@@ -242,6 +251,7 @@ static int find_targets(struct flush *flush)
     int rc = 0;
     for (size_t piece = 0; piece < flush->n_pieces && !rc;) {
         rc = load_series(flush, &piece);
+        flush->n_expired += (int64_t)flush->n_dropped;
         if (!rc)
             rc = note_windows(flush);
     }
@@ -265,7 +275,7 @@ static int open_target(struct flush *flush, struct target *target)
         file_name(target->listed.name, window_length_at(flush->rules, flush->n_rules, target->window.begin_us),
                   target->window.begin_us, FILE_OPEN, facts.generation);
         snprintf(path, sizeof(path), "%s/%s", partition_folder(partition), target->listed.name);
-        remove(path); /* of a flush that did not get to list it */
+        files_unlink(path); /* of a flush that did not get to list it */
         rc = window_file_create(path, FILE_OPEN, &facts, &target->file, flush->error);
     }
     if (!rc && (rc = db_begin(window_file_db(target->file))))
@@ -306,38 +316,6 @@ static int absorb_chunks(struct flush *flush, struct target *target, int64_t beg
     return rc;
 }
 
-static int put_day(void *arg, const struct series_row *series, const struct day_row *row)
-{
-    return window_file_put_day(arg, series->id, row);
-}
-
-/* Appends to flush->points the readings in force of [begin, end) in this file alone. */
-static int read_in_force(struct flush *flush, struct target *target, int64_t begin_us, int64_t end_us)
-{
-    rows_clear(&flush->work);
-    flush->work.is_state = flush->rows.is_state;
-    int rc = 0;
-    for (enum role role = ROLE_PLAIN; role <= ROLE_ISSUED && !rc; role++) {
-        rc = window_file_chunks(target->file, flush->series.id, role, begin_us, end_us, flush->last, &flush->chunks);
-        for (size_t i = 0; i < flush->chunks.n && !rc; i++) {
-            points_clear(&flush->points);
-            rc = window_file_read(target->file, flush->series.id, role, flush->chunks.at[i].id, POINTS_ALL,
-                                  &flush->points);
-            size_t first = 0, n = flush->points.n;
-            while (first < n && flush->points.t_us[first] < begin_us)
-                first++;
-            while (n > first && flush->points.t_us[n - 1] >= end_us)
-                n--;
-            if (!rc)
-                rc = rows_add_points(&flush->work, &flush->points, first, n - first, 0);
-        }
-    }
-    if (!rc)
-        rc = rows_settle(&flush->work, &flush->settled);
-    points_clear(&flush->points);
-    return rc ? rc : settled_in_force(&flush->settled, flush->rows.is_state, &flush->points);
-}
-
 static int write_settled(struct flush *flush, struct target *target)
 {
     struct settled *settled = &flush->settled;
@@ -348,16 +326,6 @@ static int write_settled(struct flush *flush, struct target *target)
     for (size_t i = 0; target->generation && i < settled->deletions.n && !rc; i++)
         rc = window_file_put_deletion(target->file, flush->series.id, &settled->deletions.at[i], born);
     return rc;
-}
-
-/* The days of the touched times are derived again; windows begin and end with a day. */
-static int write_days(struct flush *flush, struct target *target, int64_t begin_us, int64_t end_us)
-{
-    int64_t begin = begin_us / US_PER_DAY - (begin_us % US_PER_DAY < 0);
-    int64_t end = (end_us - 1) / US_PER_DAY + ((end_us - 1) % US_PER_DAY >= 0);
-    int rc = read_in_force(flush, target, begin * US_PER_DAY, end * US_PER_DAY);
-    rc = rc ? rc : window_file_drop_days(target->file, flush->series.id, begin, end);
-    return rc ? rc : people_days(&flush->series, &flush->points, put_day, target->file);
 }
 
 /* Copies the rows that belong to the window into flush->work and tells their extent; deleted ranges are cut to it. */
@@ -397,6 +365,19 @@ static int pick_rows(struct flush *flush, const struct target *target, int64_t *
     return 0;
 }
 
+/* Notes what the rows at work change, each with its own batch. */
+static int write_changes(struct flush *flush, struct target *target)
+{
+    struct changes *changes = &flush->changes;
+    changes->n = 0;
+    int rc = window_file_changes(target->file, flush->series.id, changes);
+    for (size_t i = 0; i < flush->work.n && !rc; i++) {
+        const struct row *row = &flush->work.at[i];
+        rc = changes_add(changes, row->t_us, changes_row_end(row), (int64_t)(row->order >> ORDER_SHIFT), CHANGES_MAX);
+    }
+    return rc ? rc : window_file_put_changes(target->file, flush->series.id, changes);
+}
+
 static int flush_series(struct flush *flush, struct target *target)
 {
     int64_t begin_us, end_us;
@@ -406,13 +387,15 @@ static int flush_series(struct flush *flush, struct target *target)
     target->n_put += (int64_t)flush->work.n;
     rc = window_file_add_series(target->file, &flush->series);
     if (!rc)
+        rc = write_changes(flush, target);
+    if (!rc)
         rc = absorb_chunks(flush, target, begin_us, end_us);
     if (!rc)
         rc = rows_settle(&flush->work, &flush->settled);
     if (!rc)
         rc = write_settled(flush, target);
     if (!rc)
-        rc = write_days(flush, target, begin_us, end_us);
+        rc = window_days_write(&flush->days, target->file, &flush->series, flush->last, begin_us, end_us);
     if (rc)
         db_error(window_file_db(target->file), flush->error, rc, "write");
     return rc;
@@ -465,7 +448,8 @@ static int list_targets(struct flush *flush)
         put[i] = flush->targets[i].listed;
     int rc = partition_change_files(flush->opts->partition,
                                     &(struct file_change){.last_batch = flush->last, .put = put,
-                                                          .n_put = flush->n_targets}, flush->error);
+                                                          .n_put = flush->n_targets,
+                                                          .keep_us = flush->opts->revisions_keep_us}, flush->error);
     free(put);
     return rc;
 }
@@ -486,6 +470,8 @@ static void flush_done(struct flush *flush)
     settled_free(&flush->settled);
     points_free(&flush->points);
     chunk_rows_free(&flush->chunks);
+    changes_free(&flush->changes);
+    window_days_free(&flush->days);
 }
 
 /* Moves the batches that were loaded into their windows. */
@@ -505,7 +491,7 @@ static int flush_loaded(struct flush *flush)
     return rc ? rc : list_targets(flush);
 }
 
-int flush_run(const struct flush_opts *opts, struct err_text *error)
+int flush_run(const struct flush_opts *opts, int64_t *ret_n_expired, struct err_text *error)
 {
     struct backlog backlog;
     partition_backlog(opts->partition, &backlog);
@@ -513,7 +499,9 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
         return 0;
     int rc = partition_checkpoint(opts->partition);
     partition_backlog(opts->partition, &backlog);
-    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch};
+    struct expired expired;
+    partition_expired(opts->partition, &expired);
+    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch, .expired_us = expired.raw_us};
     if (!rc)
         rc = partition_batches(opts->partition, flush.last, load_batch, &flush, error);
     if (!rc && flush.n_loaded)
@@ -521,6 +509,8 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
     if (rc && error && !*error->text)
         err_set(error, rc, "cannot flush the partition \"%s/%d\": %s", partition_topic(opts->partition),
                 partition_number(opts->partition), err_name(rc));
+    if (!rc)
+        *ret_n_expired = flush.n_expired;
     flush_done(&flush);
     return rc;
 }

@@ -16,6 +16,18 @@ static int check_owner(struct partition *partition, int64_t epoch, struct err_te
     return err_set(error, ERR_OWNER, "the partition %s/%d was claimed anew: this claim may not write any more",
                    partition->topic, partition->number);
 }
+
+/* The end of a transaction of the owner's: commits, unless the group's word has run out meanwhile. It is asked at the very
+ * last, since a process may be stopped anywhere (I4). */
+static int finish_owned(struct partition *partition, int rc, struct err_text *error)
+{
+    const struct owner *owner = &partition->owner;
+    if (!rc && owner->holds && !owner->holds(owner->arg))
+        rc = err_set(error, ERR_EXPIRED, "the group may have given %s/%d to another member: it has not heard of us in time",
+                     partition->topic, partition->number);
+    return partition_finish(partition, rc, error, "write");
+}
+
 static int add_gap(struct partition *partition, int64_t from, int64_t to, const char *why)
 {
     sqlite3_stmt *stmt = db_stmt(partition->db, SQL_GAP_ADD);
@@ -70,6 +82,7 @@ int partition_claim(struct partition *partition, const struct source *source, co
                                     .sparse = partition->n_holes >= SPARSE_HOLES};
         memcpy(ret_claim->last_hash, partition->last_hash, sizeof(ret_claim->last_hash));
         *ret_epoch = epoch;
+        partition->owner = *owner;
     }
     partition_leave(partition);
     return rc;
@@ -82,7 +95,7 @@ int partition_reincarnate(struct partition *partition, int64_t epoch, int64_t ne
         return rc;
     if ((rc = db_begin(partition->db)) == 0)
         rc = reincarnate(partition, epoch, next_offset, "the topic was made anew", error);
-    rc = partition_finish(partition, rc, error, "write");
+    rc = finish_owned(partition, rc, error);
     if (!rc)
         rc = partition_read_source(partition);
     partition_leave(partition);
@@ -120,7 +133,7 @@ int partition_gap(struct partition *partition, int64_t epoch, int64_t from, int6
             rc = write_advance(partition, &(struct advance){epoch, to, -1, 0, partition->n_holes,
                                                             partition->next_batch, partition->last_hash}, error);
     }
-    rc = partition_finish(partition, rc, error, "write");
+    rc = finish_owned(partition, rc, error);
     if (!rc)
         rc = partition_read_source(partition);
     partition_leave(partition);
@@ -203,7 +216,7 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)
             rc = add_gap(partition, batch->hole_from, batch->hole_to, "offsets are missing in the topic");
     }
-    rc = partition_finish(partition, rc, error, "write");
+    rc = finish_owned(partition, rc, error);
     if (!rc)
         note_taken(partition, taking, &advance);
     partition_leave(partition);

@@ -15,7 +15,7 @@
 
 #define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
 
-enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_N };
+enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_N };
 
 #define SERIES_COLUMNS                                                                                                  \
     "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step, s.cadence_us FROM series s "                     \
@@ -25,11 +25,15 @@ static const char *const sql[SQL_N] = {
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
+    [SQL_ELSEWHERE] = "SELECT value FROM info WHERE name = 'elsewhere' AND value > 0",
+    [SQL_UUID] = "SELECT value FROM info WHERE name = 'uuid'",
+    [SQL_STATES] = "SELECT id, kind = 'state' FROM series ORDER BY id DESC",
     [SQL_SOURCES] = "SELECT id, topic, partition FROM source WHERE id > :after ORDER BY id",
 };
 
 struct reader_dir {
     char *dir;
+    uint8_t tag[HASH_BYTES]; /* of the store's uuid */
     pthread_mutex_t lock; /* everything below */
     struct db *catalog;
     struct source_reader **sources; /* by id */
@@ -41,6 +45,17 @@ static char *copy_column(sqlite3_stmt *stmt, int column)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
     return strdup(text ? text : "");
+}
+
+static int read_tag(struct reader_dir *reader)
+{
+    sqlite3_stmt *stmt = db_stmt(reader->catalog, SQL_UUID);
+    int rc = db_step(reader->catalog, stmt);
+    if (rc != 1)
+        return rc ? rc : ERR_CORRUPT;
+    hash_bytes(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), reader->tag);
+    sqlite3_reset(stmt);
+    return 0;
 }
 
 int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_text *error)
@@ -59,6 +74,8 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
     if (!rc)
         rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = sql,
                                        .n_sql = SQL_N}, &reader->catalog, error);
+    if (!rc && (rc = read_tag(reader)))
+        db_error(reader->catalog, error, rc, "read");
     if (rc) {
         reader_dir_close(reader);
         return rc;
@@ -86,6 +103,11 @@ void reader_dir_close(struct reader_dir *dir)
 struct pool *reader_dir_pool(struct reader_dir *dir)
 {
     return dir->pool;
+}
+
+const uint8_t *reader_dir_tag(const struct reader_dir *dir)
+{
+    return dir->tag;
 }
 
 /* ---- series ---- */
@@ -294,6 +316,45 @@ int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret
     return 0;
 }
 
+int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us, struct points *points,
+                     int64_t *first_us)
+{
+    int rc = 0;
+    pthread_mutex_lock(&dir->lock);
+    for (size_t i = 0; i < dir->n_sources && !rc; i++)
+        if (dir->sources[i]->id == source && dir->sources[i]->db)
+            rc = source_reader_carry(dir->sources[i], series_id, before_us, points, first_us);
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
+}
+
+int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n)
+{
+    bool *is_state = NULL;
+    size_t n = 0;
+    int rc;
+    pthread_mutex_lock(&dir->lock);
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_STATES);
+    while ((rc = db_step(dir->catalog, stmt)) == 1) { /* the highest id comes first */
+        size_t id = (size_t)sqlite3_column_int64(stmt, 0);
+        n = n ? n : id + 1;
+        if (!is_state && !(is_state = calloc(n, sizeof(*is_state)))) {
+            sqlite3_reset(stmt);
+            rc = ERR_NOMEM;
+            break;
+        }
+        is_state[id] = sqlite3_column_int(stmt, 1) != 0;
+    }
+    pthread_mutex_unlock(&dir->lock);
+    if (rc) {
+        free(is_state);
+        return rc;
+    }
+    *ret_is_state = is_state;
+    *ret_n = n;
+    return 0;
+}
+
 /* ---- views ---- */
 
 static int add_source(struct reader_dir *dir, sqlite3_stmt *stmt)
@@ -311,6 +372,18 @@ static int add_source(struct reader_dir *dir, sqlite3_stmt *stmt)
     snprintf(source->topic, sizeof(source->topic), "%s", (const char *)sqlite3_column_text(stmt, 1));
     snprintf(source->folder, sizeof(source->folder), "%s/store/%s/%d", dir->dir, source->topic, source->partition);
     dir->sources[dir->n_sources++] = source;
+    return 0;
+}
+
+/* Whether other members of the group have partitions now. */
+static int ask_elsewhere(struct reader_dir *dir, bool *ret_elsewhere)
+{
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_ELSEWHERE);
+    int rc = db_step(dir->catalog, stmt);
+    if (rc < 0)
+        return rc;
+    sqlite3_reset(stmt);
+    *ret_elsewhere = rc == 1;
     return 0;
 }
 
@@ -346,20 +419,6 @@ static int compare_sources(const void *a, const void *b)
     return order ? order : x->partition < y->partition ? -1 : x->partition > y->partition;
 }
 
-static int write_position(struct view *view)
-{
-    struct buf bytes = {0};
-    for (size_t i = 0; i < view->n_sources; i++) {
-        buf_put_varint(&bytes, (uint64_t)view->sources[i].id);
-        buf_put_varint(&bytes, view->sources[i].snapshot ? (uint64_t)view->sources[i].snapshot->last_batch : 0);
-    }
-    view->position = bytes.failed ? NULL : malloc(4 * (bytes.n + 2) / 3 + 2);
-    if (view->position)
-        hash_base64url(bytes.data, bytes.n, view->position);
-    buf_free(&bytes);
-    return view->position ? 0 : ERR_NOMEM;
-}
-
 int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error)
 {
     struct view *view = calloc(1, sizeof(*view));
@@ -368,17 +427,20 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     view->dir = dir;
     pthread_mutex_lock(&dir->lock);
     int rc = follow_sources(dir, error);
+    if (!rc && (rc = ask_elsewhere(dir, &view->partial)))
+        rc = db_error(dir->catalog, error, rc, "read");
     if (!rc && !(view->sources = calloc(dir->n_sources + 1, sizeof(*view->sources))))
         rc = err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     for (size_t i = 0; i < dir->n_sources && !rc; i++) {
         const struct source_reader *source = dir->sources[i];
         view->sources[view->n_sources++] = (struct view_source){source->id, source->topic, source->folder,
                                                                 source->partition, snapshot_hold(source->current)};
+        view->partial = view->partial || (source->current && source->current->n_elsewhere > 0);
     }
     pthread_mutex_unlock(&dir->lock);
     if (!rc) {
         qsort(view->sources, view->n_sources, sizeof(*view->sources), compare_sources);
-        rc = write_position(view);
+        rc = view_write_position(view);
     }
     if (rc) {
         view_close(view);
@@ -402,6 +464,11 @@ void view_close(struct view *view)
 const char *view_position(const struct view *view)
 {
     return view->position;
+}
+
+bool view_is_partial(const struct view *view)
+{
+    return view->partial;
 }
 
 /* ---- sources and their dead letters ---- */

@@ -8,6 +8,8 @@
 #include "store/rows.h"
 #include "store/snapshot.h"
 
+#define POSITION_TAG_BYTES 4 /* of the store, in a position */
+
 struct view_source {
     int64_t id; /* of the catalog */
     const char *topic, *folder;
@@ -20,13 +22,23 @@ struct view {
     struct view_source *sources; /* by (topic, partition) */
     size_t n_sources;
     char *position;
+    bool partial; /* another store of the consumer group holds a part */
 };
 
 /* The reader's shared parts. */
 struct pool *reader_dir_pool(struct reader_dir *dir);
+const uint8_t *reader_dir_tag(const struct reader_dir *dir);
+/* Whether each series of the catalog is a state, by id, for the caller to free; *ret_n is above every id. */
+MUST_CHECK int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n);
 /* Kind of a series and the ids of the sources that hold readings of it, for the caller to free. ERR_NOTFOUND. */
 MUST_CHECK int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
                                  size_t *ret_n);
+
+/* source_reader_carry of the source with that id, as of an expiry at before_us. */
+MUST_CHECK int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us,
+                                struct points *points, int64_t *first_us);
+/* Fills in view->position. ERR_NOMEM. */
+MUST_CHECK int view_write_position(struct view *view);
 
 /* A series in one source of the view. */
 struct place {

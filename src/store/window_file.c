@@ -13,7 +13,7 @@
 
 #define FOREVER INT64_MAX
 #define OPEN_PAGE_BYTES 4096
-#define RAW_PAGE_BYTES 1024 /* chunks are a few kilobytes: half a page is lost at the end of each */
+#define RAW_PAGE_BYTES 512 /* chunks are a few kilobytes: half a page is lost at the end of each */
 
 const struct db_format open_format = {"open window file", 0x414c4d6f, 1};  /* "ALMo" */
 const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1}; /* "ALMr" */
@@ -22,7 +22,8 @@ enum sql {
     SQL_INFO_ADD, SQL_MARK, SQL_SET_MARK, SQL_HAS_SERIES, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_COUNTS, SQL_COUNTS,
     SQL_CHUNK_ADD, SQL_CHUNKS,
     SQL_LAST_CHUNK, SQL_CHUNK, SQL_KILL, SQL_DELETION_ADD, SQL_DELETIONS, SQL_STATS, SQL_PURGE, SQL_SET_PURGED, SQL_PURGED,
-    SQL_DAY_PUT, SQL_DAYS_DROP, SQL_N
+    SQL_DAY_PUT, SQL_DAYS_DROP, SQL_CHANGE, SQL_CHANGE_PUT, SQL_CHANGES, SQL_CUT_SERIES, SQL_CUT_CHUNKS, SQL_CUT_REVIVE,
+    SQL_CUT_DELETIONS, SQL_N
 };
 
 static const char *const sql[SQL_N] = {
@@ -57,9 +58,17 @@ static const char *const sql[SQL_N] = {
     [SQL_PURGE] = "DELETE FROM chunk WHERE died <= :batch",
     [SQL_SET_PURGED] = "INSERT OR REPLACE INTO info (name, value) VALUES ('purged', :batch)",
     [SQL_PURGED] = "SELECT value FROM info WHERE name = 'purged'",
-    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, at_s, value, quality) "
-                    "VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
+    [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
+    [SQL_CHANGE_PUT] = "INSERT OR REPLACE INTO change (series, data) VALUES (:series, :data)",
+    [SQL_CHANGES] = "SELECT data, series FROM change ORDER BY series",
     [SQL_DAYS_DROP] = "DELETE FROM day WHERE series = :series AND day >= :begin AND day < :end",
+    [SQL_CUT_SERIES] = "SELECT id, entity, type, property, unit, kind, step FROM series WHERE id IN (SELECT series FROM chunk "
+                       "WHERE born > :mark OR (died > :mark AND died < 9223372036854775807)) ORDER BY id",
+    [SQL_CUT_CHUNKS] = "DELETE FROM chunk WHERE born > :mark",
+    [SQL_CUT_REVIVE] = "UPDATE chunk SET died = 9223372036854775807 WHERE died > :mark AND died < 9223372036854775807",
+    [SQL_CUT_DELETIONS] = "DELETE FROM deletion WHERE born > :mark",
 };
 
 struct window_file {
@@ -67,11 +76,6 @@ struct window_file {
     enum file_kind kind;
     struct buf scratch;
 };
-
-static uint64_t chunk_key(uint32_t series_id, enum role role)
-{
-    return (uint64_t)role << 32 | series_id;
-}
 
 static int open_file(const char *path, enum db_mode mode, enum file_kind kind, struct window_file **ret_file,
                      struct err_text *error)
@@ -164,6 +168,14 @@ int window_file_set_mark(struct window_file *file, int64_t mark)
     return db_run(file->db, stmt);
 }
 
+int window_file_set_horizon(struct window_file *file, int64_t horizon_ms)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_INFO_ADD);
+    db_bind_text(stmt, ":name", "horizon_ms");
+    db_bind_i64(stmt, ":value", horizon_ms);
+    return db_run(file->db, stmt);
+}
+
 /* ---- series ---- */
 
 int window_file_has_series(struct window_file *file, uint32_t series_id, bool *ret_has)
@@ -185,34 +197,39 @@ int window_file_add_series(struct window_file *file, const struct series_row *se
     return db_run(file->db, stmt);
 }
 
-static int read_series_row(sqlite3_stmt *stmt, struct series_row *row)
+static int walk_series(struct window_file *file, sqlite3_stmt *stmt,
+                       int (*row)(void *arg, const struct series_row *series), void *arg)
 {
-    const char *texts[5];
-    for (int i = 0; i < 5; i++)
-        if (!(texts[i] = (const char *)sqlite3_column_text(stmt, i + 1)))
-            return ERR_CORRUPT;
-    row->id = (uint32_t)sqlite3_column_int64(stmt, 0);
-    row->step = sqlite3_column_int(stmt, 6) != 0;
-    snprintf(row->entity, sizeof(row->entity), "%s", texts[0]);
-    snprintf(row->type, sizeof(row->type), "%s", texts[1]);
-    snprintf(row->property, sizeof(row->property), "%s", texts[2]);
-    snprintf(row->unit, sizeof(row->unit), "%s", texts[3]);
-    return kind_parse(texts[4], &row->kind) ? ERR_CORRUPT : 0;
+    int rc;
+    while ((rc = db_step(file->db, stmt)) == 1) {
+        struct series_row series;
+        if ((rc = file_read_series(stmt, &series)) || (rc = row(arg, &series))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
 }
 
 int window_file_series(struct window_file *file, int (*row)(void *arg, const struct series_row *series), void *arg)
 {
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_SERIES);
     db_bind_i64(stmt, ":after", -1);
-    int rc;
-    while ((rc = db_step(file->db, stmt)) == 1) {
-        struct series_row series;
-        if ((rc = read_series_row(stmt, &series)) || (rc = row(arg, &series))) {
-            sqlite3_reset(stmt);
-            break;
-        }
+    return walk_series(file, stmt, row, arg);
+}
+
+int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg, const struct series_row *series), void *arg)
+{
+    static const enum sql changes[] = {SQL_CUT_CHUNKS, SQL_CUT_REVIVE, SQL_CUT_DELETIONS};
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_CUT_SERIES);
+    db_bind_i64(stmt, ":mark", mark);
+    int rc = walk_series(file, stmt, row, arg);
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes) && !rc; i++) {
+        stmt = db_stmt(file->db, (int)changes[i]);
+        db_bind_i64(stmt, ":mark", mark);
+        rc = db_run(file->db, stmt);
     }
-    return rc;
+    return rc ? rc : window_file_set_mark(file, mark);
 }
 
 static void count_classes(const struct points *points, size_t begin, size_t n, int64_t n_class[static QUALITY_N])
@@ -274,7 +291,8 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
-                                    .key = chunk_key(series->id, role)};
+                                    .known_s = file->kind == FILE_RAW && role == ROLE_PLAIN,
+                                    .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);
     if (rc)
@@ -383,7 +401,7 @@ int window_file_read(struct window_file *file, uint32_t series_id, enum role rol
     if (rc != 1)
         return rc ? rc : ERR_EXPIRED;
     struct chunk chunk;
-    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), chunk_key(series_id, role),
+    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), window_file_key(series_id, role),
                     &chunk);
     if (!rc)
         rc = chunk_decode(&chunk, 0, chunk.n_vectors, want, points);
@@ -414,6 +432,56 @@ int window_file_deletions(struct window_file *file, uint32_t series_id, int64_t 
         if (deletions_add(deletions, &deletion)) {
             sqlite3_reset(stmt);
             return ERR_NOMEM;
+        }
+    }
+    return rc;
+}
+
+/* ---- changes ---- */
+
+static int read_changes(sqlite3_stmt *stmt, uint32_t series_id, struct changes *changes)
+{
+    return changes_decode(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), series_id, CHANGES_MAX,
+                          changes);
+}
+
+int window_file_changes(struct window_file *file, uint32_t series_id, struct changes *changes)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_CHANGE);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = db_step(file->db, stmt);
+    if (rc != 1)
+        return rc;
+    rc = read_changes(stmt, series_id, changes);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes)
+{
+    buf_clear(&file->scratch);
+    int rc = changes_encode(changes, series_id, &file->scratch);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_CHANGE_PUT);
+    db_bind_i64(stmt, ":series", series_id);
+    db_bind_blob(stmt, ":data", file->scratch.data, file->scratch.n);
+    return db_run(file->db, stmt);
+}
+
+int window_file_changed(struct window_file *file, struct changes *changes,
+                        int (*row)(void *arg, uint32_t series_id, struct changes *changes), void *arg)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_CHANGES);
+    int rc;
+    while ((rc = db_step(file->db, stmt)) == 1) {
+        uint32_t series_id = (uint32_t)sqlite3_column_int64(stmt, 1);
+        changes->n = 0;
+        rc = read_changes(stmt, series_id, changes);
+        rc = rc ? rc : row(arg, series_id, changes);
+        if (rc) {
+            sqlite3_reset(stmt);
+            break;
         }
     }
     return rc;

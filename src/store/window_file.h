@@ -13,11 +13,18 @@
 #include "db/db.h"
 #include "model/registry.h"
 #include "store/catalog.h"
+#include "store/changes.h"
 #include "store/file_rows.h"
 #include "store/rows.h"
 #include "store/window.h"
 
 enum role { ROLE_PLAIN, ROLE_ISSUED, ROLE_REVISION, ROLE_N };
+
+/* What the CRC of a chunk covers beside its bytes. */
+static inline uint64_t window_file_key(uint32_t series_id, enum role role)
+{
+    return (uint64_t)role << 32 | series_id;
+}
 
 extern const struct db_format open_format, raw_format;
 
@@ -39,6 +46,9 @@ struct db *window_file_db(struct window_file *file);
 /* Every batch up to the mark is in the file. */
 MUST_CHECK int window_file_mark(struct window_file *file, int64_t *ret_mark);
 MUST_CHECK int window_file_set_mark(struct window_file *file, int64_t mark);
+
+/* Notes in a raw file that revisions are missing before that known-at. */
+MUST_CHECK int window_file_set_horizon(struct window_file *file, int64_t horizon_ms);
 
 /* Whether the file knows the series; adds it; walks over all, by id. */
 MUST_CHECK int window_file_has_series(struct window_file *file, uint32_t series_id, bool *ret_has);
@@ -90,6 +100,13 @@ MUST_CHECK int window_file_kill(struct window_file *file, int64_t chunk_id, int6
 MUST_CHECK int window_file_deletions(struct window_file *file, uint32_t series_id, int64_t begin_us, int64_t end_us,
                                      int64_t mark, struct deletions *deletions);
 
+/* What changed of a series, with which batch: adds what the file notes to changes (nothing when it knows none), and notes it. */
+MUST_CHECK int window_file_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+/* Calls row with what the file notes of each series, by id; changes is scratch of the caller's. */
+MUST_CHECK int window_file_changed(struct window_file *file, struct changes *changes,
+                                   int (*row)(void *arg, uint32_t series_id, struct changes *changes), void *arg);
+
 /* Readings of a series in state mark of this file alone: plain ones, with an issue, by quality, and their extent. */
 struct chunk_stats {
     int64_t n_plain, n_issued, n_edited, n_derived, n_estimated, n_suspect;
@@ -103,6 +120,11 @@ MUST_CHECK int window_file_check_state(struct window_file *file, int64_t mark);
 
 /* Removes rows that died at or before batch: states before it can no longer be read. */
 MUST_CHECK int window_file_purge(struct window_file *file, int64_t batch);
+
+/* Takes an open file back to state mark, where later batches are in it already; calls row before for each series that this
+ * concerns: their rows for people are to be derived again afterwards. The caller has begun a transaction. */
+MUST_CHECK int window_file_cut(struct window_file *file, int64_t mark,
+                               int (*row)(void *arg, const struct series_row *series), void *arg);
 
 /* Puts the row for people of one UTC day. at_s and quality may be NULL. */
 MUST_CHECK int window_file_put_day(struct window_file *file, uint32_t series_id, const struct day_row *row);

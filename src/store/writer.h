@@ -8,12 +8,24 @@
 #include "common/err.h"
 #include "model/registry.h"
 #include "model/sink.h"
+#include "store/retention.h"
 
 enum window_length { WINDOW_AUTO, WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH };
+
+/* What holds for one topic instead. */
+struct topic_opts {
+    char *topic;
+    enum window_length window;
+    struct retention retention;
+};
 
 struct writer_opts {
     const char *dir;             /* the data directory */
     enum window_length window;
+    struct retention retention;
+    const struct topic_opts *topics; /* must live as long as the writer */
+    size_t n_topics;
+    int64_t revisions_keep_us;   /* 0: 90 days */
     int64_t seal_after_us;       /* 0: 10 minutes */
     int64_t free_min_bytes;      /* less free disk pauses ingest */
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */

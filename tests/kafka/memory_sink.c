@@ -128,6 +128,9 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     pthread_mutex_lock(&memory->lock);
     if (source->handle != handle) {
         rc = err_set(error, ERR_OWNER, "another process owns the partition now");
+    } else if (!source->owner.holds(source->owner.arg)) {
+        memory->n_failed++;
+        rc = err_set(error, ERR_EXPIRED, "the owner holds no more");
     } else if (memory->fail_take_times > 0 && memory->fail_take_after-- <= 0) {
         memory->fail_take_times--;
         memory->n_failed++;
@@ -139,6 +142,12 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     return rc;
 }
 
+static int64_t oldest(struct sink *sink, void *handle)
+{
+    (void)sink, (void)handle;
+    return INT64_MIN;
+}
+
 static int64_t committable(struct sink *sink, void *handle)
 {
     struct memory_sink *memory = (struct memory_sink *)sink;
@@ -146,6 +155,22 @@ static int64_t committable(struct sink *sink, void *handle)
     int64_t offset = memory->hold_commits ? -1 : ((struct memory_handle *)handle)->source->next_offset;
     pthread_mutex_unlock(&memory->lock);
     return offset;
+}
+
+static int sync_source(struct sink *sink, void *handle)
+{
+    (void)sink, (void)handle;
+    return 0;
+}
+
+static int elsewhere(struct sink *sink, int32_t n_partitions, struct err_text *error)
+{
+    (void)error;
+    struct memory_sink *memory = (struct memory_sink *)sink;
+    pthread_mutex_lock(&memory->lock);
+    memory->n_elsewhere = n_partitions;
+    pthread_mutex_unlock(&memory->lock);
+    return 0;
 }
 
 static void release(struct sink *sink, void *handle)
@@ -191,8 +216,8 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, committable, release, stats, dead_next,
-                                            dead_done}};
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, elsewhere, release,
+                                            stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
 
@@ -278,6 +303,11 @@ struct decoder *decoder_new(const struct decoder_opts *opts)
 void decoder_free(struct decoder *decoder)
 {
     free(decoder);
+}
+
+void decoder_set_oldest(struct decoder *decoder, int64_t oldest_us)
+{
+    (void)decoder, (void)oldest_us;
 }
 
 int decode_message(struct decoder *decoder, const struct message *message, struct batch *batch)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../lib/test.h"
+#include "common/civil.h"
 
 static char folder[] = "/tmp/almanac-conf-XXXXXX";
 static char path[64];
@@ -165,17 +166,57 @@ static void error_names_file_line_and_what_is_allowed(void **state)
 static void what_this_version_lacks_is_refused_or_warned_about(void **state)
 {
     (void)state;
-    REFUSED("[store]\nretention_raw = P30D\n", 2, "not in this version", "none");
-    REFUSED("[store]\nretention_raw = P30X\n", 2, "bad value");
-    REFUSED("[topic readings.fast]\nretention_raw = P30D\n", 2, "not in this version",
-            "leave the key out");
-    REFUSED("[topic readings.fast]\nretention_2s = P30D\n", 2, "unknown key", "retention_1s");
+    REFUSED("[store]\nreadable = no\n", 2, "not in this version", "yes");
     REFUSED("[http]\nclient_ca = ca.pem\n", 2, "not in this version");
     struct conf *conf = load_good(
-        "[store]\nretention_raw = none\nerase_within = P1D\n[vault]\ndir = v\n[topic a.b]\n");
+        "[store]\nerase_within = P1D\n[vault]\ndir = v\n[topic a.b]\n");
     assert_int_equal(conf->n_warnings, 1);
-    assert_non_null(strstr(conf->warnings[0], ":5: \"dir\" has no effect"));
+    assert_non_null(strstr(conf->warnings[0], ":4: \"dir\" has no effect"));
     conf_free(conf);
+}
+
+static bool is_duration(struct duration duration, int months, int days, int64_t us)
+{
+    return duration.months == months && duration.days == days && duration.us == us;
+}
+
+/* What a topic's section leaves out is what [store] says, wherever the two stand. */
+static void retention_may_differ_by_topic(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good("[topic readings.fast]\nretention_raw = P30D\nwindow = day\n"
+                                  "[store]\nretention_raw = P2Y\nretention_1s = PT36H\n"
+                                  "retention_15m = none\nrevisions_keep = P7D\n"
+                                  "[topic other]\nretention_1s = none\n");
+    assert_true(is_duration(conf->retention.raw, 24, 0, 0));
+    assert_true(is_duration(conf->retention.tier[TIER_1S], 0, 0, 36 * US_PER_HOUR));
+    assert_true(is_duration(conf->retention.tier[TIER_1M], 0, 0, 0));
+    assert_true(is_duration(conf->retention.tier[TIER_15M], 0, 0, 0));
+    assert_int_equal(conf->revisions_keep_us, 7 * US_PER_DAY);
+    assert_int_equal(conf->n_per_topic, 2);
+    const struct topic_opts *fast = &conf->per_topic[0], *other = &conf->per_topic[1];
+    assert_string_equal(fast->topic, "readings.fast");
+    assert_int_equal(fast->window, WINDOW_DAY);
+    assert_true(is_duration(fast->retention.raw, 0, 30, 0));
+    assert_true(is_duration(fast->retention.tier[TIER_1S], 0, 0, 36 * US_PER_HOUR));
+    assert_string_equal(other->topic, "other");
+    assert_int_equal(other->window, WINDOW_AUTO);
+    assert_true(is_duration(other->retention.raw, 24, 0, 0));
+    assert_true(is_duration(other->retention.tier[TIER_1S], 0, 0, 0));
+    conf_free(conf);
+    conf = load_good("");
+    assert_true(is_duration(conf->retention.raw, 0, 0, 0));
+    assert_int_equal(conf->revisions_keep_us, 90 * US_PER_DAY);
+    conf_free(conf);
+    REFUSED("[store]\nretention_raw = P30X\n", 2, "bad value", "none, or an ISO 8601 duration");
+    REFUSED("[store]\nretention_raw = -P30D\n", 2, "bad value");
+    REFUSED("[store]\nretention_1m = P0D\n", 2, "bad value");
+    REFUSED("[store]\nrevisions_keep = none\n", 2, "bad value");
+    REFUSED("[topic a]\n\nretention_raw = soon\n", 3, "bad value");
+    REFUSED("[topic a]\nretention_2s = P30D\n", 2, "unknown key", "retention_1s");
+    REFUSED("[topic a]\nrevisions_keep = P30D\n", 2, "unknown key");
+    REFUSED("[topic ^a]\nretention_raw = P30D\n", 2, "not the name of a topic");
+    REFUSED("[topic a]\nwindow = day\nwindow = week\n", 3, "was set before");
 }
 
 static void settings_win_over_the_file_and_are_named_in_errors(void **state)
@@ -188,7 +229,7 @@ static void settings_win_over_the_file_and_are_named_in_errors(void **state)
                                          {"stroe.window=day", "--set stroe.window: unknown key"},
                                          {"window=day", "not of the form section.key=value"},
                                          {"store.window", "not of the form section.key=value"},
-                                         {"topic a.b.window=day", "--set topic a.b.window: "}};
+                                         {"topic a.b.window=x", "--set topic a.b.window: bad value"}};
     struct conf *conf = NULL;
     struct err_text error;
     assert_int_equal(load("[http]\nlisten = a:2\n", good, 4, &conf, &error), 0);
@@ -283,6 +324,7 @@ int main(void)
         cmocka_unit_test(line_of_any_length_arrives_whole),
         cmocka_unit_test(error_names_file_line_and_what_is_allowed),
         cmocka_unit_test(what_this_version_lacks_is_refused_or_warned_about),
+        cmocka_unit_test(retention_may_differ_by_topic),
         cmocka_unit_test(settings_win_over_the_file_and_are_named_in_errors),
         cmocka_unit_test(printed_file_loads_and_holds_the_settings),
         cmocka_unit_test(missing_file_is_said_by_name),

@@ -146,6 +146,32 @@ static void failed_writes_lose_nothing(void **state)
     survive(*state, ERR_IO, 2);
 }
 
+/* I4: nobody asked for a rebalance, since the group slept too; all the same nothing in hand may be stored. */
+static void what_is_in_hand_after_a_sleep_is_dropped_and_read_again(void **state)
+{
+    struct fixture *f = *state;
+    f->rig.opts.commit_ms = 2000;
+    struct consumer *consumer = rig_start(&f->rig);
+    WAIT_FOR(rig_is_done(consumer));
+    rig_send_values(&f->rig, 100); /* stored at once; what comes next has to wait */
+    WAIT_FOR(rig_stored(&f->rig) == 100);
+    rig_send_values(&f->rig, 400);
+    WAIT_FOR(rig_status(consumer).lag == 400);
+    int64_t now_us = clock_mono_us() + 4000000, wait_until_us = now_us + WAIT_US;
+    clock_freeze(now_us); /* the session timeout and more have passed */
+    WAIT_FOR(rig_reason_has(consumer, "has not heard of us"));
+    assert_int_equal(rig_stored(&f->rig), 100);
+    int n_claims = memory_sink_find(&f->rig.memory, TOPIC, 0)->n_claims;
+    while (rig_stored(&f->rig) < 500 && now_us < wait_until_us) {
+        usleep(5000);
+        clock_freeze(now_us += 5000);
+    }
+    rig_stop(&f->rig, consumer);
+    clock_freeze(INT64_MIN);
+    assert_int_equal(memory_sink_find(&f->rig.memory, TOPIC, 0)->n_claims, n_claims + 1);
+    assert_int_equal(memory_sink_compare(&f->rig.memory, 500), 0);
+}
+
 static void failed_claims_are_tried_again(void **state)
 {
     struct fixture *f = *state;
@@ -523,6 +549,7 @@ int main(int argc, char **argv)
         CASE(partitions_move_to_a_second_consumer_and_back),
         CASE(full_disk_loses_nothing),
         CASE(failed_writes_lose_nothing),
+        CASE(what_is_in_hand_after_a_sleep_is_dropped_and_read_again),
         CASE(failed_claims_are_tried_again),
         CASE(a_lost_partition_is_left_alone_and_said),
         CASE(a_paused_sink_is_left_in_peace_until_there_is_room),

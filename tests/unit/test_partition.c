@@ -15,10 +15,18 @@ static char dir[256];
 static struct partition *partition;
 
 static const struct source source = {"cluster-a", "raw.t", 0};
-static const struct owner owner = {7, "member-1"};
+static bool is_ours;
+static bool holds(void *arg)
+{
+    (void)arg;
+    return is_ours;
+}
+
+static const struct owner owner = {.generation = 7, .member = "member-1", .holds = holds};
 
 static void open_partition(void)
 {
+    is_ours = true;
     struct err_text error = {0};
     if (partition_open(dir, "raw.t", 0, &partition, &error))
         fail_msg("%s", error.text);
@@ -133,6 +141,27 @@ static void who_claimed_before_may_not_write_any_more(void **state)
     assert_int_equal(partition_next_offset(partition), -1);
     assert_int_equal(take(epoch, 10), 0);
     assert_int_equal(partition_next_offset(partition), 10);
+}
+
+/* I4: the group's word is asked last in the transaction. */
+static void who_is_not_sure_to_own_the_partition_stores_nothing(void **state)
+{
+    (void)state;
+    struct claim found;
+    int64_t epoch = claim(&found);
+    struct err_text error = {0};
+    assert_int_equal(take(epoch, 10), 0);
+    is_ours = false;
+    assert_int_equal(take(epoch, 20), ERR_EXPIRED);
+    assert_int_equal(partition_gap(partition, epoch, 10, 15, "test", &error), ERR_EXPIRED);
+    assert_int_equal(partition_reincarnate(partition, epoch, 0, &error), ERR_EXPIRED);
+    assert_int_equal(ask("SELECT next_offset FROM source"), 10);
+    assert_int_equal(ask("SELECT count(*) FROM batch"), 1);
+    assert_int_equal(ask("SELECT count(*) FROM gap"), 0);
+    assert_int_equal(partition_next_offset(partition), 10);
+    is_ours = true;
+    assert_int_equal(take(epoch, 20), 0);
+    assert_int_equal(partition_next_offset(partition), 20);
 }
 
 /* I4: the comparison is in the transaction, so that another process that took the row over is noticed. */
@@ -392,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_claim_says_where_to_read_on),
         CASE(who_claimed_before_may_not_write_any_more),
+        CASE(who_is_not_sure_to_own_the_partition_stores_nothing),
         CASE(a_row_that_was_taken_over_in_the_file_is_noticed),
         CASE(a_topic_of_another_cluster_is_a_new_incarnation),
         CASE(a_reincarnation_and_a_gap_are_recorded_and_move_the_offset),

@@ -11,6 +11,7 @@
 
 #include "app/tls.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 
 #include "../lib/test.h"
@@ -36,7 +37,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    site_remove(folder);
+    files_remove_tree(folder);
     return access(folder, F_OK) == 0 ? -1 : 0;
 }
 

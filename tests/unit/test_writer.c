@@ -163,7 +163,7 @@ static void a_sealed_file_that_is_replaced_stays_as_it_is(void **state)
 static void a_claim_that_was_made_anew_ends_the_one_before(void **state)
 {
     (void)state;
-    static const struct owner other = {2, "other"};
+    static const struct owner other = {.generation = 2, .member = "other"};
     struct source source = {"cluster", STREAM_TOPIC, STREAM_PARTITION};
     struct stream stream = {7, 60, 2, false};
     struct store store;

@@ -1,0 +1,43 @@
+#include <config.h>
+
+#include <unistd.h>
+
+#include "common/files.h"
+#include "db/db.h"
+
+/* Copies every page of from in one read transaction. */
+static int copy_pages(struct db *from, sqlite3 *to)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", db_handle(from), "main");
+    if (!backup)
+        return db_code(sqlite3_errcode(to));
+    int rc = sqlite3_backup_step(backup, -1);
+    int ended = sqlite3_backup_finish(backup);
+    return rc == SQLITE_DONE ? db_code(ended) : db_code(rc);
+}
+
+int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error)
+{
+    struct db *from;
+    sqlite3 *handle = NULL;
+    if (access(to, F_OK) == 0)
+        return err_set(error, ERR_EXISTS, "\"%s\" exists already", to);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = format}, &from, error);
+    if (rc)
+        return rc;
+    rc = db_code(sqlite3_open_v2(to, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+    if (!rc) /* nobody needs it before it is synced below */
+        rc = db_code(sqlite3_exec(handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL));
+    if (!rc)
+        rc = copy_pages(from, handle);
+    if (!rc)
+        rc = db_code(sqlite3_exec(handle, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL));
+    int closed = db_code(sqlite3_close(handle));
+    rc = rc ? rc : closed ? closed : files_sync(to);
+    db_close(from);
+    if (rc) {
+        unlink(to);
+        return err_set(error, rc, "cannot copy \"%s\" to \"%s\": %s", path, to, err_name(rc));
+    }
+    return 0;
+}
