@@ -136,7 +136,7 @@ int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revi
     for (size_t i = 0; i < rows->n; i++) {
         struct row *row = &rows->at[i];
         struct key key = {row->t_us, row->issued_us, 0};
-        row->again = row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys);
+        row->again = row->again || (row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys));
     }
     free(keys);
     return 0;
