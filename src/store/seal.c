@@ -101,7 +101,7 @@ static int create_outputs(struct seal *seal)
 /* ---- one series ---- */
 
 /* What takes effect first: the sealed file, then the open file's deletions of it, then the open file's readings. */
-enum { ORDER_BELOW = 0, ORDER_DELETION = 1, ORDER_ABOVE = 2 };
+enum { ORDER_BELOW = 1, ORDER_DELETION, ORDER_ABOVE };
 
 static int add_layer(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, uint64_t order)
 {
@@ -168,7 +168,8 @@ static int put_revisions(struct seal *seal, const struct series_row *series)
     if (!rc && all.n) {
         rc = keys_sort(&all, &order);
         for (size_t i = 0; i < all.n && !rc; i++)
-            rc = points_append(&sorted, &all, order[i].i, is_state);
+            if (!i || !points_same(&all, order[i - 1].i, order[i].i, is_state)) /* a replay may tell it twice */
+                rc = points_append(&sorted, &all, order[i].i, is_state);
         if (!rc)
             rc = window_file_put(seal->raw_out, series, ROLE_REVISION, &sorted, seal->open->mark);
     }
@@ -178,8 +179,21 @@ static int put_revisions(struct seal *seal, const struct series_row *series)
     return rc;
 }
 
+/* What was taken back is kept: a dead letter that was known before may still be replayed. */
+static int keep_deletions(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, size_t *n_kept)
+{
+    struct deletions deletions = {0};
+    int rc = window_file_deletions(file, series_id, seal->window.begin_us, seal->window.end_us, mark, &deletions);
+    for (size_t i = 0; i < deletions.n && !rc; i++)
+        rc = window_file_put_deletion(seal->raw_out, series_id, &deletions.at[i], seal->open->mark);
+    *n_kept += deletions.n;
+    deletions_free(&deletions);
+    return rc;
+}
+
 static int seal_series(struct seal *seal, const struct series_row *series)
 {
+    size_t n_kept = 0;
     rows_clear(&seal->rows);
     seal->rows.is_state = series->kind == KIND_STATE;
     int64_t mark = seal->open->mark;
@@ -189,7 +203,10 @@ static int seal_series(struct seal *seal, const struct series_row *series)
     if (!rc && seal->below)
         rc = mark_again(seal, series);
     rc = rc ? rc : rows_settle(&seal->rows, &seal->settled);
-    if (rc || (!seal->settled.plain.n && !seal->settled.issued.n && !seal->settled.revisions.n && !seal->rows.n))
+    if (!rc && seal->below)
+        rc = keep_deletions(seal, seal->below, series->id, INT64_MAX - 1, &n_kept);
+    rc = rc ? rc : keep_deletions(seal, seal->above, series->id, mark, &n_kept);
+    if (rc || (!n_kept && !seal->settled.plain.n && !seal->settled.issued.n && !seal->settled.revisions.n && !seal->rows.n))
         return rc;
     points_clear(&seal->points);
     rc = settled_in_force(&seal->settled, seal->rows.is_state, &seal->points);
