@@ -159,6 +159,9 @@ int feed_add(struct feed *feed, struct decoder *decoder, rd_kafka_message_t *mes
     if (batch->n_messages > 0 && (record_hole || is_full(feed, message->len)))
         return ERR_BUSY;
     int64_t known_ms = known_ms_of(message);
+    if (batch->n_messages == 0)
+        feed->oldest_us = feed->sink->oldest(feed->sink, feed->handle);
+    decoder_set_oldest(decoder, feed->oldest_us);
     int rc = read_value(feed, decoder, message, known_ms);
     if (rc < 0)
         return rc;

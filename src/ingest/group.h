@@ -10,6 +10,7 @@
 #include "ingest/deadletter.h"
 #include "ingest/feed.h"
 #include "ingest/lease.h"
+#include "ingest/members.h"
 #include "model/sink.h"
 
 #define ASK_MS 1000 /* questions to the broker: nothing else is done meanwhile */
@@ -29,6 +30,7 @@ struct group {
     int64_t commit_us;         /* a batch waits at most so long */
     char cluster[64];
     struct lease lease;
+    struct members members;
     struct owner owner;
     struct feed **feeds;
     size_t n_feeds;

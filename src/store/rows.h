@@ -44,6 +44,8 @@ struct row *rows_add(struct rows *rows);
 /* Adds rows [begin, begin + n) of points as values that take effect at order. ERR_NOMEM. */
 MUST_CHECK int rows_add_points(struct rows *rows, const struct points *points, size_t begin, size_t n, uint64_t order);
 
+/* Forgets what lies before t_us; a deleted range that reaches beyond it is cut. Returns how many values went. */
+size_t rows_drop_before(struct rows *rows, int64_t t_us);
 /* A time, issue and known-at of points, and the row where it stands. */
 struct key {
     int64_t t_us, issued_us, known_ms;
@@ -53,7 +55,8 @@ struct key {
 MUST_CHECK int keys_sort(const struct points *points, struct key **ret_keys);
 /* Whether rows i and j of points say the same in every column. */
 bool points_same(const struct points *points, size_t i, size_t j, bool is_state);
-/* A value of layer order that replaced others there, its revisions, is new even where it is equal to the one below. ERR_NOMEM. */
+/* A value of layer order that replaced others there, its revisions, is new even where it is equal to the one below.
+ * ERR_NOMEM. */
 MUST_CHECK int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revisions);
 
 /* Times that no longer count in lower layers. */
