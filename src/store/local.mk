@@ -61,8 +61,8 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
 check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy \
+	tests/unit/test_expire tests/unit/test_revisions \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
