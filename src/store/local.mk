@@ -79,6 +79,11 @@ check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
 check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
+check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy \
+	tests/unit/test_expire tests/unit/test_revisions \
+	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
+	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
+	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \

@@ -5,6 +5,7 @@ ACCEPT += %D%/15-range.py
 ACCEPT += %D%/17-changes.py
 ACCEPT += %D%/20-kill.py
 ACCEPT += %D%/30-files.py
+ACCEPT += %D%/35-keep.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
