@@ -86,6 +86,9 @@ check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_wr
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_backfill tests/unit/test_changes tests/unit/test_history
+tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
+tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
