@@ -8,6 +8,7 @@ ACCEPT += %D%/30-files.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
+ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
 EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py
