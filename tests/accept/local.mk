@@ -9,6 +9,7 @@ ACCEPT += %D%/35-keep.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
+ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
 ACCEPT += %D%/72-disk.py
