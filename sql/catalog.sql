@@ -1,6 +1,7 @@
 -- DIR/catalog.db: what may be stored and which series exist. Facts only; the series can be had again from the window files.
 
--- Facts about the store: uuid (names it in Kafka's commits), created_us.
+-- Facts about the store: uuid (names it in Kafka's commits), created_us; of one that was restored from a backup restored_us; of
+-- a snapshot snapshot_created_us, snapshot_expires_us and snapshot_position.
 CREATE TABLE info (
     name  TEXT PRIMARY KEY,
     value ANY
