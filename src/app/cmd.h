@@ -4,7 +4,14 @@
 
 #include "app/args.h"
 
-extern const struct command cmd_init, cmd_demo, cmd_query, cmd_sql, cmd_token_create, cmd_deadletter_list,
-    cmd_deadletter_show, cmd_verify, cmd_version;
+extern const struct command cmd_init;
+extern const struct command cmd_demo;
+extern const struct command cmd_query;
+extern const struct command cmd_sql;
+extern const struct command cmd_token_create;
+extern const struct command cmd_deadletter_list;
+extern const struct command cmd_deadletter_show;
+extern const struct command cmd_verify;
+extern const struct command cmd_version;
 
 #endif

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,15 +25,63 @@ static int code_of(int number)
     }
 }
 
-int files_sync(const char *path)
+/* ---- single steps ---- */
+
+static int sync_path(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return ERR_IO;
-    int rc = fsync(fd) == 0 ? 0 : ERR_IO;
+        return -1;
+    int rc = fsync(fd), cause = errno;
     close(fd);
+    errno = cause;
     return rc;
 }
+
+static int make_folder(const char *path)
+{
+    return mkdir(path, 0777);
+}
+
+static const struct files_calls system_calls = {sync_path, rename, make_folder, unlink};
+static const struct files_calls *calls = &system_calls;
+
+void files_replace(const struct files_calls *others)
+{
+    calls = others ? others : &system_calls;
+}
+
+int files_sync(const char *path)
+{
+    return calls->sync(path) ? code_of(errno) : 0;
+}
+
+int files_sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    return files_sync(slash ? folder : ".");
+}
+
+int files_rename(const char *from, const char *to)
+{
+    return calls->rename(from, to) ? code_of(errno) : 0;
+}
+
+int files_make_folder(const char *path)
+{
+    return calls->make_folder(path) ? code_of(errno) : 0;
+}
+
+int files_unlink(const char *path)
+{
+    return calls->unlink(path) ? code_of(errno) : 0;
+}
+
+/* ---- copies and trees ---- */
 
 static int copy_bytes(int in, int out, int64_t size, int (*moved)(void *arg, int64_t bytes), void *arg)
 {

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +101,8 @@ static int set_up(struct db *db)
         snprintf(sql, sizeof(sql), "PRAGMA page_size=%d", opts->page_bytes);
         rc = db_exec(db, sql);
     }
+    if (!rc && opts->mode >= DB_CREATE && opts->shrinks)
+        rc = db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL");
     if (!rc && opts->rollback_journal && opts->mode == DB_WRITE)
         rc = db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
     else if (!rc && opts->mode == DB_WRITE)
@@ -169,23 +170,13 @@ static char *make_uri(const char *path, bool immutable)
     return uri;
 }
 
-static int sync_folder_of(const char *path)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof(folder), "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        *slash = '\0';
-    return files_sync(slash ? folder : ".");
-}
-
 static void unlink_log(const char *path)
 {
     static const char *const ends[] = {"-wal", "-shm", "-journal"};
     char log_path[PATH_MAX];
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         snprintf(log_path, sizeof(log_path), "%s%s", path, ends[i]);
-        unlink(log_path);
+        files_unlink(log_path);
     }
 }
 
@@ -197,7 +188,7 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     struct db_opts plain = *opts;
     struct db *db;
     snprintf(path, sizeof(path), "%s.new", opts->path);
-    unlink(path); /* of a crash, as would be a log of an earlier file of this name */
+    files_unlink(path); /* of a crash, as would be a log of an earlier file of this name */
     unlink_log(opts->path);
     plain.path = path;
     plain.mode = DB_CREATE_PLAIN;
@@ -206,12 +197,13 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
         return rc;
     db_close(db);
     rc = files_sync(path);
-    if (rc || rename(path, opts->path) || (rc = sync_folder_of(opts->path))) {
-        err_set(error, ERR_IO, "cannot create \"%s\": %s", opts->path, strerror(errno));
-        unlink(path);
-        return ERR_IO;
+    rc = rc ? rc : files_rename(path, opts->path);
+    rc = rc ? rc : files_sync_folder_of(opts->path);
+    if (rc) {
+        err_set(error, rc, "cannot create \"%s\": %s", opts->path, strerror(errno));
+        files_unlink(path);
     }
-    return 0;
+    return rc;
 }
 
 int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *error)
@@ -259,7 +251,7 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
     if (rc) {
         db_close(db);
         if (create)
-            unlink(opts->path);
+            files_unlink(opts->path);
         return rc;
     }
     *ret_db = db;

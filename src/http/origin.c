@@ -36,7 +36,7 @@ void origin_give(struct origin *origin)
 
 void origin_headers(const struct origin *origin, const struct view *view, struct reply *reply)
 {
-    reply_header(reply, "Almanac-Position", "%s", view_position(view));
+    reply_view(reply, view);
     if (!origin->snapshots) {
         reply_header(reply, "Cache-Control", "private, no-cache");
         return;

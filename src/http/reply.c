@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "http/jsontext.h"
+#include "store/reader.h"
 
 static void close_stream(struct reply *reply)
 {
@@ -41,6 +42,13 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     reply->headers[reply->n_headers++] = (struct header){name, value};
 }
 
+void reply_view(struct reply *reply, const struct view *view)
+{
+    reply_header(reply, "Almanac-Position", "%s", view_position(view));
+    if (view_is_partial(view))
+        reply_header(reply, "Almanac-Coverage", "partial");
+}
+
 const char *reply_header_value(const struct reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->n_headers; i++)
@@ -57,8 +65,8 @@ const char *status_title(unsigned status)
     } titles[] = {
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
         {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
-        {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"},
+        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+        {500, "Internal Server Error"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
         if (titles[i].status == status)

@@ -33,6 +33,8 @@ MUST_CHECK int catalog_open(const char *dir, struct registry *registry, struct c
 /* Leaves the file readable without -wal. */
 void catalog_close(struct catalog *catalog);
 const char *catalog_uuid(const struct catalog *catalog);
+/* Keeps how many partitions other members of the consumer group have. */
+MUST_CHECK int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_text *error);
 bool catalog_is_restored(const struct catalog *catalog);
 
 /* Makes the copy of a store in dir a store of its own, with a new uuid: a position or a commit of the one that it was copied

@@ -9,6 +9,7 @@
 #include "common/array.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "store/changes.h"
 #include "store/parcel.h"
 #include "store/rows.h"
@@ -47,6 +48,8 @@ struct flush {
     const struct flush_opts *opts;
     struct err_text *error;
     int64_t last; /* the newest batch that takes part */
+    int64_t expired_us; /* readings before it are dropped */
+    int64_t n_expired;
     struct loaded *loaded;
     size_t n_loaded, loaded_cap;
     struct piece *pieces; /* by (series, batch) */
@@ -59,6 +62,7 @@ struct flush {
     /* the series at work */
     struct series_row series;
     struct rows rows, work;
+    size_t n_dropped;
     struct settled settled;
     struct points points;
     struct chunk_rows chunks;
@@ -122,6 +126,8 @@ static int load_series(struct flush *flush, size_t *piece)
         const struct loaded *loaded = &flush->loaded[flush->pieces[*piece].loaded_i];
         rc = parcel_rows(&loaded->parcel, flush->pieces[*piece].run, (uint64_t)loaded->n << ORDER_SHIFT, &flush->rows);
     }
+    if (!rc)
+        flush->n_dropped = rows_drop_before(&flush->rows, flush->expired_us);
     return rc;
 }
 
@@ -213,7 +219,7 @@ static int add_target(struct flush *flush, struct window window)
             continue;
         if (file->kind == FILE_OPEN)
             flush->targets[i].listed = *file;
-        else
+        else if (file->generation > flush->targets[i].generation)
             flush->targets[i].generation = file->generation;
     }
     return 0;
@@ -245,6 +251,7 @@ static int find_targets(struct flush *flush)
     int rc = 0;
     for (size_t piece = 0; piece < flush->n_pieces && !rc;) {
         rc = load_series(flush, &piece);
+        flush->n_expired += (int64_t)flush->n_dropped;
         if (!rc)
             rc = note_windows(flush);
     }
@@ -268,7 +275,7 @@ static int open_target(struct flush *flush, struct target *target)
         file_name(target->listed.name, window_length_at(flush->rules, flush->n_rules, target->window.begin_us),
                   target->window.begin_us, FILE_OPEN, facts.generation);
         snprintf(path, sizeof(path), "%s/%s", partition_folder(partition), target->listed.name);
-        remove(path); /* of a flush that did not get to list it */
+        files_unlink(path); /* of a flush that did not get to list it */
         rc = window_file_create(path, FILE_OPEN, &facts, &target->file, flush->error);
     }
     if (!rc && (rc = db_begin(window_file_db(target->file))))
@@ -484,7 +491,7 @@ static int flush_loaded(struct flush *flush)
     return rc ? rc : list_targets(flush);
 }
 
-int flush_run(const struct flush_opts *opts, struct err_text *error)
+int flush_run(const struct flush_opts *opts, int64_t *ret_n_expired, struct err_text *error)
 {
     struct backlog backlog;
     partition_backlog(opts->partition, &backlog);
@@ -492,7 +499,9 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
         return 0;
     int rc = partition_checkpoint(opts->partition);
     partition_backlog(opts->partition, &backlog);
-    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch};
+    struct expired expired;
+    partition_expired(opts->partition, &expired);
+    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch, .expired_us = expired.raw_us};
     if (!rc)
         rc = partition_batches(opts->partition, flush.last, load_batch, &flush, error);
     if (!rc && flush.n_loaded)
@@ -500,6 +509,8 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
     if (rc && error && !*error->text)
         err_set(error, rc, "cannot flush the partition \"%s/%d\": %s", partition_topic(opts->partition),
                 partition_number(opts->partition), err_name(rc));
+    if (!rc)
+        *ret_n_expired = flush.n_expired;
     flush_done(&flush);
     return rc;
 }

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "common/files.h"
 #include "common/hash.h"
 
 static int write_partition(FILE *out, struct partition *partition, struct err_text *error)
@@ -38,11 +38,14 @@ int manifest_write(const char *dir, struct partition *const *partitions, size_t 
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++)
         rc = write_partition(out, partitions[i], error);
-    bool failed = ferror(out) || fflush(out) || fsync(fileno(out));
+    bool failed = ferror(out);
     failed = fclose(out) || failed;
-    if (!rc && (failed || rename(tmp_path, path)))
-        rc = err_set(error, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot write \"%s\": %s", path, strerror(errno));
+    int wrote = rc ? 0 : failed ? (errno == ENOSPC ? ERR_FULL : ERR_IO) : files_sync(tmp_path);
+    wrote = rc || wrote ? wrote : files_rename(tmp_path, path);
+    wrote = rc || wrote ? wrote : files_sync_folder_of(path);
+    if (wrote)
+        rc = err_set(error, wrote, "cannot write \"%s\": %s", path, strerror(errno));
     if (rc)
-        unlink(tmp_path);
+        files_unlink(tmp_path);
     return rc;
 }

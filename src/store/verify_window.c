@@ -22,7 +22,7 @@ enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAY
 enum tier_sql { TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N };
 
 #define SQL_TEXT_FACT "SELECT value FROM info WHERE name = :name"
-#define SQL_TEXT_DAYS "SELECT day, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
+#define SQL_TEXT_DAYS "SELECT day, base, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
 #define SQL_TEXT_DAY_ORPHANS "SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)"
 
 static const char *const window_sql[SQL_N] = {
@@ -299,15 +299,15 @@ static struct chunk_vector compute_stats(const struct points *points, size_t beg
 static bool same_stats(const struct chunk *chunk, const struct points *points)
 {
     for (uint32_t v = 0; v < chunk->n_vectors; v++) {
-        struct chunk_vector found;
+        const struct chunk_vector *found = &chunk->vectors[v];
         size_t begin = (size_t)v * LIMIT_VECTOR_POINTS, left = points->n - begin;
         struct chunk_vector right = compute_stats(points, begin, left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS,
                                                   chunk);
-        if (chunk_vector_stats(chunk, v, &found) || found.n != right.n || found.first_us != right.first_us ||
-            found.last_us != right.last_us || found.valid != right.valid)
+        if (found->n != right.n || found->first_us != right.first_us ||
+            found->last_us != right.last_us || found->valid != right.valid)
             return false;
-        if (found.valid && (found.min != right.min || found.max != right.max || found.first != right.first ||
-                            found.last != right.last || found.sum != right.sum))
+        if (found->valid && (found->min != right.min || found->max != right.max || found->first != right.first ||
+                            found->last != right.last || found->sum != right.sum))
             return false;
     }
     return true;
@@ -449,8 +449,8 @@ static int compare_day(void *arg, const struct series_row *series, const struct 
     (void)series;
     walk->check->verify->counts.n_days++;
     return db_step(walk->look->db, walk->stmt) == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
-                   same_text(walk->stmt, 1, row->at_s) && same_text(walk->stmt, 2, row->value) &&
-                   same_text(walk->stmt, 3, row->quality)
+                   sqlite3_column_int64(walk->stmt, 1) == row->base && same_text(walk->stmt, 2, row->at_s) &&
+                   same_text(walk->stmt, 3, row->value) && same_text(walk->stmt, 4, row->quality)
                ? 0
                : ERR_CORRUPT;
 }
@@ -510,11 +510,12 @@ static bool read_cells(struct window_check *check, uint32_t series_id, enum tier
 static void compare_tier(struct window_check *check, const struct listed_series *series, enum tier tier)
 {
     bool worth, written = series->tiers >> tier & 1;
-    int rc = tier_compute(&check->series->row, &check->in_force, tier, &check->cells, &worth);
+    int rc = tier_compute(&check->series->row, &check->in_force, tier, TIER_MIN_READINGS, &check->cells, &worth);
     if (rc) {
         check->verify->rc = rc;
         return;
     }
+    worth = worth && check->tier.file->tiers >> tier & 1; /* the others have expired */
     if (written != worth) {
         verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s %s tier of %s",
                       written ? "there should be no" : "there is no", tier_name[tier], name_of(check->series));
@@ -553,7 +554,7 @@ static void check_tiers(struct window_check *check)
     }
     for (enum tier tier = TIER_1S; tier < TIER_N && !is_over(check); tier++)
         compare_tier(check, series, tier);
-    if (!is_over(check))
+    if (!is_over(check) && check->tier.file->tiers >> TIER_15M & 1) /* the rows for people go with 15 min */
         check_days(check, &check->tier);
 }
 

@@ -1,0 +1,307 @@
+#include <config.h>
+
+#include "store/rebuild_inside.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/array.h"
+#include "common/civil.h"
+#include "common/hash.h"
+#include "store/manifest.h"
+#include "store/parcel.h"
+#include "store/people.h"
+#include "store/seal.h"
+#include "store/verify_inside.h"
+#include "store/window_file.h"
+#include "store/writer.h"
+
+int rebuild_say(struct rebuild *rebuild, bool is_wrong, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    rebuild->counts.n_wrong += is_wrong;
+    if (rebuild->rc)
+        return rebuild->rc;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return rebuild->rc = rebuild->opts->said(rebuild->opts->arg, is_wrong, text);
+}
+
+/* ---- what is to be done: verify says it ---- */
+
+static int note_path(struct rebuild *rebuild, const char *path)
+{
+    struct path_list *list = &rebuild->wrong;
+    if (list->n && strcmp(list->at[list->n - 1], path) == 0)
+        return 0;
+    if (array_grow(&list->at, &list->cap, list->n + 1, sizeof(*list->at)))
+        return ERR_NOMEM;
+    snprintf(list->at[list->n++], sizeof(*list->at), "%s", path);
+    return 0;
+}
+
+static int note_finding(void *arg, const struct verify_finding *finding)
+{
+    struct rebuild *rebuild = arg;
+    if (strcmp(finding->todo, VERIFY_TODO_CATALOG) == 0)
+        rebuild->catalog_wrong = true;
+    else if (strcmp(finding->todo, VERIFY_TODO_TIERS) == 0)
+        return note_path(rebuild, finding->path);
+    else if (finding->is_wrong && strcmp(finding->todo, VERIFY_TODO_MANIFEST) != 0)
+        return rebuild_say(rebuild, true, "%s: %s; %s", finding->path, finding->what, finding->todo);
+    return 0;
+}
+
+static int find_work(struct rebuild *rebuild)
+{
+    const struct rebuild_opts *opts = rebuild->opts;
+    struct verify_counts counts;
+    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = opts->progress, .arg = rebuild};
+    struct verify_opts quiet = {.dir = opts->dir, .found = note_finding, .arg = rebuild};
+    (void)verify;
+    return verify_run(&quiet, &counts, rebuild->error);
+}
+
+static bool is_wrong(const struct rebuild *rebuild, const struct partition *partition, const struct file *file)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "store/%s/%d/%s", partition_topic(partition), partition_number(partition), file->name);
+    for (size_t i = 0; i < rebuild->wrong.n; i++)
+        if (strcmp(rebuild->wrong.at[i], path) == 0)
+            return true;
+    return false;
+}
+
+static bool is_number(const char *text)
+{
+    return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
+}
+
+static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/store/%s", dir, topic);
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    int rc = 0;
+    while (folder && !rc && (entry = readdir(folder))) {
+        snprintf(path, sizeof(path), "%s/store/%s/%.16s/ingest.db", dir, topic, entry->d_name);
+        if (is_number(entry->d_name) && access(path, F_OK) == 0)
+            rc = visit(arg, topic, (int32_t)strtol(entry->d_name, NULL, 10));
+    }
+    if (folder)
+        closedir(folder);
+    return rc;
+}
+
+int rebuild_walk(const char *dir, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/store", dir);
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    int rc = 0;
+    while (folder && !rc && (entry = readdir(folder)))
+        if (*entry->d_name != '.' && strlen(entry->d_name) <= LIMIT_TOPIC_BYTES)
+            rc = walk_topic(dir, entry->d_name, visit, arg);
+    if (folder)
+        closedir(folder);
+    return rc;
+}
+
+/* ---- the partitions ---- */
+
+struct partitions {
+    struct rebuild *rebuild;
+    struct catalog_reader *catalog;
+    struct partition **at;
+    size_t n, cap;
+};
+
+static int open_partition(void *arg, const char *topic, int32_t number)
+{
+    struct partitions *all = arg;
+    struct err_text error = {0};
+    if (array_grow(&all->at, &all->cap, all->n + 1, sizeof(struct partition *)))
+        return ERR_NOMEM;
+    int rc = partition_open(all->rebuild->opts->dir, topic, number, &all->at[all->n], &error);
+    if (rc == ERR_CORRUPT || rc == ERR_VERSION)
+        return rebuild_say(all->rebuild, true, "%s; nothing of %s/%d is rebuilt", error.text, topic, number);
+    if (rc)
+        return err_set(all->rebuild->error, rc, "%s", error.text);
+    all->n++;
+    return 0;
+}
+
+/* ---- batches of series that the catalog does not know any more ---- */
+
+struct unknown {
+    struct partitions *all;
+    int64_t batch_n; /* the first batch with such a series; 0 none */
+};
+
+static int look_at_batch(void *arg, int64_t n, const void *data, size_t size)
+{
+    struct unknown *unknown = arg;
+    struct parcel parcel;
+    if (unknown->batch_n)
+        return 0;
+    int rc = parcel_open(data, size, &parcel);
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc) {
+        unknown->batch_n = n; /* damaged: Kafka has its messages */
+        return 0;
+    }
+    struct series_row series;
+    for (size_t i = 0; i < parcel.n_runs && !rc; i++)
+        rc = catalog_reader_series(unknown->all->catalog, parcel.runs[i].series_id, &series, NULL);
+    parcel_close(&parcel);
+    if (rc == ERR_NOTFOUND)
+        unknown->batch_n = n;
+    return rc == ERR_NOTFOUND ? 0 : rc;
+}
+
+/* Batches that cannot be flushed are dropped, with all later ones, and Kafka is read again from there. */
+static int rewind_partition(struct partitions *all, struct partition *partition)
+{
+    struct rebuild *rebuild = all->rebuild;
+    struct unknown unknown = {.all = all};
+    int64_t next_offset;
+    int rc = partition_batches(partition, INT64_MAX, look_at_batch, &unknown, rebuild->error);
+    if (rc || !unknown.batch_n)
+        return rc;
+    rc = partition_rewind(partition, unknown.batch_n, &next_offset, rebuild->error);
+    rebuild->counts.n_rewound += !rc;
+    return rc ? rc : rebuild_say(rebuild, false, "%s/%d: batches from %lld on are of series that are not known any more, or "
+                                 "damaged: Kafka is read again from offset %lld", partition_topic(partition),
+                                 partition_number(partition), (long long)unknown.batch_n, (long long)next_offset);
+}
+
+/* ---- derivations ---- */
+
+static int put_day(void *arg, const struct series_row *series, const struct day_row *row)
+{
+    return window_file_put_day(arg, series->id, row);
+}
+
+struct day_work {
+    struct window_file *file;
+    struct window window;
+    int64_t mark;
+    struct in_force in_force;
+};
+
+static int derive_days(void *arg, const struct series_row *series)
+{
+    struct day_work *work = arg;
+    int rc = in_force_read(&work->in_force, work->file, series, work->window, work->mark);
+    rc = rc ? rc : window_file_drop_days(work->file, series->id, work->window.begin_us / US_PER_DAY - 1,
+                                         work->window.end_us / US_PER_DAY + 1);
+    return rc ? rc : people_days(series, &work->in_force.points, put_day, work->file);
+}
+
+/* The rows for people of an open file, in place. */
+static int rebuild_days(struct rebuild *rebuild, struct partition *partition, const struct file *file)
+{
+    char path[4096];
+    struct day_work work = {.window = file->window};
+    struct window_file *reader = NULL;
+    snprintf(path, sizeof(path), "%s/%s", partition_folder(partition), file->name);
+    int rc = window_file_open(path, &work.file, rebuild->error);
+    if (rc)
+        return rc;
+    rc = window_file_mark(work.file, &work.mark);
+    rc = rc ? rc : window_file_open_read(path, FILE_OPEN, &reader, rebuild->error);
+    rc = rc ? rc : db_begin(window_file_db(work.file));
+    rc = rc ? rc : window_file_series(reader, derive_days, &work);
+    rc = rc ? rc : db_commit(window_file_db(work.file));
+    window_file_close(reader);
+    window_file_settle(work.file);
+    in_force_free(&work.in_force);
+    rebuild->counts.n_days += !rc;
+    return rc ? rc : rebuild_say(rebuild, false, "%s: rows for people derived again", file->name);
+}
+
+static int rebuild_window(struct rebuild *rebuild, struct partition *partition, const struct file_list *files,
+                          const struct file *raw)
+{
+    struct err_text error = {0};
+    const struct file *tier = NULL;
+    for (size_t i = 0; i < files->n; i++)
+        if (files->at[i].kind == FILE_TIER && files->at[i].window.begin_us == raw->window.begin_us)
+            tier = &files->at[i];
+    if (tier && !rebuild->opts->all && !is_wrong(rebuild, partition, tier))
+        return 0;
+    struct file made;
+    int rc = seal_derive(partition, files, raw, &made, &error);
+    if (rc == ERR_CORRUPT || rc == ERR_EXPIRED)
+        return rebuild_say(rebuild, true, "\"%s\" cannot be derived from, since it is damaged: %s", raw->name, error.text);
+    if (rc)
+        return err_set(rebuild->error, rc, "%s", error.text);
+    rebuild->counts.n_tiers++;
+    return rebuild_say(rebuild, false, "%s: derived anew from %s", made.name, raw->name);
+}
+
+static int rebuild_tiers(struct rebuild *rebuild, struct partition *partition)
+{
+    struct file_list files = {0};
+    int rc = partition_files(partition, &files, rebuild->error);
+    for (size_t i = 0; i < files.n && !rc; i++) {
+        if (files.at[i].kind == FILE_RAW)
+            rc = rebuild_window(rebuild, partition, &files, &files.at[i]);
+        else if (files.at[i].kind == FILE_OPEN && (rebuild->opts->all || is_wrong(rebuild, partition, &files.at[i])))
+            rc = rebuild_days(rebuild, partition, &files.at[i]);
+        if (!rc && rebuild->opts->progress)
+            rc = rebuild->opts->progress(rebuild->opts->arg, (int64_t)i + 1, (int64_t)files.n);
+    }
+    file_list_free(&files);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static int rebuild_partitions(struct rebuild *rebuild)
+{
+    struct partitions all = {.rebuild = rebuild};
+    int rc = rebuild_walk(rebuild->opts->dir, open_partition, &all);
+    if (!rc && rebuild->opts->catalog)
+        rc = catalog_reader_open(rebuild->opts->dir, &all.catalog, rebuild->error);
+    for (size_t i = 0; i < all.n && !rc && all.catalog; i++)
+        rc = rewind_partition(&all, all.at[i]);
+    for (size_t i = 0; i < all.n && !rc && rebuild->opts->tiers; i++)
+        rc = rebuild_tiers(rebuild, all.at[i]);
+    if (!rc)
+        rc = manifest_write(rebuild->opts->dir, all.at, all.n, rebuild->error);
+    catalog_reader_close(all.catalog);
+    for (size_t i = 0; i < all.n; i++)
+        partition_close(all.at[i]);
+    free(all.at);
+    return rc;
+}
+
+int rebuild_run(const struct rebuild_opts *opts, struct rebuild_counts *ret_counts, struct err_text *error)
+{
+    struct rebuild rebuild = {.opts = opts, .error = error};
+    int lock_fd = -1;
+    *ret_counts = (struct rebuild_counts){0};
+    int rc = hash_init();
+    rc = rc ? rc : store_lock(opts->dir, &lock_fd, error);
+    rc = rc ? rc : find_work(&rebuild);
+    if (!rc && opts->catalog && (rebuild.catalog_wrong || opts->all))
+        rc = rebuild_catalog(&rebuild);
+    rc = rc ? rc : rebuild_partitions(&rebuild);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    free(rebuild.wrong.at);
+    *ret_counts = rebuild.counts;
+    if (rc && !*error->text)
+        err_set(error, rc, "cannot rebuild \"%s\": %s", opts->dir, err_name(rc));
+    return rc;
+}
