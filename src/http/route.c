@@ -37,7 +37,10 @@ static const struct media range_media[] = {
 };
 
 static const struct media sql_media[] = {
-    {"json", "application/json", false}, {"csv", "text/csv", false}, {"ndjson", "application/x-ndjson", false}, {NULL, NULL, false},
+    {"json", "application/json", false},
+    {"csv", "text/csv", false},
+    {"ndjson", "application/x-ndjson", false},
+    {NULL, NULL, false},
 };
 
 const struct route routes[] = {

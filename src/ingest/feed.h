@@ -30,6 +30,7 @@ struct feed {
     bool dead_waits;             /* refused messages may wait to be copied */
     int64_t retry_us, backoff_us; /* when to claim again */
     int64_t end;                 /* the partition's end when it was assigned; -1 unknown */
+    bool reached;                /* the store was once as far as that */
     int64_t eof;                 /* up to here there are no more messages; -1 unknown */
     int64_t committed;           /* last told to Kafka; -1 none */
     int64_t lag_since_us;        /* since when something is not stored yet; 0 nothing is */

@@ -39,6 +39,7 @@ struct reading {
     int8_t e;          /* exponent: value = m * 10^e */
     uint8_t quality;   /* quality byte, see above */
     uint8_t op;        /* enum op */
+    bool replayed;     /* of a dead letter: known_ms, not the order of arrival, tells its place */
 };
 
 /* The smallest refused part of a message. */

@@ -10,7 +10,8 @@ ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
-EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py
+ACCEPT += %D%/72-disk.py
+EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c
 
 # make soak: what is random, for hours instead of seconds
 soak: almanacd almanac
