@@ -106,6 +106,7 @@ int feed_claim(struct feed *feed, const struct owner *owner, int64_t now_us)
     }
     feed->handle = handle;
     feed->reason[0] = '\0';
+    feed->restored = claim.restored;
     feed->place = (struct place){.next = claim.next_offset, .last = claim.last_offset, .sparse = claim.sparse};
     memcpy(feed->place.last_hash, claim.last_hash, HASH_BYTES);
     place_doubt(&feed->place, claim.next_offset);

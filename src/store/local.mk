@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/snapshot.c %D%/snapshot.h \
+	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_window.c \
@@ -81,6 +82,8 @@ check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
 check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy \
 	tests/unit/test_expire tests/unit/test_revisions \
+check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel \
+	tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy tests/unit/test_snapshots \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
@@ -115,6 +118,8 @@ tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/lib/fault_
 tests_unit_test_partition_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_crash_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_snapshots_SOURCES = tests/unit/test_snapshots.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_snapshots_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_copy_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/lib/naive.c tests/lib/stream.c
