@@ -38,6 +38,11 @@ const char *const partition_sql[SQL_N] = {
                       "VALUES (:n, :incarnation, :next_offset, :n_readings, :data)",
     [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
+                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, 1 "
+                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+                       "AND property = :property AND slot = :slot AND payload = :payload)",
+    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
                     "VALUES (:incarnation, :from, :to, :at_us, :why)",
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",

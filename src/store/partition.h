@@ -73,7 +73,7 @@ MUST_CHECK int partition_gap(struct partition *partition, int64_t epoch, int64_t
 struct taking {
     int64_t epoch;
     const struct batch *batch;
-    size_t begin_refusal;
+    size_t begin_refusal, begin_replay;
     const struct buf *parcel;
     int64_t n_readings;
 };

@@ -140,14 +140,30 @@ int partition_gap(struct partition *partition, int64_t epoch, int64_t from, int6
     return rc;
 }
 
+/* Dead letters that were brought again are gone, whether their readings were taken or are refused anew. */
+static int drop_replayed(struct partition *partition, const struct batch *batch, size_t begin)
+{
+    int rc = 0;
+    for (size_t i = begin; i < batch->n_replays && !rc; i++) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_DROP);
+        db_bind_i64(stmt, ":id", batch->replays[i].id);
+        db_bind_i64(stmt, ":incarnation", batch->replays[i].incarnation);
+        db_bind_i64(stmt, ":offset", batch->replays[i].offset);
+        rc = db_run(partition->db, stmt);
+    }
+    return rc;
+}
+
+/* What is refused again keeps its first place, and the dead topic has it. */
 static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
 {
     int rc = 0;
     for (size_t i = begin; i < batch->n_refusals && !rc; i++) {
         const struct refusal *refusal = &batch->refusals[i];
-        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_ADD);
-        db_bind_i64(stmt, ":incarnation", partition->incarnation);
-        db_bind_i64(stmt, ":offset", refusal->offset);
+        const struct replay *replay = refusal->replay ? &batch->replays[refusal->replay - 1] : NULL;
+        sqlite3_stmt *stmt = db_stmt(partition->db, replay ? SQL_DEAD_AGAIN : SQL_DEAD_ADD);
+        db_bind_i64(stmt, ":incarnation", replay ? replay->incarnation : partition->incarnation);
+        db_bind_i64(stmt, ":offset", replay ? replay->offset : refusal->offset);
         db_bind_i64(stmt, ":known_ms", refusal->known_ms);
         db_bind_i64(stmt, ":at_us", clock_wall_us());
         db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
@@ -211,6 +227,8 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         rc = write_advance(partition, &advance, error);
         if (!rc && taking->n_readings)
             rc = add_batch(partition, taking);
+        if (!rc)
+            rc = drop_replayed(partition, batch, taking->begin_replay);
         if (!rc)
             rc = add_dead(partition, batch, taking->begin_refusal);
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)
