@@ -15,7 +15,7 @@
 #define HEAD_ROWS_MAX 16384 /* unflushed rows handed out at once */
 
 /* What takes effect first within a source. */
-enum { ORDER_RAW, ORDER_OPEN_DELETION, ORDER_OPEN, ORDER_HEAD_DELETION, ORDER_HEAD };
+enum { ORDER_RAW_DELETION = 1, ORDER_RAW, ORDER_OPEN_DELETION, ORDER_OPEN, ORDER_HEAD_DELETION, ORDER_HEAD };
 
 /* A chunk, and where it lies. */
 struct extent {
@@ -37,6 +37,7 @@ struct scan {
     struct extent *extents; /* by begin */
     size_t n_extents, extents_cap, next_extent;
     struct deletions *deletions; /* of open files, one list a place */
+    struct deletions *settled_deletions; /* of raw files, which stand against what is replayed; read where something is */
     int64_t at_us; /* everything before it was handed out */
     /* scratch */
     struct rows rows;
@@ -76,8 +77,9 @@ static int use_file(struct scan *scan, size_t place_i, const struct file *file, 
     bool is_open = file->kind == FILE_OPEN;
     int64_t mark = is_open ? file->mark : INT64_MAX - 1;
     rc = list_chunks(scan, place_i, opened, is_open ? ORDER_OPEN : ORDER_RAW, mark, begin_us, end_us);
-    if (!rc && is_open)
-        rc = window_file_deletions(opened, scan->trail.series_id, begin_us, end_us, mark, &scan->deletions[place_i]);
+    if (!rc && (is_open || place->has_replayed))
+        rc = window_file_deletions(opened, scan->trail.series_id, begin_us, end_us, mark,
+                                   is_open ? &scan->deletions[place_i] : &scan->settled_deletions[place_i]);
     return rc;
 }
 
@@ -95,7 +97,7 @@ static int begin_step(struct scan *scan)
     scan->n_extents = scan->next_extent = 0;
     for (size_t p = 0; p < trail->n_places && !rc; p++) {
         struct window_files files = place_files(&trail->places[p], begin_us);
-        scan->deletions[p].n = 0;
+        scan->deletions[p].n = scan->settled_deletions[p].n = 0;
         if (files.raw)
             rc = use_file(scan, p, files.raw, begin_us, end_us);
         if (!rc && files.open)
@@ -246,6 +248,8 @@ static int settle_place(struct scan *scan, const struct group *group, size_t pla
         size_t first = points_seek(&scan->points, 0, group->begin_us), end = points_seek(&scan->points, 0, group->end_us);
         rc = rows_add_points(&scan->rows, &scan->points, first, end - first, extent->order);
     }
+    rc = rc ? rc : rows_add_deletions(&scan->rows, &scan->settled_deletions[place_i], group->begin_us, group->end_us,
+                                      ORDER_RAW_DELETION);
     rc = rc ? rc : rows_add_deletions(&scan->rows, &scan->deletions[place_i], group->begin_us, group->end_us,
                                       ORDER_OPEN_DELETION);
     rc = rc ? rc : rows_add_deletions(&scan->rows, &head->deletions, group->begin_us, group->end_us,
@@ -348,8 +352,11 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     scan->want = want;
     int rc = begin_us < end_us ? trail_open(view, series_id, begin_us, end_us, &scan->trail) : 0;
     scan->rows.is_state = scan->trail.is_state;
-    if (!rc && !(scan->deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->deletions))))
-        rc = ERR_NOMEM;
+    if (!rc) {
+        scan->deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->deletions));
+        scan->settled_deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->settled_deletions));
+        rc = scan->deletions && scan->settled_deletions ? 0 : ERR_NOMEM;
+    }
     if (rc) {
         scan_close(scan);
         return rc;
@@ -387,9 +394,14 @@ void scan_close(struct scan *scan)
     if (!scan)
         return;
     end_step(scan);
-    for (size_t p = 0; scan->deletions && p < scan->trail.n_places; p++)
-        deletions_free(&scan->deletions[p]);
+    for (size_t p = 0; p < scan->trail.n_places; p++) {
+        if (scan->deletions)
+            deletions_free(&scan->deletions[p]);
+        if (scan->settled_deletions)
+            deletions_free(&scan->settled_deletions[p]);
+    }
     free(scan->deletions);
+    free(scan->settled_deletions);
     free(scan->files);
     free(scan->extents);
     rows_free(&scan->rows);
