@@ -5,10 +5,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/encode.c %D%/encode.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c \
-	%D%/h_range.c %D%/h_series.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
+	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \

@@ -12,7 +12,7 @@
  * revisions or layers that may replace each other, which is rare; elsewhere nothing is read. */
 
 /* What takes effect first when a layer is laid over another. */
-enum { ORDER_BELOW, ORDER_DELETION, ORDER_ABOVE };
+enum { ORDER_STORED_DELETION = 1, ORDER_BELOW, ORDER_DELETION, ORDER_ABOVE };
 
 struct revisions {
     struct trail trail;
@@ -28,6 +28,7 @@ struct revisions {
     struct points points;
     struct chunk_rows chunks;
     struct deletions deletions;
+    struct deletions stored;   /* of all files, where a replayed dead letter may have to yield to them */
 };
 
 int revisions_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct revisions **ret_revisions)
@@ -57,6 +58,7 @@ void revisions_close(struct revisions *revisions)
     points_free(&revisions->points);
     chunk_rows_free(&revisions->chunks);
     deletions_free(&revisions->deletions);
+    deletions_free(&revisions->stored);
     if (revisions->trail.view)
         trail_close(&revisions->trail);
     free(revisions);
@@ -145,6 +147,7 @@ static struct points tail_of(const struct points *points, size_t first)
     tail.n -= first;
     tail.t_us += first;
     tail.issued_us += first;
+    tail.known_ms += first;
     return tail;
 }
 
@@ -177,6 +180,13 @@ static int settle_files(struct revisions *revisions, const struct layer *raw, co
     return rc ? rc : each_chunk(revisions, open, ROLE_REVISION, take_history, 0);
 }
 
+static int add_stored(struct revisions *revisions, const struct layer *layer)
+{
+    return layer->pooled ? window_file_deletions(layer->file, revisions->trail.series_id, revisions->begin_us,
+                                                 revisions->end_us, layer->mark, &revisions->stored)
+                         : 0;
+}
+
 static size_t seek_end(const struct points *points, size_t first, int64_t end_us)
 {
     return points_seek(points, first, end_us) - first;
@@ -195,6 +205,7 @@ static int settle_head(struct revisions *revisions, const struct settled *head)
     rows_clear(&revisions->rows);
     int rc = rows_add_points(&revisions->rows, &lower->plain, 0, lower->plain.n, ORDER_BELOW);
     rc = rc ? rc : rows_add_points(&revisions->rows, &lower->issued, 0, lower->issued.n, ORDER_BELOW);
+    rc = rc ? rc : rows_add_deletions(&revisions->rows, &revisions->stored, begin_us, end_us, ORDER_STORED_DELETION);
     rc = rc ? rc : rows_add_deletions(&revisions->rows, &head->deletions, begin_us, end_us, ORDER_DELETION);
     rc = rc ? rc : rows_add_points(&revisions->rows, &head->plain, plain, seek_end(&head->plain, plain, end_us), ORDER_ABOVE);
     rc = rc ? rc : rows_add_points(&revisions->rows, &head->issued, issued, seek_end(&head->issued, issued, end_us), ORDER_ABOVE);
@@ -224,6 +235,11 @@ static int settle_place(struct revisions *revisions, const struct place *place)
     int rc = take_layer(revisions, place, files.raw, &raw);
     rc = rc ? rc : take_layer(revisions, place, files.open, &open);
     bool alone = !raw.has_revisions && !open.has_revisions && !has_head && !(raw.has_values && open.pooled);
+    revisions->stored.n = 0;
+    if (!rc && place->has_replayed) {
+        rc = add_stored(revisions, &raw);
+        rc = rc ? rc : add_stored(revisions, &open);
+    }
     if (!rc && !alone) {
         rc = settle_files(revisions, &raw, &open);
         rc = rc || !has_head ? rc : settle_head(revisions, head);

@@ -427,8 +427,8 @@ int window_file_deletions(struct window_file *file, uint32_t series_id, int64_t 
     db_bind_i64(stmt, ":mark", mark);
     int rc;
     while ((rc = db_step(file->db, stmt)) == 1) {
-        struct deletion deletion = {sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                                    sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)};
+        struct deletion deletion = {.begin_us = sqlite3_column_int64(stmt, 0), .end_us = sqlite3_column_int64(stmt, 1),
+                                    .issued_us = sqlite3_column_int64(stmt, 2), .known_ms = sqlite3_column_int64(stmt, 3)};
         if (deletions_add(deletions, &deletion)) {
             sqlite3_reset(stmt);
             return ERR_NOMEM;
