@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
+	%D%/partition_dead.c \
 	%D%/partition_files.c \
 	%D%/partition_take.c \
 	%D%/people.c %D%/people.h \
