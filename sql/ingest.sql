@@ -108,7 +108,8 @@ CREATE TABLE dead (
 ) STRICT;
 CREATE INDEX dead_to_copy ON dead (id) WHERE copied = 0;
 
--- Offsets that were lost or came from a topic made anew: alarms that stay on record.
+-- Offsets that were lost or came from a topic made anew: alarms that stay on record. And, where why begins with 'held elsewhere:',
+-- offsets that another store of the consumer group holds.
 CREATE TABLE gap (
     id          INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,
