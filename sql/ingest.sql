@@ -117,7 +117,8 @@ CREATE TRIGGER dead_went AFTER DELETE ON dead BEGIN
 END;
 CREATE INDEX dead_to_copy ON dead (id) WHERE copied = 0;
 
--- Offsets that were lost or came from a topic made anew: alarms that stay on record.
+-- Offsets that were lost or came from a topic made anew: alarms that stay on record. And, where why begins with 'held elsewhere:',
+-- offsets that another store of the consumer group holds.
 CREATE TABLE gap (
     id          INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,
