@@ -64,7 +64,7 @@ struct flush {
     struct points points;
     struct chunk_rows chunks;
     struct changes changes;
-    struct window_days days;
+    struct in_force days;
 };
 
 /* ---- loading ---- */
@@ -214,8 +214,8 @@ static int add_target(struct flush *flush, struct window window)
             continue;
         if (file->kind == FILE_OPEN)
             flush->targets[i].listed = *file;
-        else
-            flush->targets[i].generation = file->generation;
+        else if (file->generation > flush->targets[i].generation)
+            flush->targets[i].generation = file->generation; /* a tier file that was derived again has a later one */
     }
     return 0;
 }
@@ -465,7 +465,7 @@ static void flush_done(struct flush *flush)
     points_free(&flush->points);
     chunk_rows_free(&flush->chunks);
     changes_free(&flush->changes);
-    window_days_free(&flush->days);
+    in_force_free(&flush->days);
 }
 
 /* Moves the batches that were loaded into their windows. */

@@ -10,14 +10,12 @@
 #include <unistd.h>
 
 #include "common/array.h"
-#include "common/civil.h"
 #include "common/hash.h"
 #include "store/manifest.h"
 #include "store/parcel.h"
-#include "store/people.h"
 #include "store/seal.h"
 #include "store/verify_inside.h"
-#include "store/window_file.h"
+#include "store/window_days.h"
 #include "store/writer.h"
 
 int rebuild_say(struct rebuild *rebuild, bool is_wrong, const char *format, ...)
@@ -58,14 +56,18 @@ static int note_finding(void *arg, const struct verify_finding *finding)
     return 0;
 }
 
+static int note_progress(void *arg, int64_t done, int64_t all)
+{
+    struct rebuild *rebuild = arg;
+    return rebuild->opts->progress ? rebuild->opts->progress(rebuild->opts->arg, done, all) : 0;
+}
+
 static int find_work(struct rebuild *rebuild)
 {
     const struct rebuild_opts *opts = rebuild->opts;
     struct verify_counts counts;
-    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = opts->progress, .arg = rebuild};
-    struct verify_opts quiet = {.dir = opts->dir, .found = note_finding, .arg = rebuild};
-    (void)verify;
-    return verify_run(&quiet, &counts, rebuild->error);
+    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = note_progress, .arg = rebuild};
+    return verify_run(&verify, &counts, rebuild->error);
 }
 
 static bool is_wrong(const struct rebuild *rebuild, const struct partition *partition, const struct file *file)
@@ -186,11 +188,6 @@ static int rewind_partition(struct partitions *all, struct partition *partition)
 
 /* ---- derivations ---- */
 
-static int put_day(void *arg, const struct series_row *series, const struct day_row *row)
-{
-    return window_file_put_day(arg, series->id, row);
-}
-
 struct day_work {
     struct window_file *file;
     struct window window;
@@ -201,10 +198,7 @@ struct day_work {
 static int derive_days(void *arg, const struct series_row *series)
 {
     struct day_work *work = arg;
-    int rc = in_force_read(&work->in_force, work->file, series, work->window, work->mark);
-    rc = rc ? rc : window_file_drop_days(work->file, series->id, work->window.begin_us / US_PER_DAY - 1,
-                                         work->window.end_us / US_PER_DAY + 1);
-    return rc ? rc : people_days(series, &work->in_force.points, put_day, work->file);
+    return window_days_write(&work->in_force, work->file, series, work->mark, work->window.begin_us, work->window.end_us);
 }
 
 /* The rows for people of an open file, in place. */

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/files.h"
 #include "common/hash.h"
+#include "store/in_force.h"
 #include "store/rows.h"
 #include "store/tier_file.h"
 #include "store/window_file.h"
@@ -42,8 +43,19 @@ struct seal {
     struct settled settled;
     struct points points;
     struct chunk_rows chunks;
-    int64_t n_readings;
+    int64_t generation, n_readings; /* of the files it makes */
 };
+
+/* Later than every sealed file of the window: a tier file that was derived again may be ahead of the raw file. */
+static int64_t next_generation(const struct file_list *files, const struct file *from)
+{
+    int64_t generation = from->generation;
+    for (size_t i = 0; i < files->n; i++)
+        if (files->at[i].kind != FILE_OPEN && files->at[i].window.begin_us == from->window.begin_us &&
+            files->at[i].generation >= generation)
+            generation = files->at[i].generation + 1;
+    return generation;
+}
 
 static int find_files(struct seal *seal, const struct file_list *files)
 {
@@ -53,6 +65,8 @@ static int find_files(struct seal *seal, const struct file_list *files)
             continue;
         *(file->kind == FILE_OPEN ? &seal->open : file->kind == FILE_RAW ? &seal->raw : &seal->tier) = file;
     }
+    if (seal->open)
+        seal->generation = next_generation(files, seal->open);
     return seal->open ? 0 : err_set(seal->error, ERR_NOTFOUND, "the window to seal has no open file");
 }
 
@@ -69,21 +83,23 @@ static int open_inputs(struct seal *seal)
 }
 
 /* "2025-03.open.g7.db" is sealed as "2025-03.raw.g7.db" and "2025-03.tier.g7.db". */
-static void name_sealed(const struct seal *seal, enum file_kind kind, struct file *file)
+static void name_sealed(const struct file *from, enum file_kind kind, int64_t generation, struct file *file)
 {
-    *file = (struct file){.kind = kind, .window = seal->window, .generation = seal->open->generation,
-                          .mark = seal->open->mark, .changed_us = clock_wall_us()};
-    const char *kind_at = strstr(seal->open->name, ".open.");
-    snprintf(file->name, sizeof(file->name), "%.*s.%s.g%lld.db", (int)(kind_at - seal->open->name), seal->open->name,
-             file_kind_name[kind], (long long)file->generation);
+    char part[16];
+    *file = (struct file){.kind = kind, .window = from->window, .generation = generation, .mark = from->mark,
+                          .changed_us = clock_wall_us()};
+    snprintf(part, sizeof(part), ".%s.g", file_kind_name[from->kind]);
+    const char *kind_at = strstr(from->name, part);
+    snprintf(file->name, sizeof(file->name), "%.*s.%s.g%lld.db", (int)(kind_at ? kind_at - from->name : 0), from->name,
+             file_kind_name[kind], (long long)generation);
 }
 
 static int create_outputs(struct seal *seal)
 {
     struct file_facts facts = {partition_topic(seal->partition), partition_number(seal->partition), seal->window,
-                               seal->open->generation};
-    name_sealed(seal, FILE_RAW, &seal->new_raw);
-    name_sealed(seal, FILE_TIER, &seal->new_tier);
+                               seal->generation};
+    name_sealed(seal->open, FILE_RAW, seal->generation, &seal->new_raw);
+    name_sealed(seal->open, FILE_TIER, seal->generation, &seal->new_tier);
     snprintf(seal->raw_path, sizeof(seal->raw_path), "%s/%s.tmp", partition_folder(seal->partition), seal->new_raw.name);
     snprintf(seal->tier_path, sizeof(seal->tier_path), "%s/%s.tmp", partition_folder(seal->partition),
              seal->new_tier.name);
@@ -266,7 +282,7 @@ static int seal_changes(struct seal *seal)
 /* ---- from a finished .tmp to a listed file ---- */
 
 /* Syncs, hashes and names a written file. */
-static int publish(struct seal *seal, const char *tmp_path, struct file *file)
+static int publish(const char *tmp_path, int64_t n_readings, struct file *file, struct err_text *error)
 {
     char path[4096];
     struct stat stat_of;
@@ -278,9 +294,9 @@ static int publish(struct seal *seal, const char *tmp_path, struct file *file)
         rc = ERR_IO;
     rc = rc ? rc : files_rename(tmp_path, path);
     if (rc)
-        return err_set(seal->error, rc, "cannot finish the file \"%s\": %s", path, strerror(errno));
+        return err_set(error, rc, "cannot finish the file \"%s\": %s", path, strerror(errno));
     file->bytes = stat_of.st_size;
-    file->n_readings = seal->n_readings;
+    file->n_readings = n_readings;
     return 0;
 }
 
@@ -332,9 +348,9 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
     bool written = !rc;
     seal_done(&seal);
     if (!rc)
-        rc = publish(&seal, seal.raw_path, &seal.new_raw);
+        rc = publish(seal.raw_path, seal.n_readings, &seal.new_raw, error);
     if (!rc)
-        rc = publish(&seal, seal.tier_path, &seal.new_tier);
+        rc = publish(seal.tier_path, seal.n_readings, &seal.new_tier, error);
     if (!rc && (rc = files_sync(partition_folder(partition))))
         err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno));
     if (!rc)
@@ -346,5 +362,75 @@ int seal_window(struct partition *partition, const struct file_list *files, stru
     if (rc && error && !*error->text)
         err_set(error, rc, "cannot seal a window of \"%s/%d\": %s", partition_topic(partition),
                 partition_number(partition), err_name(rc));
+    return rc;
+}
+
+/* ---- a tier file alone ---- */
+
+struct derive {
+    struct partition *partition;
+    struct err_text *error;
+    const struct file *raw;
+    struct window_file *from;
+    struct tier_file *to;
+    struct in_force in_force;
+    char tmp_path[4096];
+};
+
+static int derive_series(void *arg, const struct series_row *series)
+{
+    struct derive *derive = arg;
+    int rc = in_force_read(&derive->in_force, derive->from, series, derive->raw->window, INT64_MAX - 1);
+    return rc ? rc : tier_file_put(derive->to, series, &derive->in_force.points);
+}
+
+static int derive_file(struct derive *derive, const struct file *made)
+{
+    char path[4096];
+    uint8_t digest[HASH_BYTES];
+    struct file_facts facts = {partition_topic(derive->partition), partition_number(derive->partition), made->window,
+                               made->generation};
+    snprintf(path, sizeof(path), "%s/%s", partition_folder(derive->partition), derive->raw->name);
+    int rc = hash_file(path, digest);
+    if (!rc && !hash_equal(digest, derive->raw->digest))
+        rc = ERR_CORRUPT;
+    if (rc)
+        return err_set(derive->error, rc, "\"%s\" is not as it was sealed", path);
+    rc = window_file_open_read(path, FILE_RAW, &derive->from, derive->error);
+    files_unlink(derive->tmp_path); /* of a crash */
+    rc = rc ? rc : tier_file_create(derive->tmp_path, &facts, &derive->to, derive->error);
+    rc = rc ? rc : db_begin(tier_file_db(derive->to));
+    rc = rc ? rc : window_file_series(derive->from, derive_series, derive);
+    rc = rc ? rc : db_commit(tier_file_db(derive->to));
+    window_file_close(derive->from);
+    tier_file_close(derive->to);
+    return rc;
+}
+
+int seal_derive(struct partition *partition, const struct file_list *files, const struct file *raw, struct file *ret_made,
+                struct err_text *error)
+{
+    struct derive derive = {.partition = partition, .error = error, .raw = raw};
+    struct file made;
+    char removed[1][FILE_NAME_MAX];
+    size_t n_removed = 0;
+    name_sealed(raw, FILE_TIER, next_generation(files, raw), &made);
+    for (size_t i = 0; i < files->n; i++)
+        if (files->at[i].kind == FILE_TIER && files->at[i].window.begin_us == raw->window.begin_us)
+            snprintf(removed[n_removed++], FILE_NAME_MAX, "%s", files->at[i].name);
+    snprintf(derive.tmp_path, sizeof(derive.tmp_path), "%s/%s.tmp", partition_folder(partition), made.name);
+    int rc = derive_file(&derive, &made);
+    rc = rc ? rc : publish(derive.tmp_path, raw->n_readings, &made, error);
+    rc = rc ? rc : files_sync(partition_folder(partition));
+    if (rc)
+        files_unlink(derive.tmp_path);
+    rc = rc ? rc : partition_change_files(partition, &(struct file_change){.last_batch = -1, .put = &made, .n_put = 1,
+                                                                           .removed = (const char (*)[FILE_NAME_MAX])removed,
+                                                                           .n_removed = n_removed}, error);
+    in_force_free(&derive.in_force);
+    if (rc && error && !*error->text)
+        err_set(error, rc, "cannot derive \"%s\": %s", made.name, err_name(rc));
+    if (!rc)
+        *ret_made = made;
     return rc;
 }

@@ -22,4 +22,9 @@ bool seal_is_due(const struct file_list *files, const struct file *open, int64_t
 MUST_CHECK int seal_window(struct partition *partition, const struct file_list *files, struct window window,
                            struct err_text *error);
 
+/* Derives the tier file of a sealed window again from its raw file, as the next generation. ERR_CORRUPT: the raw file is not as
+ * it was sealed. */
+MUST_CHECK int seal_derive(struct partition *partition, const struct file_list *files, const struct file *raw,
+                           struct file *ret_made, struct err_text *error);
+
 #endif

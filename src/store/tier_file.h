@@ -36,6 +36,9 @@ struct db *tier_file_db(struct tier_file *file);
 /* Derives and writes everything about one series from its readings in force, in time order. */
 MUST_CHECK int tier_file_put(struct tier_file *file, const struct series_row *series, const struct points *points);
 
+/* Walks over all series, by id. */
+MUST_CHECK int tier_file_series(struct tier_file *file, int (*row)(void *arg, const struct series_row *series), void *arg);
+
 /* Which tiers a series has here: bit i for tier i. 0 for a series that is not in the file. */
 MUST_CHECK int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers);
 

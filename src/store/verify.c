@@ -519,8 +519,7 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
             break;
         check_windows(verify, &place, &state.files, &seen, &gone);
     }
-    if (gone)
-        report_missing(verify, &place, &state.files);
+    report_missing(verify, &place, &state.files);
     if (!verify->rc)
         check_folder(verify, &place, &state);
     if (!verify->rc)
@@ -564,7 +563,7 @@ static void check_line(struct verify *verify, const char *told, char *line, bool
             continue;
         in_manifest[i] = true;
         if (!is_line_of(line, sealed))
-            verify_report(verify, told, "run `almanac rebuild`", "its line of \"%s\" is not what the list of files says",
+            verify_report(verify, told, VERIFY_TODO_MANIFEST, "its line of \"%s\" is not what the list of files says",
                           sealed->path);
         return;
     }
@@ -588,7 +587,7 @@ static void check_manifest(struct verify *verify)
         const struct sealed *sealed = &verify->sealed.at[i];
         bool may_lag = now_us - sealed->file.changed_us < MANIFEST_LAG_US;
         if (!in_manifest[i])
-            verify_report(verify, told, may_lag ? NULL : "run `almanac rebuild`", "\"%s\" is not in it", sealed->path);
+            verify_report(verify, told, may_lag ? NULL : VERIFY_TODO_MANIFEST, "\"%s\" is not in it", sealed->path);
     }
     if (in)
         fclose(in);

@@ -239,7 +239,7 @@ static void begin_look(struct window_check *check, struct look *look, const stru
     verify_path(check->verify, check->place, file->name, look->path);
     look->mark = INT64_MAX - 1;
     check_digest(check, look);
-    if (!check->gone && !is_over(check))
+    if (!is_over(check))
         open_look(check, look);
     if (!look->db || is_over(check))
         return;
@@ -637,11 +637,11 @@ static void check_files(struct verify *verify, const struct verify_place *place,
     struct window_check check = {.verify = verify, .place = place};
     if (tier)
         begin_look(&check, &check.tier, tier);
-    if (file && !is_over(&check) && !check.gone)
+    if (file && !is_over(&check))
         begin_look(&check, &check.main, file);
     if (check.main.db && !is_over(&check))
         check_main(&check);
-    if (check.tier.db && !is_over(&check) && !check.gone)
+    if (check.tier.db && !is_over(&check))
         check_tier_alone(&check);
     *ret_gone = *ret_gone || check.gone;
     check_done(&check);
