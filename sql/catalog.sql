@@ -1,6 +1,7 @@
 -- DIR/catalog.db: what may be stored and which series exist. Facts only; the series can be had again from the window files.
 
--- Facts about the store: uuid (names it in Kafka's commits), created_us.
+-- Facts about the store: uuid (names it in Kafka's commits), created_us; elsewhere: how many partitions other members of the
+-- consumer group had when ingest last asked.
 CREATE TABLE info (
     name  TEXT PRIMARY KEY,
     value ANY

@@ -15,6 +15,11 @@ CREATE TABLE source (
     n_holes       INTEGER NOT NULL,          -- offsets found missing; three make the topic sparse
     next_batch    INTEGER NOT NULL,
     files_version INTEGER NOT NULL DEFAULT 0, -- counts the changes of table file
+    -- what lies before has expired: readings, and the cells of each tier. Always the end of a window; NULL: nothing has
+    expired_us     INTEGER,
+    expired_1s_us  INTEGER,
+    expired_1m_us  INTEGER,
+    expired_15m_us INTEGER,
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
     synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     store         TEXT NOT NULL DEFAULT '', -- the catalog's uuid, should the catalog be lost
@@ -45,7 +50,11 @@ CREATE TABLE file (
     n_readings INTEGER NOT NULL,
     changed_us INTEGER NOT NULL,             -- wall clock of its last change
     bytes      INTEGER NOT NULL,             -- of sealed files, as is digest (BLAKE2b)
-    digest     BLOB
+    digest     BLOB,
+    tiers      INTEGER NOT NULL DEFAULT 0,   -- of tier files: a bit for each tier that may be in it
+    -- of raw files: the oldest known-at by which a revision was replaced; and known-at before which some are missing. 0: none
+    replaced_ms INTEGER NOT NULL DEFAULT 0,
+    horizon_ms  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Which batch was the newest in window files when: how old a position is. A row an hour.
@@ -59,6 +68,24 @@ CREATE TABLE retired (
     name     TEXT PRIMARY KEY,
     since_us INTEGER NOT NULL
 ) STRICT;
+
+-- Of readings that have expired, the last one of each series and quality class: what came before the first that is left.
+-- Older rows of a series and class stay as long as a view may still need them.
+CREATE TABLE carry (
+    series    INTEGER NOT NULL,
+    quality   INTEGER NOT NULL,              -- the class
+    t_us      INTEGER NOT NULL,
+    issued_us INTEGER,                       -- NULL: a plain reading
+    period_us INTEGER NOT NULL,
+    known_ms  INTEGER NOT NULL,
+    flags     INTEGER NOT NULL,              -- the whole quality byte
+    m         INTEGER NOT NULL,              -- the value is m * 10^e, or
+    e         INTEGER NOT NULL,
+    state     TEXT,                          -- of states, this text
+    first_us  INTEGER NOT NULL,              -- time of the series' first reading that has expired
+    since_us  INTEGER NOT NULL,              -- wall clock: when it expired
+    PRIMARY KEY (series, quality, t_us)
+) STRICT, WITHOUT ROWID;
 
 -- How long windows are: the rule of the newest since_us at or before a time holds.
 CREATE TABLE window_rule (

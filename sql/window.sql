@@ -1,7 +1,8 @@
 -- A window of one topic-partition: NAME.open.gN.db while it is being filled, NAME.raw.gN.db when it is sealed.
 
 -- Facts about the file: topic, partition, window, begin_us, end_us, generation; in open files mark (every batch up to this
--- one is here) and purged (states before this batch can no longer be read).
+-- one is here) and purged (states before this batch can no longer be read); in raw files horizon_ms (known-at before which
+-- revisions are missing).
 CREATE TABLE info (
     name  TEXT PRIMARY KEY,
     value ANY

@@ -45,8 +45,8 @@ static int run(const struct args *args)
     conf_free(conf);
     if (code)
         return args_fail(args, code, &error);
-    fprintf(stderr, "%" PRId64 " tier files, rows for people of %" PRId64 " open files, %" PRId64 " series of the catalog made anew",
-            counts.n_tiers, counts.n_days, counts.n_series);
+    fprintf(stderr, "%" PRId64 " tier files, rows for people of %" PRId64 " open files, %" PRId64
+            " series of the catalog made anew", counts.n_tiers, counts.n_days, counts.n_series);
     if (counts.n_wrong)
         fprintf(stderr, "; %" PRId64 " things stay wrong", counts.n_wrong);
     fputc('\n', stderr);

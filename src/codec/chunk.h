@@ -17,13 +17,14 @@
 struct chunk_options {
     bool state;   /* m are indexes into texts, which are stored with the chunk */
     bool cold;    /* add the entropy stage where it saves (sealed files) */
+    bool known_s; /* keep known_ms to the second only, rounded down */
     uint64_t key; /* identity that the CRC covers too: a chunk read under another key is corrupt */
 };
 
 /* Appends the encoding of rows [begin, begin + n) of points (ordered by time, then issue) to out.
  * n is 1..LIMIT_CHUNK_POINTS. ERR_NOMEM. Lossless for every value of every column; numbers come
  * back at the chunk's exponent where they fit there, so that {2, 0} beside {15, -1} comes back as {20, -1}.
- * known_ms is stored to the millisecond, or to the second when every one of them is a whole second. */
+ * known_ms is stored to the millisecond, or to the second with known_s or when every one of them is a whole second. */
 MUST_CHECK int chunk_encode(const struct points *points, size_t begin, size_t n, const struct chunk_options *options,
                             struct buf *out);
 
@@ -55,20 +56,19 @@ struct chunk {
     int8_t e;               /* exponent of the statistics */
     bool state, has_suspect, has_issued, has_period;
     int64_t first_us, last_us;
+    struct chunk_vector vectors[COLUMN_VECTORS_MAX]; /* n_vectors of them */
     /* private to chunk_decode.c */
     const uint8_t *data;
     size_t size;
-    uint32_t directory_at, columns_at, texts_at;
+    uint32_t columns_at, texts_at;
     uint32_t n_texts;
     int64_t known_unit_ms;
     struct column columns[CHUNK_N_COLUMNS];
+    uint32_t vectors_at[CHUNK_N_COLUMNS][COLUMN_VECTORS_MAX]; /* where each begins in its column's raw bytes */
 };
 
 /* Checks size, version, CRC and key and reads the header. data must outlive ret_chunk. ERR_CORRUPT, ERR_VERSION. */
 MUST_CHECK int chunk_open(const void *data, size_t size, uint64_t key, struct chunk *ret_chunk);
-
-/* vector_i is below n_vectors. ERR_CORRUPT. */
-MUST_CHECK int chunk_vector_stats(const struct chunk *chunk, uint32_t vector_i, struct chunk_vector *ret_vector);
 
 /* Appends the readings of vectors [vector_i, vector_i + n_vectors) to points, with the columns of want (enum
  * points_want); columns not wanted are left unfilled. A cold column is decompressed as a whole in each call, so ask for

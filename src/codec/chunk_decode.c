@@ -13,60 +13,66 @@
 /* Everything here reads foreign bytes: numbers are checked before they are used as sizes or
  * positions. */
 
-struct entry {
-    struct chunk_vector stats;
-    uint32_t vectors_at[CHUNK_N_COLUMNS];
-};
-
-static int get_stats(struct reader *in, struct chunk_vector *stats)
+/* A number for each vector of the chunk. */
+static int get_field(struct reader *in, uint32_t n_vectors, int64_t *ret_field)
 {
-    int64_t min = reader_svarint(in);
-    uint64_t max = reader_varint(in), first = reader_varint(in), last = reader_varint(in);
-    uint64_t low = reader_varint(in), high = reader_varint(in);
-    if (in->failed || high >= LIMIT_VECTOR_POINTS)
+    if (n_vectors > 1)
+        return vector_decode(in, n_vectors, ret_field);
+    *ret_field = reader_svarint(in);
+    return in->failed ? ERR_CORRUPT : 0;
+}
+
+static int put_stats(const struct chunk *chunk, const int64_t fields[FIELD_N][COLUMN_VECTORS_MAX], uint32_t i,
+                     struct chunk_vector *ret_stats)
+{
+    int64_t former_us = i ? chunk->vectors[i - 1].last_us : chunk->first_us, min = fields[FIELD_MIN][i];
+    uint64_t low = (uint64_t)fields[FIELD_SUM][i], high = (uint64_t)fields[FIELD_SUM_HIGH][i];
+    uint32_t left = chunk->n - i * LIMIT_VECTOR_POINTS;
+    if ((uint64_t)fields[FIELD_VALID][i] > 1 || high >= LIMIT_VECTOR_POINTS)
         return ERR_CORRUPT;
-    stats->min = min;
-    stats->max = wrap_add(min, (int64_t)max);
-    stats->first = wrap_add(min, (int64_t)first);
-    stats->last = wrap_add(min, (int64_t)last);
-    stats->sum = (__int128)min * stats->n + (__int128)((unsigned __int128)high << 64 | low);
+    struct chunk_vector stats = {.n = left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS,
+                                 .valid = fields[FIELD_VALID][i], .min = min};
+    stats.first_us = wrap_add(former_us, fields[FIELD_GAP][i]);
+    stats.last_us = wrap_add(stats.first_us, fields[FIELD_SPAN][i]);
+    stats.max = wrap_add(min, fields[FIELD_MAX][i]);
+    stats.first = wrap_add(min, fields[FIELD_FIRST][i]);
+    stats.last = wrap_add(min, fields[FIELD_LAST][i]);
+    stats.sum = (__int128)min * stats.n + (__int128)((unsigned __int128)high << 64 | low);
+    *ret_stats = stats;
     return 0;
 }
 
-static int get_entry(const struct chunk *chunk, uint32_t vector_i, struct entry *ret_entry)
+static int get_positions(struct reader *in, struct chunk *chunk, enum chunk_column c)
 {
-    struct reader in = {.at = chunk->data + chunk->directory_at,
-                        .end = chunk->data + chunk->columns_at};
-    if (chunk->n_vectors > 1) {
-        struct reader table = {.at = in.at, .end = in.end};
-        reader_bytes(&table, 2 * vector_i);
-        reader_bytes(&in, reader_u16(&table));
-        if (table.failed || in.failed)
-            return ERR_CORRUPT;
-    }
-    struct entry entry = {0};
-    uint32_t left = chunk->n - vector_i * LIMIT_VECTOR_POINTS;
-    entry.stats.n = left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS;
-    entry.stats.first_us = wrap_add(chunk->first_us, (int64_t)reader_varint(&in));
-    entry.stats.last_us = wrap_add(entry.stats.first_us, (int64_t)reader_varint(&in));
-    uint8_t valid = reader_u8(&in);
-    entry.stats.valid = valid == 1;
-    if (valid > 1 || (valid && get_stats(&in, &entry.stats)))
+    int64_t positions[COLUMN_VECTORS_MAX];
+    if (get_field(in, chunk->n_vectors, positions))
         return ERR_CORRUPT;
-    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++) {
-        uint64_t at = column_has_vectors(&chunk->columns[c]) ? reader_varint(&in) : 0;
-        if (at > chunk->columns[c].raw_size)
+    for (uint32_t i = 0; i < chunk->n_vectors; i++) {
+        if ((uint64_t)positions[i] > chunk->columns[c].raw_size)
             return ERR_CORRUPT;
-        entry.vectors_at[c] = (uint32_t)at;
+        chunk->vectors_at[c][i] = (uint32_t)positions[i];
     }
-    if (in.failed)
-        return ERR_CORRUPT;
-    *ret_entry = entry;
     return 0;
 }
 
-/* Reads the column heads and lays the columns out behind the directory; everything must lie within
- * the chunk. */
+static int get_directory(struct reader *in, struct chunk *chunk)
+{
+    int64_t fields[FIELD_N][COLUMN_VECTORS_MAX];
+    int rc = 0;
+    for (enum chunk_field field = 0; field < FIELD_N && !rc; field++)
+        rc = get_field(in, chunk->n_vectors, fields[field]);
+    for (uint32_t i = 0; i < chunk->n_vectors && !rc; i++)
+        rc = put_stats(chunk, fields, i, &chunk->vectors[i]);
+    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS && !rc; c++)
+        if (column_has_vectors(&chunk->columns[c]))
+            rc = get_positions(in, chunk, c);
+    if (rc || in->at != in->end)
+        return ERR_CORRUPT;
+    chunk->last_us = chunk->vectors[chunk->n_vectors - 1].last_us;
+    return 0;
+}
+
+/* Reads the column heads, lays the columns out behind the directory and reads that; everything must lie within the chunk. */
 static int get_columns(struct reader *in, uint64_t directory_size, uint8_t mask,
                        struct chunk *chunk)
 {
@@ -87,10 +93,12 @@ static int get_columns(struct reader *in, uint64_t directory_size, uint8_t mask,
     uint64_t left = (uint64_t)(in->end - in->at);
     if (directory_size > left || at > left - directory_size)
         return ERR_CORRUPT;
-    chunk->directory_at = (uint32_t)(in->at - chunk->data);
-    chunk->columns_at = chunk->directory_at + (uint32_t)directory_size;
+    struct reader directory = {.at = in->at, .end = in->at + directory_size};
+    chunk->columns_at = (uint32_t)(directory.end - chunk->data);
     chunk->texts_at = chunk->columns_at + (uint32_t)at;
-    return chunk->state || chunk->texts_at == chunk->size ? 0 : ERR_CORRUPT;
+    if (!chunk->state && chunk->texts_at != chunk->size)
+        return ERR_CORRUPT;
+    return get_directory(&directory, chunk);
 }
 
 static int get_header(struct reader *in, struct chunk *chunk)
@@ -125,25 +133,8 @@ int chunk_open(const void *data, size_t size, uint64_t key, struct chunk *ret_ch
     if (in.failed || size > UINT32_MAX || crc != chunk_crc(key, in.at, size - CHUNK_CRC_BYTES))
         return ERR_CORRUPT;
     int rc = get_header(&in, &chunk);
-    if (rc)
-        return rc;
-    struct entry last;
-    rc = get_entry(&chunk, chunk.n_vectors - 1, &last);
-    if (rc)
-        return rc;
-    chunk.last_us = last.stats.last_us;
-    *ret_chunk = chunk;
-    return 0;
-}
-
-int chunk_vector_stats(const struct chunk *chunk, uint32_t vector_i,
-                       struct chunk_vector *ret_vector)
-{
-    struct entry entry;
-    assert(vector_i < chunk->n_vectors);
-    int rc = get_entry(chunk, vector_i, &entry);
     if (!rc)
-        *ret_vector = entry.stats;
+        *ret_chunk = chunk;
     return rc;
 }
 
@@ -227,9 +218,9 @@ static void put_known(const int64_t *numbers, size_t n, const int64_t *t_us, int
 /* Brings one vector of numbers to where they belong, from row at of points on; those of 64 bits are
  * there already. Columns come in order, so the times are there. */
 static int put_numbers(const struct chunk *chunk, enum chunk_column c, const int64_t *numbers,
-                       const struct entry *entry, struct points *points, size_t at)
+                       const struct chunk_vector *vector, struct points *points, size_t at)
 {
-    size_t n = entry->stats.n;
+    size_t n = vector->n;
     int64_t *t_us = points->t_us + at;
     bool relative = chunk->columns[c].relative, constant = !column_has_vectors(&chunk->columns[c]);
     if (c == CHUNK_EXPONENT)
@@ -241,7 +232,7 @@ static int put_numbers(const struct chunk *chunk, enum chunk_column c, const int
     if (c == CHUNK_KNOWN)
         put_known(numbers, n, relative ? t_us : NULL, chunk->known_unit_ms, points->known_ms + at);
     if (c == CHUNK_TIME)
-        kernels_best()->add_line((uint64_t *)t_us, n, (uint64_t)entry->stats.first_us, 0);
+        kernels_best()->add_line((uint64_t *)t_us, n, (uint64_t)vector->first_us, 0);
     return 0;
 }
 
@@ -256,9 +247,8 @@ static int64_t *column_of(const struct points *points, enum chunk_column c)
                                  : NULL;
 }
 
-/* Decodes one column of some vectors into the rows behind points->n. */
-static int get_column(const struct chunk *chunk, enum chunk_column c, const struct entry *entries,
-                      uint32_t n_entries, struct points *points)
+/* Decodes one column of vectors [begin, end) into the rows behind points->n. */
+static int get_column(const struct chunk *chunk, enum chunk_column c, uint32_t begin, uint32_t end, struct points *points)
 {
     const struct column *column = &chunk->columns[c];
     int64_t room[LIMIT_VECTOR_POINTS];
@@ -267,19 +257,19 @@ static int get_column(const struct chunk *chunk, enum chunk_column c, const stru
     int rc =
         vectors ? column_open(column, chunk->data + chunk->columns_at + column->at, &bytes) : 0;
     size_t at = points->n;
-    for (uint32_t i = 0; i < n_entries && !rc; i++) {
-        size_t n = entries[i].stats.n;
+    for (uint32_t i = begin; i < end && !rc; i++) {
+        size_t n = chunk->vectors[i].n;
         int64_t *numbers = column_of(points, c) ? column_of(points, c) + at : room;
         if (vectors) {
-            struct reader in = {.at = bytes.data + entries[i].vectors_at[c],
+            struct reader in = {.at = bytes.data + chunk->vectors_at[c][i],
                                 .end = bytes.data + bytes.size};
             rc = vector_decode(&in, n, numbers);
-        } else if (numbers != room || i == 0) {
+        } else if (numbers != room || i == begin) {
             for (size_t j = 0; j < n; j++)
                 numbers[j] = column->constant;
         }
         if (!rc)
-            rc = put_numbers(chunk, c, numbers, &entries[i], points, at);
+            rc = put_numbers(chunk, c, numbers, &chunk->vectors[i], points, at);
         at += n;
     }
     column_done(&bytes);
@@ -293,19 +283,14 @@ int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vector
                                                         [CHUNK_STATED] = POINTS_ISSUED,
                                                         [CHUNK_ISSUED] = POINTS_ISSUED,
                                                         [CHUNK_KNOWN] = POINTS_KNOWN};
-    struct entry entries[COLUMN_VECTORS_MAX];
     size_t n = 0;
-    int rc = 0;
     assert(vector_i <= chunk->n_vectors && n_vectors <= chunk->n_vectors - vector_i);
-    for (uint32_t i = 0; i < n_vectors && !rc; i++) {
-        rc = get_entry(chunk, vector_i + i, &entries[i]);
-        n += rc ? 0 : entries[i].stats.n;
-    }
-    if (!rc)
-        rc = points_reserve(points, n);
+    for (uint32_t i = 0; i < n_vectors; i++)
+        n += chunk->vectors[vector_i + i].n;
+    int rc = points_reserve(points, n);
     for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS && !rc; c++)
         if (!wanted_by[c] || want & wanted_by[c])
-            rc = get_column(chunk, c, entries, n_vectors, points);
+            rc = get_column(chunk, c, vector_i, vector_i + n_vectors, points);
     if (!rc && chunk->state)
         rc = resolve_texts(chunk, points->n, n, points);
     if (!rc)

@@ -8,6 +8,7 @@
 
 #include "codec/chunk_format.h"
 #include "codec/exponent.h"
+#include "codec/vector.h"
 
 struct encoder {
     const struct points *points;
@@ -70,14 +71,14 @@ static int encoder_init(struct encoder *encoder, const struct points *points, si
     encoder->numbers = malloc(n * sizeof *encoder->numbers);
     if (!encoder->numbers)
         return ERR_NOMEM;
-    bool whole_seconds = true;
+    bool milliseconds = false;
     encoder->flags = options->state ? CHUNK_FLAG_STATE : 0;
     for (size_t i = begin; i < begin + n; i++) {
-        whole_seconds = whole_seconds && points->known_ms[i] % 1000 == 0;
+        milliseconds = milliseconds || points->known_ms[i] % 1000 != 0;
         if ((points->quality[i] & QUALITY_CLASS_MASK) == QUALITY_SUSPECT)
             encoder->flags |= CHUNK_FLAG_SUSPECT;
     }
-    encoder->flags |= whole_seconds ? CHUNK_FLAG_KNOWN_S : 0;
+    encoder->flags |= options->known_s || !milliseconds ? CHUNK_FLAG_KNOWN_S : 0;
     if (options->state)
         return collect_texts(encoder);
     encoder->e = exponent_choose(points->m + begin, points->e + begin, n);
@@ -118,12 +119,17 @@ static void fill_issued(const int64_t *issued_us, const int64_t *t_us, size_t n,
     }
 }
 
+static int64_t floor_divide(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
 static void fill_known(const int64_t *known_ms, const int64_t *t_us, size_t n, int64_t unit_ms,
                        int64_t *ret_numbers)
 {
     for (size_t i = 0; i < n; i++)
         ret_numbers[i] =
-            wrap_subtract(known_ms[i] / unit_ms, t_us ? chunk_time_in_units(t_us[i], unit_ms) : 0);
+            wrap_subtract(floor_divide(known_ms[i], unit_ms), t_us ? chunk_time_in_units(t_us[i], unit_ms) : 0);
 }
 
 /* Sets encoder->numbers to what the column holds; docs/FORMAT.md has the list. */
@@ -232,45 +238,45 @@ static void compute_stats(const struct encoder *encoder, size_t begin, size_t n,
     *ret_stats = stats;
 }
 
-static void put_entry(struct encoder *encoder, size_t vector_i)
+/* A number for each vector of the chunk. */
+static void put_field(struct encoder *encoder, const int64_t *field)
 {
-    struct buf *out = &encoder->directory;
-    struct chunk_vector stats;
-    size_t at = vector_i * LIMIT_VECTOR_POINTS, left = encoder->n - at;
-    compute_stats(encoder, encoder->begin + at,
-                  left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS, &stats);
-    buf_put_varint(out,
-                   (uint64_t)wrap_subtract(stats.first_us, encoder->points->t_us[encoder->begin]));
-    buf_put_varint(out, (uint64_t)wrap_subtract(stats.last_us, stats.first_us));
-    buf_putc(out, stats.valid);
-    if (stats.valid) {
-        unsigned __int128 rest = (unsigned __int128)(stats.sum - (__int128)stats.min * stats.n);
-        buf_put_svarint(out, stats.min);
-        buf_put_varint(out, (uint64_t)wrap_subtract(stats.max, stats.min));
-        buf_put_varint(out, (uint64_t)wrap_subtract(stats.first, stats.min));
-        buf_put_varint(out, (uint64_t)wrap_subtract(stats.last, stats.min));
-        buf_put_varint(out, (uint64_t)rest);
-        buf_put_varint(out, (uint64_t)(rest >> 64));
-    }
-    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++)
-        if (column_has_vectors(&encoder->columns[c]))
-            buf_put_varint(out, encoder->vectors_at[c][vector_i]);
+    if (encoder->n_vectors > 1)
+        vector_encode(field, encoder->n_vectors, &encoder->directory);
+    else
+        buf_put_svarint(&encoder->directory, *field);
 }
 
-/* With more than one vector, a table of u16 tells where the entries begin. */
+/* Of vectors without statistics, those of the vector before are written, which costs least. */
 static void put_directory(struct encoder *encoder)
 {
-    struct buf *out = &encoder->directory;
-    bool table = encoder->n_vectors > 1;
-    for (size_t i = 0; i < encoder->n_vectors && table; i++)
-        buf_put_u16(out, 0);
+    int64_t fields[FIELD_N][COLUMN_VECTORS_MAX], last_us = encoder->points->t_us[encoder->begin];
+    struct chunk_vector shown = {0};
     for (size_t i = 0; i < encoder->n_vectors; i++) {
-        size_t at = out->n;
-        put_entry(encoder, i);
-        if (table && !out->failed) {
-            out->data[2 * i] = (uint8_t)at;
-            out->data[2 * i + 1] = (uint8_t)(at >> 8);
-        }
+        struct chunk_vector stats;
+        size_t at = i * LIMIT_VECTOR_POINTS, left = encoder->n - at;
+        compute_stats(encoder, encoder->begin + at, left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS, &stats);
+        if (stats.valid)
+            shown = stats;
+        unsigned __int128 rest = (unsigned __int128)(shown.sum - (__int128)shown.min * shown.n);
+        fields[FIELD_GAP][i] = wrap_subtract(stats.first_us, last_us);
+        fields[FIELD_SPAN][i] = wrap_subtract(stats.last_us, stats.first_us);
+        fields[FIELD_VALID][i] = stats.valid;
+        fields[FIELD_MIN][i] = shown.min;
+        fields[FIELD_MAX][i] = wrap_subtract(shown.max, shown.min);
+        fields[FIELD_FIRST][i] = wrap_subtract(shown.first, shown.min);
+        fields[FIELD_LAST][i] = wrap_subtract(shown.last, shown.min);
+        fields[FIELD_SUM][i] = (int64_t)rest;
+        fields[FIELD_SUM_HIGH][i] = (int64_t)(rest >> 64);
+        last_us = stats.last_us;
+    }
+    for (enum chunk_field field = 0; field < FIELD_N; field++)
+        put_field(encoder, fields[field]);
+    for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++) {
+        for (size_t i = 0; i < encoder->n_vectors; i++)
+            fields[0][i] = encoder->vectors_at[c][i];
+        if (column_has_vectors(&encoder->columns[c]))
+            put_field(encoder, fields[0]);
     }
 }
 

@@ -11,6 +11,20 @@
 
 enum { CHUNK_FLAG_STATE = 1, CHUNK_FLAG_SUSPECT = 2, CHUNK_FLAG_KNOWN_S = 4, CHUNK_FLAGS_ALL = 7 };
 
+/* The fields of the directory, each a number a vector; positions in the columns follow. */
+enum chunk_field {
+    FIELD_GAP,   /* first_us less the last_us of the vector before, or of the chunk's first_us */
+    FIELD_SPAN,  /* last_us less first_us */
+    FIELD_VALID, /* 1: statistics speak for the vector */
+    FIELD_MIN,
+    FIELD_MAX,   /* this and the next two less min */
+    FIELD_FIRST,
+    FIELD_LAST,
+    FIELD_SUM,   /* sum - n * min: the low 64 bits, and the high ones */
+    FIELD_SUM_HIGH,
+    FIELD_N
+};
+
 /* Of the key, and of size bytes behind the CRC. */
 static inline uint32_t chunk_crc(uint64_t key, const uint8_t *data, size_t size)
 {

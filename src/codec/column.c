@@ -3,6 +3,7 @@
 #include "codec/column.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "codec/vector.h"
@@ -19,17 +20,23 @@
  * (level 3), and a fifth of the time. */
 enum search { SEARCH_MATCHES, SEARCH_LITTLE };
 
+/* Vectors with the same bytes as the one before, as those of a time grid, are not written again. */
 static void put_vectors(const int64_t *values, size_t n, bool aligned, struct buf *out,
                         uint32_t ret_vectors_at[static COLUMN_VECTORS_MAX])
 {
-    size_t start = out->n;
+    size_t start = out->n, former = start;
     for (size_t i = 0; i < n; i += LIMIT_VECTOR_POINTS) {
-        size_t n_vector = n - i < LIMIT_VECTOR_POINTS ? n - i : LIMIT_VECTOR_POINTS;
-        ret_vectors_at[i / LIMIT_VECTOR_POINTS] = (uint32_t)(out->n - start);
+        size_t n_vector = n - i < LIMIT_VECTOR_POINTS ? n - i : LIMIT_VECTOR_POINTS, at = out->n;
         if (aligned)
             vector_encode_aligned(values + i, n_vector, out);
         else
             vector_encode(values + i, n_vector, out);
+        if (i && !out->failed && out->n - at == at - former &&
+            memcmp(out->data + at, out->data + former, at - former) == 0)
+            out->n = at;
+        else
+            former = at;
+        ret_vectors_at[i / LIMIT_VECTOR_POINTS] = (uint32_t)(former - start);
     }
 }
 
@@ -68,11 +75,13 @@ static int encode_cold(const int64_t *values, size_t n, struct buf *out, struct 
     uint32_t size_plain = column->size;
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     bool failed = !zstd;
+    uint32_t raw_at[COLUMN_VECTORS_MAX];
     for (size_t i = 0; i < sizeof tries / sizeof *tries && !failed; i++) {
-        uint32_t raw_at[COLUMN_VECTORS_MAX];
-        buf_clear(&raw);
         buf_clear(&packed);
-        put_vectors(values, n, tries[i].aligned, &raw, raw_at);
+        if (!i || tries[i].aligned != tries[i - 1].aligned) {
+            buf_clear(&raw);
+            put_vectors(values, n, tries[i].aligned, &raw, raw_at);
+        }
         if (!raw.failed)
             put_compressed(zstd, tries[i].search, &raw, &packed);
         if (!raw.failed && !packed.failed && packed.n < column->size &&

@@ -129,33 +129,21 @@ static size_t best_window(const int64_t *samples, size_t n, unsigned width, int6
     return n - n_best;
 }
 
-/* A window of width bits around the median that begins at a round number: neighbouring vectors then
+/* Where a window of width bits around the median begins, so that it begins at a round number: neighbouring vectors then
  * mostly have the same base, and a residual is the same byte in all of them, which is what an
  * entropy stage lives by. */
-static size_t round_window(const int64_t *samples, size_t n, unsigned width, int64_t *ret_base)
+static int64_t round_base(int64_t median, unsigned width)
 {
     uint64_t half = width ? UINT64_C(1) << (width - 1) : 0;
     uint64_t grain = half > 1 ? half / 2 : 1;
-    uint64_t base = ((uint64_t)samples[n / 2] + grain / 2) / grain * grain - half;
-    size_t n_missed = 0;
-    for (size_t i = 0; i < n; i++)
-        n_missed += bits_width((uint64_t)samples[i] - base) > width;
-    *ret_base = (int64_t)base;
-    return n_missed;
+    return (int64_t)(((uint64_t)median + grain / 2) / grain * grain - half);
 }
 
 /* A patch costs the gap to the one before and its number, which in turn are vectors with a few
- * fields of their own. In front of an entropy stage, a rare number costs no more than its rarity,
- * so that patches are for rare outliers only. */
-static size_t patched_bytes(size_t n, unsigned width, size_t n_patches, unsigned width_all,
-                            bool aligned)
+ * fields of their own. */
+static size_t patches_bytes(size_t n, size_t n_patches, unsigned width_all)
 {
-    if (!n_patches)
-        return bits_size(n, width);
-    if (aligned && n_patches > n / 64)
-        return SIZE_MAX;
-    return bits_size(n, width) + PATCHES_BYTES +
-           n_patches * (bits_width(n / n_patches) + 2 + width_all) / 8;
+    return n_patches ? PATCHES_BYTES + n_patches * (bits_width(n / n_patches) + 2 + width_all) / 8 : 0;
 }
 
 struct range {
@@ -173,39 +161,28 @@ static struct range range_of(const int64_t *r, size_t n)
 }
 
 /* Sets base and width for the residuals r without patches. Returns the bytes they take. */
-static size_t fit_all(const int64_t *r, size_t n, bool aligned, struct range range,
-                      struct plan *plan)
+static size_t fit_all(size_t n, struct range range, struct plan *plan)
 {
     plan->patched = false;
-    plan->width = plan_width(bits_width(distance(range.min, range.max)), aligned);
+    plan->width = bits_width(distance(range.min, range.max));
     plan->base = range.min;
-    if (aligned && plan->width) {
-        int64_t samples[SAMPLES_MAX], base;
-        round_window(samples, sample(r, n, samples), plan->width, &base);
-        if (bits_width(distance(base, range.min)) <= plan->width &&
-            bits_width(distance(base, range.max)) <= plan->width)
-            plan->base = base;
-    }
     return bits_size(n, plan->width);
 }
 
 /* Looks for a narrower width that leaves some of the residuals to patches. Returns the bytes, now
  * or before. */
-static size_t fit_most(const int64_t *r, size_t n, bool aligned, size_t bytes, struct plan *plan)
+static size_t fit_most(const int64_t *r, size_t n, size_t bytes, struct plan *plan)
 {
     int64_t samples[SAMPLES_MAX], base;
     size_t n_samples = sample(r, n, samples);
     unsigned width_all = plan->width;
     for (unsigned width = width_all; width-- > 0;) {
-        if (plan_width(width, aligned) != width)
-            continue;
-        size_t n_missed = !aligned ? best_window(samples, n_samples, width, &base)
-                                   : round_window(samples, n_samples, width, &base);
+        size_t n_missed = best_window(samples, n_samples, width, &base);
         if (n_missed * 8 > n_samples)
             break;
         /* Half an outlier more than the samples show is assumed. */
         size_t n_patches = (2 * n_missed + (n_samples < n)) * n / (2 * n_samples);
-        size_t bytes_most = patched_bytes(n, width, n_patches, width_all, aligned);
+        size_t bytes_most = bits_size(n, width) + patches_bytes(n, n_patches, width_all);
         if (bytes_most < bytes) {
             bytes = bytes_most;
             plan->width = width;
@@ -218,15 +195,14 @@ static size_t fit_most(const int64_t *r, size_t n, bool aligned, size_t bytes, s
 
 /* The samples gave the base; with it, every residual is counted to find the width that is really
  * best. */
-static size_t refine(const int64_t *r, size_t n, bool aligned, unsigned width_all,
-                     struct plan *plan)
+static size_t refine(const int64_t *r, size_t n, unsigned width_all, struct plan *plan)
 {
     size_t counts[65] = {0}, bytes = SIZE_MAX, n_patches = 0;
     for (size_t i = 0; i < n; i++)
         counts[bits_width(distance(plan->base, r[i]))]++;
     for (unsigned width = 64; width < 65; n_patches += counts[width--]) {
-        size_t bytes_now = patched_bytes(n, width, n_patches, width_all, aligned);
-        if (plan_width(width, aligned) == width && bytes_now < bytes) {
+        size_t bytes_now = bits_size(n, width) + patches_bytes(n, n_patches, width_all);
+        if (bytes_now < bytes) {
             bytes = bytes_now;
             plan->width = width;
             plan->patched = n_patches > 0;
@@ -236,17 +212,55 @@ static size_t refine(const int64_t *r, size_t n, bool aligned, unsigned width_al
 }
 
 /* Sets base, width, patched and bytes for the residuals r. */
-static void fit(const int64_t *r, size_t n, bool aligned, bool patches, struct plan *plan)
+static void fit(const int64_t *r, size_t n, bool patches, struct plan *plan)
 {
-    plan->bytes = fit_all(r, n, aligned, range_of(r, n), plan);
+    plan->bytes = fit_all(n, range_of(r, n), plan);
     if (!patches || plan->bytes <= PATCHES_BYTES)
         return;
     struct plan most = *plan;
-    most.bytes = fit_most(r, n, aligned, plan->bytes, &most);
+    most.bytes = fit_most(r, n, plan->bytes, &most);
     if (most.patched)
-        most.bytes = refine(r, n, aligned, plan->width, &most);
+        most.bytes = refine(r, n, plan->width, &most);
     if (most.bytes < plan->bytes)
         *plan = most;
+}
+
+/* What a width costs behind the entropy stage, beyond the entropy of the residuals: nearly nothing where one byte holds a
+ * number or several; else every further byte at least one bit, which is the shortest code. */
+static size_t aligned_bytes(size_t n, unsigned width)
+{
+    return n * width / 1600 + (width > 8 ? n * (width / 8 - 1) / 8 : 0);
+}
+
+/* As fit, for an entropy stage: widths are powers of two and bases round numbers. */
+static void fit_aligned(const int64_t *r, size_t n, bool patches, struct plan *plan)
+{
+    int64_t samples[SAMPLES_MAX], base;
+    struct range range = range_of(r, n);
+    unsigned width_all = bits_width(distance(range.min, range.max));
+    size_t n_samples = sample(r, n, samples), bytes_best = SIZE_MAX;
+    for (unsigned width = width_all ? 1 : 0; width <= 64; width = width ? 2 * width : 1) {
+        size_t n_patches = 0;
+        base = round_base(samples[n_samples / 2], width);
+        for (size_t i = 0; i < n; i++)
+            n_patches += bits_width(distance(base, r[i])) > width;
+        size_t bytes = aligned_bytes(n, width) + patches_bytes(n, n_patches, width_all);
+        bool fits = width >= width_all;
+        if (n_patches && fits && (!patches || bytes > n / 16)) { /* around the median it does not, but it fits */
+            base = range.min;
+            n_patches = 0;
+            bytes = aligned_bytes(n, width) + n / 16;
+        }
+        if ((patches || !n_patches) && bytes < bytes_best) {
+            bytes_best = bytes;
+            plan->base = base;
+            plan->width = width;
+            plan->patched = n_patches > 0;
+        }
+        if (fits)
+            break;
+    }
+    plan->bytes = bits_size(n, plan->width);
 }
 
 /* The step of the line from the first to the last unit, rounded. */
@@ -293,7 +307,7 @@ void plan_make(const int64_t *values, size_t n, bool aligned, bool patches, stru
          mode++) {
         struct plan plan = {
             .mode = mode, .divisor = divisor, .step = mode == MODE_LINE ? line_step(units, n) : 0};
-        fit(r, residuals(mode, units, n, plan.step, r), false, patches, &plan);
+        fit(r, residuals(mode, units, n, plan.step, r), patches, &plan);
         size_t bytes = finish(values, units, plan).bytes;
         if (bytes < bytes_best) {
             int64_t *swap = r_best;
@@ -305,7 +319,7 @@ void plan_make(const int64_t *values, size_t n, bool aligned, bool patches, stru
     }
     size_t n_r = n - vector_mode_skip(best.mode);
     if (aligned)
-        fit(r_best, n_r, aligned, patches, &best);
+        fit_aligned(r_best, n_r, patches, &best);
     for (size_t i = 0; i < n_r; i++)
         ret_p[i] = distance(best.base, r_best[i]);
     *ret_plan = finish(values, units, best);

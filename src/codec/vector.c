@@ -31,8 +31,7 @@ static void put_bits(const uint64_t *numbers, size_t n, unsigned width, struct b
     out->n += bits_size(n, width);
 }
 
-static void put_packed(const struct plan *plan, uint64_t *p, size_t n, bool aligned,
-                       struct buf *out)
+static void put_packed(const struct plan *plan, uint64_t *p, size_t n, struct buf *out)
 {
     int64_t positions[LIMIT_VECTOR_POINTS], numbers[LIMIT_VECTOR_POINTS];
     size_t n_patches = 0;
@@ -56,15 +55,16 @@ static void put_packed(const struct plan *plan, uint64_t *p, size_t n, bool alig
     put_bits(p, n, plan->width, out);
     if (n_patches) {
         buf_put_varint(out, n_patches);
-        put_vector(positions, n_patches, aligned, true, out);
-        put_vector(numbers, n_patches, aligned, true, out);
+        put_vector(positions, n_patches, false, true, out);
+        put_vector(numbers, n_patches, false, true, out);
     }
 }
 
-/* Keeps the shorter of the two encodings that begin at a and at b. */
-static void keep_shorter(struct buf *out, size_t a, size_t b)
+/* Of the two encodings that begin at a and at b, keeps the second where it is shorter; aligned: shorter by half, since numbers
+ * in another form fit badly to those of the other vectors. */
+static void keep_shorter(struct buf *out, size_t a, size_t b, bool aligned)
 {
-    if (!out->failed && out->n - b < b - a) {
+    if (!out->failed && (out->n - b) << aligned < b - a) {
         memmove(out->data + a, out->data + b, out->n - b);
         out->n = a + (out->n - b);
     } else {
@@ -135,13 +135,13 @@ static void put_best_packed(const int64_t *values, size_t n, bool aligned, bool 
     uint64_t p[LIMIT_VECTOR_POINTS];
     size_t start = out->n;
     plan_make(values, n, aligned, !nested, &plan, p);
-    put_packed(&plan, p, n - vector_mode_skip(plan.mode), aligned, out);
-    if (!plan.patched || out->n - start <= plan.bytes)
+    put_packed(&plan, p, n - vector_mode_skip(plan.mode), out);
+    if (aligned || !plan.patched || out->n - start <= plan.bytes)
         return;
     size_t middle = out->n; /* there were more outliers than the samples showed */
-    plan_make(values, n, aligned, false, &plain, p);
-    put_packed(&plain, p, n - vector_mode_skip(plain.mode), aligned, out);
-    keep_shorter(out, start, middle);
+    plan_make(values, n, false, false, &plain, p);
+    put_packed(&plain, p, n - vector_mode_skip(plain.mode), out);
+    keep_shorter(out, start, middle, false);
 }
 
 static void put_vector(const int64_t *values, size_t n, bool aligned, bool nested, struct buf *out)
@@ -160,12 +160,12 @@ static void put_vector(const int64_t *values, size_t n, bool aligned, bool neste
     size_t middle = out->n;
     if (n_runs <= n / 4) {
         put_runs(values, n, aligned, out);
-        keep_shorter(out, start, middle);
+        keep_shorter(out, start, middle, aligned);
         middle = out->n;
     }
     put_dictionary(values, n, aligned, out);
     if (out->n > middle)
-        keep_shorter(out, start, middle);
+        keep_shorter(out, start, middle, aligned);
 }
 
 void vector_encode(const int64_t *values, size_t n, struct buf *out)

@@ -101,6 +101,8 @@ static int set_up(struct db *db)
         snprintf(sql, sizeof(sql), "PRAGMA page_size=%d", opts->page_bytes);
         rc = db_exec(db, sql);
     }
+    if (!rc && opts->mode >= DB_CREATE && opts->shrinks)
+        rc = db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL");
     if (!rc && opts->rollback_journal && opts->mode == DB_WRITE)
         rc = db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
     else if (!rc && opts->mode == DB_WRITE)

@@ -35,6 +35,7 @@ struct db_opts {
     int n_sql;
     int page_bytes;           /* of the DB_CREATE modes; 0: SQLite's default */
     bool sync_each_commit;    /* synchronous=FULL instead of NORMAL */
+    bool shrinks;             /* of the DB_CREATE modes: PRAGMA incremental_vacuum gives free pages back */
     bool rollback_journal;    /* instead of WAL, always synced: for a small file that several processes write now and then */
 };
 

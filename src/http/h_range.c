@@ -160,7 +160,7 @@ static void put_headers(const struct range_stream *range, struct reply *reply)
     size_t from_size = civil_print_rfc3339(from, range->range.from_us, 0, true);
     size_t to_size = civil_print_rfc3339(to, range->range.to_us, 0, true);
     reply_header(reply, "Almanac-Range", "%.*s/%.*s", (int)from_size, from, (int)to_size, to);
-    reply_header(reply, "Almanac-Position", "%s", view_position(range->view));
+    reply_view(reply, range->view);
     reply_header(reply, "Almanac-Tiers", "%s", answer_tiers(range->answer));
     reply_header(reply, "Cache-Control", "private, no-cache");
 }

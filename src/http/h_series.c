@@ -3,42 +3,26 @@
 
 #include "http/handlers.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/civil.h"
+#include "http/filter.h"
 #include "http/jsontext.h"
 
 /* The series that are asked of the catalog at a time: what bounds the memory of a long list. */
 #define PAGE_SERIES 256
 
-/* A list of globs or words: the values of one parameter, cut at commas (or blanks) where they lie. */
-struct texts_list {
-    const char **rows;
-    size_t n;
-};
-
 struct series_stream {
     struct stream stream;
     struct reader_dir *dir;
     struct view *view;
-    struct series_filter filter;
-    struct texts_list entities, types, properties, units, words;
+    struct filter filter;
     int64_t left;       /* rows that may still be given; -1 all */
     bool started, full; /* full: the limit was reached and there is more */
-    struct parameters parameters; /* taken over from the request: the lists point into it */
 };
 
 /* ---- one series as JSON ---- */
-
-static void put_time(struct buf *out, int64_t t_us)
-{
-    char text[CIVIL_TEXT_MAX];
-    size_t n = civil_print_rfc3339(text, t_us, 0, true);
-    buf_printf(out, "\"%.*s\"", (int)n, text);
-}
 
 static void put_member(struct buf *out, const char *name, const char *text)
 {
@@ -65,9 +49,9 @@ static void put_series(struct buf *out, const struct series_info *info, const st
     }
     buf_puts(out, ",\"first\":");
     if (stats->count) {
-        put_time(out, stats->first_us);
+        jsontext_put_time(out, stats->first_us);
         buf_puts(out, ",\"last\":");
-        put_time(out, stats->last_us);
+        jsontext_put_time(out, stats->last_us);
     } else {
         buf_puts(out, "null,\"last\":null");
     }
@@ -99,7 +83,7 @@ static int put_row(void *arg, const struct series_info *info)
     put_series(page->out, info, &stats);
     buf_putc(page->out, '}');
     list->started = true;
-    list->filter.after_id = info->id;
+    list->filter.series.after_id = info->id;
     list->left -= list->left > 0;
     page->n++;
     return 0;
@@ -109,14 +93,14 @@ static int fill_list(struct stream *stream, struct buf *out, struct err_text *er
 {
     struct series_stream *list = (struct series_stream *)stream;
     struct page page = {list, out, 0};
-    int rc = reader_series(list->dir, &list->filter, put_row, &page);
+    int rc = reader_series(list->dir, &list->filter.series, put_row, &page);
     if (rc < 0)
         return err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
     if (rc > 0 && !list->full)
         return 1;
     buf_puts(out, list->started ? "\n],\"next\":" : "{\"series\":[],\"next\":");
     if (list->full)
-        buf_printf(out, "\"%" PRIu32 "\"}\n", list->filter.after_id);
+        buf_printf(out, "\"%" PRIu32 "\"}\n", list->filter.series.after_id);
     else
         buf_puts(out, "null}\n");
     return 0;
@@ -125,92 +109,31 @@ static int fill_list(struct stream *stream, struct buf *out, struct err_text *er
 static void close_list(struct stream *stream)
 {
     struct series_stream *list = (struct series_stream *)stream;
-    free(list->entities.rows);
-    free(list->types.rows);
-    free(list->properties.rows);
-    free(list->units.rows);
-    free(list->words.rows);
-    parameters_free(&list->parameters);
+    filter_free(&list->filter);
     view_close(list->view);
     free(list);
-}
-
-/* Cuts every value of the parameter at the separators; empty pieces are passed over. */
-static int split(struct parameters *parameters, const char *name, const char *separators, struct texts_list *list)
-{
-    for (size_t i = 0; i < parameters->n; i++) {
-        if (strcmp(parameters->rows[i].name, name))
-            continue;
-        char *rest = NULL;
-        for (char *piece = strtok_r((char *)parameters->rows[i].value, separators, &rest); piece;
-             piece = strtok_r(NULL, separators, &rest)) {
-            const char **rows = realloc(list->rows, (list->n + 1) * sizeof(*rows));
-            if (!rows)
-                return ERR_NOMEM;
-            list->rows = rows;
-            rows[list->n++] = piece;
-        }
-    }
-    return 0;
-}
-
-static int split_lists(struct series_stream *list)
-{
-    struct parameters *parameters = &list->parameters;
-    if (split(parameters, "entity", ",", &list->entities) || split(parameters, "type", ",", &list->types) ||
-        split(parameters, "property", ",", &list->properties) || split(parameters, "unit", ",", &list->units) ||
-        split(parameters, "q", " ", &list->words))
-        return ERR_NOMEM;
-    list->filter.entities = list->entities.rows;
-    list->filter.n_entities = list->entities.n;
-    list->filter.types = list->types.rows;
-    list->filter.n_types = list->types.n;
-    list->filter.properties = list->properties.rows;
-    list->filter.n_properties = list->properties.n;
-    list->filter.units = list->units.rows;
-    list->filter.n_units = list->units.n;
-    list->filter.words = list->words.rows;
-    list->filter.n_words = list->words.n;
-    return 0;
-}
-
-/* A whole number from 1 to max without sign or blanks. */
-static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    if (!*text)
-        return ERR_INVALID;
-    for (; *text; text++) {
-        if (!isdigit((unsigned char)*text) || number > max)
-            return ERR_INVALID;
-        number = number * 10 + (uint64_t)(*text - '0');
-    }
-    if (!number || number > max)
-        return ERR_INVALID;
-    *ret_number = number;
-    return 0;
 }
 
 static int parse_paging(struct series_stream *list, struct err_text *error)
 {
     const char *limit, *cursor;
     uint64_t number;
-    int rc = parameters_one(&list->parameters, "limit", &limit, error);
+    int rc = parameters_one(&list->filter.parameters, "limit", &limit, error);
     if (!rc)
-        rc = parameters_one(&list->parameters, "cursor", &cursor, error);
+        rc = parameters_one(&list->filter.parameters, "cursor", &cursor, error);
     if (rc)
         return rc;
     list->left = -1;
     if (limit) {
-        if (parse_number(limit, INT32_MAX, &number))
+        if (filter_number(limit, INT32_MAX, &number))
             return err_set_field(error, ERR_INVALID, "limit", "\"%.40s\" is no limit: give a whole number from 1", limit);
         list->left = (int64_t)number;
     }
     if (cursor) {
-        if (parse_number(cursor, UINT32_MAX, &number))
+        if (filter_number(cursor, UINT32_MAX, &number))
             return err_set_field(error, ERR_INVALID, "cursor",
                                  "\"%.40s\" is no cursor: give \"next\" of an earlier answer", cursor);
-        list->filter.after_id = (uint32_t)number;
+        list->filter.series.after_id = (uint32_t)number;
     }
     return 0;
 }
@@ -222,18 +145,16 @@ int h_series_list(struct request *request, struct reply *reply, struct err_text 
         return ERR_NOMEM;
     list->stream = (struct stream){fill_list, close_list};
     list->dir = request->opts->dir;
-    list->parameters = request->parameters;
-    request->parameters.n = 0;
-    int rc = parse_paging(list, error);
+    int rc = filter_init(&list->filter, &request->parameters, error);
     if (!rc)
-        rc = split_lists(list);
+        rc = parse_paging(list, error);
     if (!rc)
         rc = view_open(list->dir, &list->view, error);
     if (rc) {
         close_list(&list->stream);
         return rc;
     }
-    reply_header(reply, "Almanac-Position", "%s", view_position(list->view));
+    reply_view(reply, list->view);
     reply_header(reply, "Cache-Control", "private, no-cache");
     return reply_stream(reply, "application/json", &list->stream, error);
 }
@@ -265,14 +186,14 @@ static int put_one(void *arg, const struct series_info *info)
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error)
 {
     uint64_t number;
-    if (parse_number(request->id, UINT32_MAX, &number))
+    if (filter_number(request->id, UINT32_MAX, &number))
         return err_set(error, ERR_NOTFOUND, "there is no series \"%.40s\": GET /v1/series lists them", request->id);
     uint32_t id = (uint32_t)number;
     struct one one = {.out = &reply->body};
     int rc = view_open(request->opts->dir, &one.view, error);
     if (rc)
         return rc;
-    reply_header(reply, "Almanac-Position", "%s", view_position(one.view));
+    reply_view(reply, one.view);
     reply_header(reply, "Cache-Control", "private, no-cache");
     struct series_filter filter = {.ids = &id, .n_ids = 1};
     rc = reader_series(request->opts->dir, &filter, put_one, &one);

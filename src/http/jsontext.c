@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "common/civil.h"
+
 /* The length of the UTF-8 sequence at text (RFC 3629: no overlong forms, no surrogates), or 0. */
 static size_t sequence_size(const uint8_t *text)
 {
@@ -71,4 +73,11 @@ void jsontext_put(struct buf *out, const char *text)
         at += n ? n : 1;
     }
     buf_putc(out, '"');
+}
+
+void jsontext_put_time(struct buf *out, int64_t t_us)
+{
+    char text[CIVIL_TEXT_MAX];
+    size_t n = civil_print_rfc3339(text, t_us, 0, true);
+    buf_printf(out, "\"%.*s\"", (int)n, text);
 }

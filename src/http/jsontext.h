@@ -8,4 +8,7 @@
  * a client sent us to repeat. */
 void jsontext_put(struct buf *out, const char *text);
 
+/* Appends an instant as RFC 3339 in UTC, quoted. */
+void jsontext_put_time(struct buf *out, int64_t t_us);
+
 #endif

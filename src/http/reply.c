@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "http/jsontext.h"
+#include "store/reader.h"
 
 static void close_stream(struct reply *reply)
 {
@@ -39,6 +40,13 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
         return;
     }
     reply->headers[reply->n_headers++] = (struct header){name, value};
+}
+
+void reply_view(struct reply *reply, const struct view *view)
+{
+    reply_header(reply, "Almanac-Position", "%s", view_position(view));
+    if (view_is_partial(view))
+        reply_header(reply, "Almanac-Coverage", "partial");
 }
 
 const char *reply_header_value(const struct reply *reply, const char *name)

@@ -33,6 +33,9 @@ struct reply {
 void reply_done(struct reply *reply);
 
 void reply_header(struct reply *reply, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+struct view;
+/* The headers of every answer from a view: the state it shows, and whether there is more elsewhere. */
+void reply_view(struct reply *reply, const struct view *view);
 const char *reply_header_value(const struct reply *reply, const char *name); /* or NULL */
 
 /* Makes the reply a problem (RFC 9457), dropping what it held; field may be "". Headers set before stay. */

@@ -11,6 +11,7 @@
 
 static const char *const none[] = {NULL};
 static const char *const series_parameters[] = {"entity", "type", "property", "unit", "q", "limit", "cursor", NULL};
+static const char *const changes_parameters[] = {"since", "series", "entity", "type", "property", NULL};
 static const char *const range_parameters[] = {
     "series", "entity", "type", "property", "from", "to", "step", "agg", "tz", "fill", "time", "limit", "cursor",
     "format", "layout", NULL,
@@ -37,6 +38,7 @@ static const struct media sql_media[] = {
 const struct route routes[] = {
     {"GET", "/v1/series", SCOPE_READ, false, series_parameters, NULL, json_only, h_series_list},
     {"GET", "/v1/series/{id}", SCOPE_READ, false, none, NULL, json_only, h_series_one},
+    {"GET", "/v1/changes", SCOPE_READ, false, changes_parameters, NULL, json_only, h_changes},
     {"GET", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
     {"POST", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
     {"POST", "/v1/sql", SCOPE_SQL, false, sql_parameters, NULL, sql_media, h_sql},

@@ -159,12 +159,14 @@ int feed_add(struct feed *feed, struct decoder *decoder, rd_kafka_message_t *mes
     if (batch->n_messages > 0 && (record_hole || is_full(feed, message->len)))
         return ERR_BUSY;
     int64_t known_ms = known_ms_of(message);
+    if (batch->n_messages == 0)
+        feed->oldest_us = feed->sink->oldest(feed->sink, feed->handle);
+    decoder_set_oldest(decoder, feed->oldest_us);
     int rc = read_value(feed, decoder, message, known_ms);
     if (rc < 0)
         return rc;
     if (batch->n_messages == 0) {
         batch->first_offset = message->offset;
-        feed->batch_begin_us = clock_mono_us();
         feed->batch_known_ms = known_ms;
         if (record_hole) {
             batch->hole_from = feed->place.next;
@@ -197,6 +199,7 @@ int feed_hand_over(struct feed *feed, int64_t now_us)
         feed->last = NULL;
     }
     struct err_text error = {0};
+    feed->handed_us = now_us;
     int rc = feed->sink->take(feed->sink, feed->handle, batch, &error);
     if (rc < 0) {
         (void)note_failure(feed, rc, &error, now_us);

@@ -18,8 +18,9 @@ struct feed {
     struct place place;
     struct batch batch;
     int64_t batch_bytes;         /* of the messages in the batch */
-    int64_t batch_begin_us;      /* when its first message came in; monotonic clock */
+    int64_t handed_us;           /* when a batch was last given to the store; monotonic clock */
     int64_t batch_known_ms;      /* and that message's Kafka timestamp */
+    int64_t oldest_us;           /* readings of the batch that are older have expired */
     rd_kafka_message_t *last;    /* the last message of the batch, kept for its hash */
     int64_t n_holes;             /* met by going back in this assignment */
     bool lost;                   /* another process owns it: hands off until the next assignment */

@@ -53,6 +53,7 @@ static void forget_feeds(struct group *group)
 void group_done(struct group *group)
 {
     forget_feeds(group);
+    members_done(&group->members);
     if (group->messages)
         rd_kafka_queue_destroy(group->messages);
     group->messages = NULL;
@@ -133,6 +134,13 @@ static void heed_other_stores(struct group *group, struct feed **feeds, size_t n
             group->reassign = true;
     }
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void note_elsewhere(struct group *group, int32_t n_partitions)
+{
+    struct err_text error = {0};
+    if (group->sink->elsewhere(group->sink, n_partitions, &error))
+        log_event(LOG_ERROR, "store_failed", "text=\"%s\"", error.text);
 }
 
 static void claim_feeds(struct group *group, int64_t now_us)
@@ -244,6 +252,7 @@ static void take_assignment(struct group *group, const rd_kafka_topic_partition_
     group->ends_retry_us = 0;
     claim_feeds(group, clock_mono_us());
     read_from_places(group);
+    members_want(&group->members);
     group->assigned = true;
 }
 
@@ -330,6 +339,8 @@ static void give_up_assignment(struct group *group)
             hand_over(group, group->feeds[i], now_us);
     if (!lost)
         commit_and_wait(group);
+    else
+        note_elsewhere(group, (int32_t)group->n_feeds); /* as far as we know */
     log_event(LOG_INFO, "revoked", "partitions=%zu lost=%s", group->n_feeds, lost ? "yes" : "no");
     stop_reading(group);
     drain(group);
@@ -483,7 +494,7 @@ static void hand_over_due(struct group *group)
     bool all = group->n_pending > LIMIT_BATCH_READINGS;
     for (size_t i = 0; i < group->n_feeds; i++) {
         struct feed *feed = group->feeds[i];
-        if (feed->batch.n_messages > 0 && (all || now_us - feed->batch_begin_us >= group->commit_us))
+        if (feed->batch.n_messages > 0 && (all || now_us - feed->handed_us >= group->commit_us))
             hand_over(group, feed, now_us);
     }
 }
@@ -531,6 +542,7 @@ static void drop_everything(struct group *group)
     for (size_t i = 0; i < group->n_feeds; i++)
         feed_release(group->feeds[i]);
     group->n_pending = 0;
+    note_elsewhere(group, (int32_t)group->n_feeds); /* as far as we know */
 }
 
 /* Asks the group to assign anew, where librdkafka sees no reason to: the broker slept when we did. */
@@ -585,6 +597,10 @@ void group_tend(struct group *group, int64_t now_us)
         group->commit_next_us = now_us + COMMIT_EVERY_US;
         commit(group);
     }
+    int32_t n_elsewhere;
+    bool embedded = strcmp(group->cluster, "embedded") == 0; /* nobody else reads there, and it could not say */
+    if (!embedded && members_tend(&group->members, group->rk, group->owner.member, now_us, &n_elsewhere))
+        note_elsewhere(group, n_elsewhere);
     if (group->deadletter)
         deadletter_serve(group->deadletter, group->feeds, group->n_feeds, now_us);
 }

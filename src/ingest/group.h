@@ -10,6 +10,7 @@
 #include "ingest/deadletter.h"
 #include "ingest/feed.h"
 #include "ingest/lease.h"
+#include "ingest/members.h"
 #include "model/sink.h"
 
 #define ASK_MS 1000 /* questions to the broker: nothing else is done meanwhile */
@@ -26,9 +27,10 @@ struct group {
     /* Messages come through a queue of their own. So holding back is not reading it, while rebalances are still served from
      * the group's queue; librdkafka 2.0.2 skips messages when partitions are paused under batch reads. */
     rd_kafka_queue_t *messages;
-    int64_t commit_us;         /* a batch waits at most so long */
+    int64_t commit_us;         /* the least time between two batches of a partition */
     char cluster[64];
     struct lease lease;
+    struct members members;
     struct owner owner;
     struct feed **feeds;
     size_t n_feeds;

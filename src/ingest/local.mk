@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/feed.c %D%/feed.h \
 	%D%/group.c %D%/group.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/members.c %D%/members.h \
 	%D%/place.c %D%/place.h \
 	%D%/producer.c %D%/producer.h
 

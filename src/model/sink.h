@@ -56,11 +56,17 @@ struct sink {
      * after the cause has gone. reincarnate and gap answer alike. */
     int (*take)(struct sink *sink, void *handle, struct batch *batch, struct err_text *error);
 
+    /* Readings older than this have expired, and are to be refused; INT64_MIN: none are. It moves with the clock. */
+    int64_t (*oldest)(struct sink *sink, void *handle);
+
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
 
     /* Syncs what was taken, so that all of it is committable. */
     int (*sync)(struct sink *sink, void *handle);
+
+    /* How many partitions other members of the group have now: their readings are not in this store. */
+    int (*elsewhere)(struct sink *sink, int32_t n_partitions, struct err_text *error);
 
     /* Gives the partition up; handle is gone. */
     void (*release)(struct sink *sink, void *handle);

@@ -9,6 +9,7 @@
 #include "query/agg.h"
 #include "query/buckets.h"
 #include "query/cursor.h"
+#include "query/feed.h"
 #include "query/matches.h"
 
 #define MEAN_DIGITS 15
@@ -64,19 +65,36 @@ struct check {
     struct err_text *error;
 };
 
+/* Refuses a range of which something has expired, naming the first instant that is left. */
+static int check_left(const struct answer *answer, const struct series_info *info, bool tiered, struct err_text *error)
+{
+    const struct range *range = answer->range;
+    struct feed_options options = {.series_id = info->id, .has_tier = tiered, .tier = answer->tier,
+                                   .begin_us = range->from_us, .end_us = range->to_us};
+    int64_t left_us;
+    char left[CIVIL_TEXT_MAX];
+    int rc = feed_left(answer->view, &options, &left_us);
+    if (rc || left_us <= range->from_us)
+        return rc;
+    size_t size = civil_print_rfc3339(left, left_us, 0, true);
+    return err_set_field(error, ERR_EXPIRED, "from",
+                         "\"%s\" of \"%s\" is not kept so far back%s: the first instant left is %.*s", info->property,
+                         info->entity, tiered || range->raw ? "" : " for these aggregates", (int)size, left);
+}
+
 static int check_series(void *arg, const struct series_info *info)
 {
     struct check *check = arg;
     struct answer *answer = check->answer;
     const struct range *range = answer->range;
+    bool tiered = answer->has_tier && buckets_may_use_tiers(info->kind, asks_direction(range, info));
     if (range->raw)
-        return 0;
+        return check_left(answer, info, false, check->error);
     int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
     for (size_t i = 0; i < range->n_aggs && !rc; i++)
         rc = agg_check(range->aggs[i], info, check->error);
-    if (answer->has_tier && buckets_may_use_tiers(info->kind, asks_direction(range, info)))
-        answer->uses_tier = true;
-    return rc;
+    answer->uses_tier = answer->uses_tier || tiered;
+    return rc ? rc : check_left(answer, info, tiered, check->error);
 }
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,

@@ -21,9 +21,24 @@ bool buckets_may_use_tiers(enum kind kind, bool is_direction)
 
 /* ---- amounts from before the range ---- */
 
-/* One look at the readings that start in [begin_us, end_us): keeps those that reach beyond end_us, and tells the longest
- * period. */
-static int look_at(struct buckets *buckets, int64_t begin_us, int64_t end_us, int64_t *ret_longest_us)
+/* Keeps those of points that start in [begin_us, end_us) and reach beyond it, and tells the longest period. */
+static int keep_amounts(struct buckets *buckets, const struct points *points, int64_t begin_us, int64_t end_us,
+                        int64_t *longest_us)
+{
+    int rc = 0;
+    size_t end = points_seek(points, 0, end_us);
+    for (size_t i = points_seek(points, 0, begin_us); i < end && !rc; i++) {
+        int64_t t_us = points->t_us[i], period_us = points->period_us[i];
+        *longest_us = period_us > *longest_us ? period_us : *longest_us;
+        if (period_us > end_us - t_us && !tally_leaves_out(points->quality[i]))
+            rc = parts_add(&buckets->parts, t_us, period_us, (struct decimal){points->m[i], points->e[i]});
+    }
+    return rc;
+}
+
+/* One look at the readings that start in [begin_us, end_us), those included that were carried over when they expired. */
+static int look_at(struct buckets *buckets, const struct points *carry, int64_t begin_us, int64_t end_us,
+                   int64_t *ret_longest_us)
 {
     struct points points = {0};
     struct scan *scan;
@@ -32,16 +47,9 @@ static int look_at(struct buckets *buckets, int64_t begin_us, int64_t end_us, in
     int rc = scan_open(buckets->view, buckets->options.series_id, begin_us, end_us, POINTS_PERIOD, &scan);
     if (rc)
         return rc;
-    while ((rc = scan_next(scan, &points)) > 0) {
-        for (size_t i = 0; i < points.n && rc >= 0; i++) {
-            int64_t t_us = points.t_us[i], period_us = points.period_us[i];
-            longest_us = period_us > longest_us ? period_us : longest_us;
-            if (period_us > end_us - t_us && !tally_leaves_out(points.quality[i]))
-                rc = parts_add(&buckets->parts, t_us, period_us, (struct decimal){points.m[i], points.e[i]});
-        }
-        if (rc < 0)
-            break;
-    }
+    rc = keep_amounts(buckets, carry, begin_us, end_us, &longest_us);
+    while (!rc && (rc = scan_next(scan, &points)) > 0)
+        rc = keep_amounts(buckets, &points, begin_us, end_us, &longest_us);
     points_free(&points);
     scan_close(scan);
     *ret_longest_us = longest_us;
@@ -54,13 +62,15 @@ static int look_at(struct buckets *buckets, int64_t begin_us, int64_t end_us, in
 static int look_back(struct buckets *buckets, int64_t end_us)
 {
     int64_t longest_us = 0, back_us = US_PER_DAY;
-    for (;;) {
+    struct points carry = {0};
+    int rc = view_carry(buckets->view, buckets->options.series_id, &carry);
+    for (bool done = false; !rc && !done; back_us *= 4) {
         bool is_all = back_us >= end_us - CIVIL_MIN_US;
-        int rc = look_at(buckets, is_all ? CIVIL_MIN_US : end_us - back_us, end_us, &longest_us);
-        if (rc < 0 || is_all || (longest_us && longest_us <= back_us / 4))
-            return rc;
-        back_us *= 4;
+        rc = look_at(buckets, &carry, is_all ? CIVIL_MIN_US : end_us - back_us, end_us, &longest_us);
+        done = is_all || (longest_us && longest_us <= back_us / 4);
     }
+    points_free(&carry);
+    return rc;
 }
 
 /* ---- taking in ---- */

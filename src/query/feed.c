@@ -31,15 +31,41 @@ static int64_t round_down(int64_t t_us, int64_t width_us)
     return t_us - (rest < 0 ? rest + width_us : rest);
 }
 
-/* Leaves out the time before the first and after the last reading, by whole cells. */
+int feed_left(struct view *view, const struct feed_options *options, int64_t *ret_left_us)
+{
+    int64_t begin_us = options->begin_us, end_us = options->end_us;
+    int64_t width_us = options->has_tier ? tier_width_us[options->tier] : 1;
+    int64_t inner_us = round_down(begin_us + width_us - 1, width_us), inner_end_us = round_down(end_us, width_us);
+    if (!options->has_tier || inner_us >= inner_end_us)
+        return view_left(view, options->series_id, NULL, begin_us, end_us, ret_left_us);
+    /* cells within, readings at the edges */
+    int64_t left_us[3];
+    int rc = view_left(view, options->series_id, NULL, begin_us, inner_us, &left_us[0]);
+    rc = rc ? rc : view_left(view, options->series_id, &options->tier, inner_us, inner_end_us, &left_us[1]);
+    rc = rc ? rc : view_left(view, options->series_id, NULL, inner_end_us, end_us, &left_us[2]);
+    if (rc)
+        return rc;
+    *ret_left_us = left_us[2] > inner_end_us ? left_us[2] : left_us[1] > inner_us ? left_us[1] : left_us[0];
+    return 0;
+}
+
+/* Leaves out the time before the first and after the last reading, by whole cells. Of expired readings there may be cells. */
 static int cut_range(struct feed *feed)
 {
     struct series_stats stats;
+    struct span expired = {0};
     int rc = view_stats(feed->view, feed->options.series_id, &stats);
+    if (!rc)
+        rc = view_expired(feed->view, feed->options.series_id, &expired);
     if (rc)
         return rc;
+    bool has_expired = expired.begin_us < expired.end_us;
     int64_t begin_us = stats.count ? round_down(stats.first_us, feed->width_us) : feed->options.end_us;
     int64_t end_us = stats.count ? round_down(stats.last_us, feed->width_us) + feed->width_us : 0;
+    if (has_expired && expired.begin_us < begin_us)
+        begin_us = round_down(expired.begin_us, feed->width_us);
+    if (has_expired && (!stats.count || expired.end_us > end_us))
+        end_us = round_down(expired.end_us - 1, feed->width_us) + feed->width_us;
     if (begin_us > feed->at_us)
         feed->at_us = begin_us;
     if (end_us < feed->options.end_us)

@@ -26,6 +26,9 @@ struct block {
 
 struct feed;
 
+/* The first instant of the range from which on nothing of what such a feed hands out has expired: begin_us when nothing has. */
+MUST_CHECK int feed_left(struct view *view, const struct feed_options *options, int64_t *ret_left_us);
+
 /* view must outlive the feed. Errors of the view; ERR_NOMEM. */
 MUST_CHECK int feed_open(struct view *view, const struct feed_options *options, struct feed **ret_feed);
 MUST_CHECK int feed_next(struct feed *feed, struct block *ret_block); /* 1, 0 at the end, or a code */

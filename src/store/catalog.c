@@ -15,7 +15,7 @@ const struct db_format catalog_format = {"catalog", 0x414c4d63, 1}; /* "ALMc" */
 
 enum sql {
     SQL_SOURCE_ADD, SQL_SOURCE, SQL_ENTITY_ADD, SQL_ENTITY, SQL_SERIES_ADD, SQL_SERIES_SOURCE_ADD, SQL_UNITS, SQL_ALIASES,
-    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_N
+    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_N
 };
 
 static const char *const sql[SQL_N] = {
@@ -35,6 +35,8 @@ static const char *const sql[SQL_N] = {
     [SQL_SERIES_ONE] = "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step "
                        "FROM series s JOIN entity e ON e.id = s.entity WHERE s.id = :series",
     [SQL_UUID] = "SELECT value FROM info WHERE name = 'uuid'",
+    [SQL_ELSEWHERE] = "INSERT INTO info (name, value) VALUES ('elsewhere', :n) ON CONFLICT DO UPDATE SET value = excluded.value "
+                      "WHERE value <> excluded.value",
     [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
 };
 
@@ -213,6 +215,14 @@ void catalog_close(struct catalog *catalog)
         return;
     db_close_settled(catalog->db);
     free(catalog);
+}
+
+int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_text *error)
+{
+    sqlite3_stmt *stmt = db_stmt(catalog->db, SQL_ELSEWHERE);
+    db_bind_i64(stmt, ":n", n_partitions);
+    int rc = db_run(catalog->db, stmt);
+    return rc ? db_error(catalog->db, error, rc, "write") : 0;
 }
 
 const char *catalog_uuid(const struct catalog *catalog)

@@ -33,6 +33,8 @@ MUST_CHECK int catalog_open(const char *dir, struct registry *registry, struct c
 /* Leaves the file readable without -wal. */
 void catalog_close(struct catalog *catalog);
 const char *catalog_uuid(const struct catalog *catalog);
+/* Keeps how many partitions other members of the consumer group have. */
+MUST_CHECK int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_text *error);
 
 /* The catalog's id of a topic-partition, made when new. */
 MUST_CHECK int catalog_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,

@@ -48,6 +48,8 @@ struct flush {
     const struct flush_opts *opts;
     struct err_text *error;
     int64_t last; /* the newest batch that takes part */
+    int64_t expired_us; /* readings before it are dropped */
+    int64_t n_expired;
     struct loaded *loaded;
     size_t n_loaded, loaded_cap;
     struct piece *pieces; /* by (series, batch) */
@@ -60,6 +62,7 @@ struct flush {
     /* the series at work */
     struct series_row series;
     struct rows rows, work;
+    size_t n_dropped;
     struct settled settled;
     struct points points;
     struct chunk_rows chunks;
@@ -123,6 +126,8 @@ static int load_series(struct flush *flush, size_t *piece)
         const struct loaded *loaded = &flush->loaded[flush->pieces[*piece].loaded_i];
         rc = parcel_rows(&loaded->parcel, flush->pieces[*piece].run, (uint64_t)loaded->n << ORDER_SHIFT, &flush->rows);
     }
+    if (!rc)
+        flush->n_dropped = rows_drop_before(&flush->rows, flush->expired_us);
     return rc;
 }
 
@@ -215,7 +220,7 @@ static int add_target(struct flush *flush, struct window window)
         if (file->kind == FILE_OPEN)
             flush->targets[i].listed = *file;
         else if (file->generation > flush->targets[i].generation)
-            flush->targets[i].generation = file->generation; /* a tier file that was derived again has a later one */
+            flush->targets[i].generation = file->generation;
     }
     return 0;
 }
@@ -246,6 +251,7 @@ static int find_targets(struct flush *flush)
     int rc = 0;
     for (size_t piece = 0; piece < flush->n_pieces && !rc;) {
         rc = load_series(flush, &piece);
+        flush->n_expired += (int64_t)flush->n_dropped;
         if (!rc)
             rc = note_windows(flush);
     }
@@ -485,7 +491,7 @@ static int flush_loaded(struct flush *flush)
     return rc ? rc : list_targets(flush);
 }
 
-int flush_run(const struct flush_opts *opts, struct err_text *error)
+int flush_run(const struct flush_opts *opts, int64_t *ret_n_expired, struct err_text *error)
 {
     struct backlog backlog;
     partition_backlog(opts->partition, &backlog);
@@ -493,7 +499,9 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
         return 0;
     int rc = partition_checkpoint(opts->partition);
     partition_backlog(opts->partition, &backlog);
-    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch};
+    struct expired expired;
+    partition_expired(opts->partition, &expired);
+    struct flush flush = {.opts = opts, .error = error, .last = backlog.synced_batch, .expired_us = expired.raw_us};
     if (!rc)
         rc = partition_batches(opts->partition, flush.last, load_batch, &flush, error);
     if (!rc && flush.n_loaded)
@@ -501,6 +509,8 @@ int flush_run(const struct flush_opts *opts, struct err_text *error)
     if (rc && error && !*error->text)
         err_set(error, rc, "cannot flush the partition \"%s/%d\": %s", partition_topic(opts->partition),
                 partition_number(opts->partition), err_name(rc));
+    if (!rc)
+        *ret_n_expired = flush.n_expired;
     flush_done(&flush);
     return rc;
 }

@@ -19,9 +19,10 @@ struct flush_opts {
     int64_t revisions_keep_us; /* positions older than this may expire */
 };
 
-/* Flushes every batch there is when it begins. They are synced first: a window file's mark must not be ahead of ingest.db after
+/* *ret_n_expired, changed only on success: how many readings were dropped because their window has expired.
+ * Flushes every batch there is when it begins. They are synced first: a window file's mark must not be ahead of ingest.db after
  * a loss of power, since the numbers of batches that were lost are given again to others. ERR_CORRUPT: a batch cannot be
  * read (nothing was changed). */
-MUST_CHECK int flush_run(const struct flush_opts *opts, struct err_text *error);
+MUST_CHECK int flush_run(const struct flush_opts *opts, int64_t *ret_n_expired, struct err_text *error);
 
 #endif

@@ -1,9 +1,11 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h \
+	%D%/carry.c %D%/carry.h \
 	%D%/catalog.c %D%/catalog.h \
 	%D%/changes.c %D%/changes.h \
 	%D%/copy.c %D%/copy.h \
+	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
 	%D%/in_force.c %D%/in_force.h \
@@ -18,6 +20,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
 	%D%/rebuild_catalog.c \
 	%D%/retention.c %D%/retention.h \
+	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
@@ -27,8 +30,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
-	%D%/view_revisions.c \
 	%D%/view_changes.c \
+	%D%/view_left.c \
+	%D%/view_revisions.c \
 	%D%/view_stats.c \
 	%D%/window.c %D%/window.h \
 	%D%/window_days.c %D%/window_days.h \
@@ -46,7 +50,8 @@ endif
 
 # make bench/bench_store
 EXTRA_PROGRAMS += bench/bench_store
-bench_bench_store_SOURCES = bench/bench_store.c
+bench_bench_store_SOURCES = bench/bench_store.c bench/sets.c bench/sets.h
+bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
 
@@ -55,12 +60,18 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
+check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
 	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_changes tests/unit/test_history
+tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
+	tests/lib/naive.c
+tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
+tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_nomem_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -70,6 +81,10 @@ tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
 tests_unit_test_seal_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_expire_SOURCES = tests/unit/test_expire.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_expire_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_revisions_SOURCES = tests/unit/test_revisions.c
+tests_unit_test_revisions_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tier_file_SOURCES = tests/unit/test_tier_file.c
 tests_unit_test_tier_file_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/lib/naive.c tests/lib/stream.c

@@ -26,7 +26,8 @@ const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
                        "last_hash, last_known_ms, n_holes, next_batch, epoch, generation, member) "
                        "VALUES (1, '', :topic, :partition, 1, -1, -1, x'', 0, 0, 1, 0, -1, '')",
-    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch FROM source",
+    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, "
+                   EXPIRED_COLUMNS " FROM source",
     [SQL_CLAIM] = "UPDATE source SET cluster = :cluster, epoch = :epoch, generation = :generation, member = :member",
     [SQL_ADVANCE] = "UPDATE source SET next_offset = :next_offset, last_offset = :last_offset, last_hash = :last_hash, "
                     "last_known_ms = :last_known_ms, n_holes = :n_holes, next_batch = :next_batch WHERE epoch = :epoch",
@@ -46,12 +47,13 @@ const char *const partition_sql[SQL_N] = {
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",
     [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n <= :last ORDER BY n",
     [SQL_BATCHES_DROP] = "DELETE FROM batch WHERE n <= :last",
-    [SQL_FILES] = "SELECT name, kind, begin_us, end_us, generation, mark, n_readings, changed_us, bytes, digest FROM file "
+    [SQL_FILES] = "SELECT name, kind, begin_us, end_us, generation, mark, n_readings, changed_us, bytes, digest, "
+                  "tiers, replaced_ms, horizon_ms FROM file "
                   "ORDER BY begin_us, kind",
     [SQL_FILES_CHANGED] = "UPDATE source SET files_version = files_version + 1",
     [SQL_FILE_PUT] = "INSERT OR REPLACE INTO file (name, kind, begin_us, end_us, generation, mark, n_readings, changed_us, "
-                     "bytes, digest) VALUES (:name, :kind, :begin_us, :end_us, :generation, :mark, :n_readings, "
-                     ":changed_us, :bytes, :digest)",
+                     "bytes, digest, tiers, replaced_ms, horizon_ms) VALUES (:name, :kind, :begin_us, :end_us, "
+                     ":generation, :mark, :n_readings, :changed_us, :bytes, :digest, :tiers, :replaced_ms, :horizon_ms)",
     [SQL_FILE_DROP] = "DELETE FROM file WHERE name = :name",
     [SQL_RETIRE] = "INSERT OR REPLACE INTO retired (name, since_us) VALUES (:name, :since_us)",
     [SQL_RETIRED] = "SELECT name FROM retired WHERE since_us < :since_us",
@@ -67,6 +69,16 @@ const char *const partition_sql[SQL_N] = {
     [SQL_MOMENTS_DROP] = "DELETE FROM moment WHERE batch < (SELECT max(batch) FROM moment WHERE at_us < :before_us)",
     [SQL_SYNCED] = "UPDATE source SET n_syncs = n_syncs + 1, synced_batch = next_batch - 1",
     [SQL_DEAD_EXPIRE] = "DELETE FROM dead WHERE at_us < :before_us",
+    [SQL_EXPIRE] = "UPDATE source SET expired_us = nullif(:raw_us, -9223372036854775808), "
+                   "expired_1s_us = nullif(:tier_1s_us, -9223372036854775808), "
+                   "expired_1m_us = nullif(:tier_1m_us, -9223372036854775808), "
+                   "expired_15m_us = nullif(:tier_15m_us, -9223372036854775808)",
+    [SQL_CARRY_PUT] = "INSERT OR REPLACE INTO carry (series, quality, t_us, issued_us, period_us, known_ms, flags, m, e, state, "
+                      "first_us, since_us) VALUES (:series, :quality, :t_us, nullif(:issued_us, -9223372036854775808), "
+                      ":period_us, :known_ms, :flags, :m, :e, :state, min(:first_us, coalesce((SELECT min(first_us) FROM carry "
+                      "WHERE series = :series), :first_us)), :since_us)",
+    [SQL_CARRY_TRIM] = "DELETE FROM carry WHERE EXISTS (SELECT 1 FROM carry newer WHERE newer.series = carry.series "
+                       "AND newer.quality = carry.quality AND newer.t_us > carry.t_us AND newer.since_us < :before_us)",
 };
 
 bool column_equals(sqlite3_stmt *stmt, int column, const char *text)
@@ -111,6 +123,7 @@ int partition_read_source(struct partition *partition)
     partition->n_holes = sqlite3_column_int64(stmt, 5);
     partition->next_batch = sqlite3_column_int64(stmt, 6);
     partition->epoch = sqlite3_column_int64(stmt, 7);
+    expired_read(stmt, 8, &partition->expired);
     sqlite3_reset(stmt);
     return 0;
 }
@@ -171,7 +184,7 @@ int partition_sync(struct partition *partition)
 static int open_database(struct partition *partition, struct err_text *error)
 {
     struct db_opts opts = {.path = partition->path, .format = &ingest_format, .schema = sql_ingest, .sql = partition_sql,
-                           .n_sql = SQL_N};
+                           .n_sql = SQL_N, .shrinks = true};
     opts.mode = access(partition->path, F_OK) == 0 ? DB_WRITE : DB_CREATE;
     int rc = db_open(&opts, &partition->db, error);
     if (rc)

@@ -12,6 +12,8 @@
 #include "common/err.h"
 #include "db/db.h"
 #include "model/sink.h"
+#include "store/carry.h"
+#include "store/retention.h"
 #include "store/window.h"
 
 extern const struct db_format ingest_format;
@@ -23,12 +25,28 @@ struct file {
     struct window window;
     int64_t generation, mark, n_readings, changed_us, bytes;
     uint8_t digest[32];
+    unsigned tiers;      /* of tier files: a bit for each tier that may be in it */
+    int64_t replaced_ms; /* of raw files: oldest known-at by which one of its revisions was replaced; 0 it has none */
+    int64_t horizon_ms;  /* of raw files: known-at before which revisions are missing; 0 none are */
 };
 struct file_list {
     struct file *at; /* by (begin of the window, kind) */
     size_t n, cap;
 };
 void file_list_free(struct file_list *list);
+
+/* The highest generation of the files of a window; 0 where there is none. */
+int64_t file_list_generation(const struct file_list *list, int64_t begin_us);
+
+/* What lies before these times has expired; INT64_MIN: nothing has. Ends of windows. */
+struct expired {
+    int64_t raw_us, tier_us[TIER_N];
+};
+#define EXPIRED_COLUMNS \
+    "coalesce(expired_us, -9223372036854775808), coalesce(expired_1s_us, -9223372036854775808), " \
+    "coalesce(expired_1m_us, -9223372036854775808), coalesce(expired_15m_us, -9223372036854775808)"
+void expired_read(sqlite3_stmt *stmt, int column, struct expired *ret_expired); /* from that column on */
+#define EXPIRED_NOTHING ((struct expired){INT64_MIN, {INT64_MIN, INT64_MIN, INT64_MIN}})
 
 /* Reads the list of a database of ingest_format. */
 MUST_CHECK int file_list_read(struct db *db, struct file_list *ret_list);
@@ -98,14 +116,19 @@ MUST_CHECK int partition_rules(struct partition *partition, struct window_rule *
                                struct err_text *error);
 MUST_CHECK int partition_add_rule(struct partition *partition, const struct window_rule *rule, struct err_text *error);
 
+/* Readings before expired.raw_us are not there any more, and none must be added. */
+void partition_expired(struct partition *partition, struct expired *ret_expired);
+
 /* One change of the list of live files, in one transaction: batches up to last_batch go, files are put (by name), names in
- * removed leave the list and are retired. */
+ * removed leave the list and are retired. Expired times never go back. */
 struct file_change {
     int64_t last_batch; /* -1: none */
     const struct file *put;
     size_t n_put;
     const char (*removed)[FILE_NAME_MAX];
     size_t n_removed;
+    const struct expired *expired; /* NULL: nothing expires */
+    const struct carries *carries; /* of what expires; NULL none */
     int64_t keep_us; /* with last_batch: positions older than this expire (table `moment`) */
 };
 MUST_CHECK int partition_change_files(struct partition *partition, const struct file_change *change,

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/files.h"
+#include "store/reader.h"
 
 #define MOMENT_EVERY_US (60 * INT64_C(60000000))
 #define DEAD_KEEP_US (30 * INT64_C(86400000000)) /* contract section 2: P30D, since they were refused */
@@ -32,6 +33,9 @@ static int read_file_row(sqlite3_stmt *stmt, struct file *file)
     bool has_digest = sqlite3_column_bytes(stmt, 9) == sizeof(file->digest);
     if (has_digest)
         memcpy(file->digest, sqlite3_column_blob(stmt, 9), sizeof(file->digest));
+    file->tiers = (unsigned)sqlite3_column_int(stmt, 10) & TIERS_ALL;
+    file->replaced_ms = sqlite3_column_int64(stmt, 11);
+    file->horizon_ms = sqlite3_column_int64(stmt, 12);
     return strchr(file->name, '/') || !*file->name || has_digest != (file->kind != FILE_OPEN) ? ERR_CORRUPT : 0;
 }
 
@@ -72,6 +76,22 @@ int file_list_read(struct db *db, struct file_list *ret_list)
     int rc = read_files(db, stmt, ret_list);
     sqlite3_finalize(stmt);
     return rc;
+}
+
+int64_t file_list_generation(const struct file_list *list, int64_t begin_us)
+{
+    int64_t generation = 0;
+    for (size_t i = 0; i < list->n; i++)
+        if (list->at[i].window.begin_us == begin_us && list->at[i].generation > generation)
+            generation = list->at[i].generation;
+    return generation;
+}
+
+void expired_read(sqlite3_stmt *stmt, int column, struct expired *ret_expired)
+{
+    ret_expired->raw_us = sqlite3_column_int64(stmt, column);
+    for (int tier = 0; tier < TIER_N; tier++)
+        ret_expired->tier_us[tier] = sqlite3_column_int64(stmt, column + 1 + tier);
 }
 
 /* ---- changes ---- */
@@ -172,6 +192,9 @@ static int put_file(struct partition *partition, const struct file *file)
     db_bind_i64(stmt, ":bytes", file->bytes);
     if (file->kind != FILE_OPEN)
         db_bind_blob(stmt, ":digest", file->digest, sizeof(file->digest));
+    db_bind_i64(stmt, ":tiers", file->tiers);
+    db_bind_i64(stmt, ":replaced_ms", file->replaced_ms);
+    db_bind_i64(stmt, ":horizon_ms", file->horizon_ms);
     return db_run(partition->db, stmt);
 }
 
@@ -185,6 +208,46 @@ static int retire(struct partition *partition, const char *name)
     stmt = db_stmt(partition->db, SQL_RETIRE);
     db_bind_text(stmt, ":name", name);
     db_bind_i64(stmt, ":since_us", clock_wall_us());
+    return db_run(partition->db, stmt);
+}
+
+void partition_expired(struct partition *partition, struct expired *ret_expired)
+{
+    pthread_mutex_lock(&partition->lock);
+    *ret_expired = partition->expired;
+    partition_leave(partition);
+}
+
+static int64_t later(int64_t a_us, int64_t b_us)
+{
+    return a_us > b_us ? a_us : b_us;
+}
+
+static int write_expired(struct partition *partition, const struct expired *expired)
+{
+    static const char *const names[TIER_N] = {":tier_1s_us", ":tier_1m_us", ":tier_15m_us"};
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_EXPIRE);
+    db_bind_i64(stmt, ":raw_us", later(partition->expired.raw_us, expired->raw_us));
+    for (enum tier tier = 0; tier < TIER_N; tier++)
+        db_bind_i64(stmt, names[tier], later(partition->expired.tier_us[tier], expired->tier_us[tier]));
+    return db_run(partition->db, stmt);
+}
+
+/* Puts what is carried over, and forgets what no view needs any more. */
+static int write_carries(struct partition *partition, const struct carries *carries)
+{
+    int64_t now_us = clock_wall_us();
+    int rc = 0;
+    for (size_t i = 0; i < carries->n && !rc; i++) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_CARRY_PUT);
+        carry_bind(stmt, &carries->at[i]);
+        db_bind_i64(stmt, ":since_us", now_us);
+        rc = db_run(partition->db, stmt);
+    }
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_CARRY_TRIM);
+    db_bind_i64(stmt, ":before_us", now_us - VIEW_KEEP_US);
     return db_run(partition->db, stmt);
 }
 
@@ -204,6 +267,14 @@ static int note_moment(struct partition *partition, int64_t batch, int64_t keep_
     return db_run(partition->db, stmt);
 }
 
+/* Where no batch is left, the pages of the dropped ones go back to the disk; else the next batches take them. */
+static int shrink_when_empty(struct db *db)
+{
+    int64_t batches_left;
+    int rc = db_get_i64(db, "SELECT EXISTS (SELECT 1 FROM batch)", &batches_left);
+    return rc || batches_left ? rc : db_exec(db, "PRAGMA incremental_vacuum");
+}
+
 static int write_change(struct partition *partition, const struct file_change *change)
 {
     int rc = db_run(partition->db, db_stmt(partition->db, SQL_FILES_CHANGED));
@@ -211,11 +282,16 @@ static int write_change(struct partition *partition, const struct file_change *c
         rc = retire(partition, change->removed[i]);
     for (size_t i = 0; i < change->n_put && !rc; i++)
         rc = put_file(partition, &change->put[i]);
+    if (!rc && change->expired)
+        rc = write_expired(partition, change->expired);
+    if (!rc && change->carries)
+        rc = write_carries(partition, change->carries);
     if (!rc && change->last_batch >= 0) {
         sqlite3_stmt *stmt = db_stmt(partition->db, SQL_BATCHES_DROP);
         db_bind_i64(stmt, ":last", change->last_batch);
         rc = db_run(partition->db, stmt);
         rc = rc ? rc : note_moment(partition, change->last_batch, change->keep_us);
+        rc = rc ? rc : shrink_when_empty(partition->db);
     }
     return rc;
 }
@@ -228,6 +304,8 @@ int partition_change_files(struct partition *partition, const struct file_change
     if ((rc = db_begin(partition->db)) == 0)
         rc = write_change(partition, change);
     rc = partition_finish(partition, rc, error, "write");
+    if (!rc && change->expired)
+        rc = partition_read_source(partition);
     if (!rc && change->last_batch >= 0)
         rc = partition_read_backlog(partition);
     partition_leave(partition);

@@ -15,7 +15,7 @@
 
 #define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
 
-enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_N };
+enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_N };
 
 #define SERIES_COLUMNS                                                                                                  \
     "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step, s.cadence_us FROM series s "                     \
@@ -25,6 +25,7 @@ static const char *const sql[SQL_N] = {
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
+    [SQL_ELSEWHERE] = "SELECT value FROM info WHERE name = 'elsewhere' AND value > 0",
     [SQL_UUID] = "SELECT value FROM info WHERE name = 'uuid'",
     [SQL_STATES] = "SELECT id, kind = 'state' FROM series ORDER BY id DESC",
     [SQL_SOURCES] = "SELECT id, topic, partition FROM source WHERE id > :after ORDER BY id",
@@ -315,6 +316,18 @@ int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret
     return 0;
 }
 
+int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us, struct points *points,
+                     int64_t *first_us)
+{
+    int rc = 0;
+    pthread_mutex_lock(&dir->lock);
+    for (size_t i = 0; i < dir->n_sources && !rc; i++)
+        if (dir->sources[i]->id == source && dir->sources[i]->db)
+            rc = source_reader_carry(dir->sources[i], series_id, before_us, points, first_us);
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
+}
+
 int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n)
 {
     bool *is_state = NULL;
@@ -362,6 +375,18 @@ static int add_source(struct reader_dir *dir, sqlite3_stmt *stmt)
     return 0;
 }
 
+/* Whether other members of the group have partitions now. */
+static int ask_elsewhere(struct reader_dir *dir, bool *ret_elsewhere)
+{
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_ELSEWHERE);
+    int rc = db_step(dir->catalog, stmt);
+    if (rc < 0)
+        return rc;
+    sqlite3_reset(stmt);
+    *ret_elsewhere = rc == 1;
+    return 0;
+}
+
 /* Takes in sources that are new in the catalog; the caller holds the lock, here and below. */
 static int find_sources(struct reader_dir *dir)
 {
@@ -402,12 +427,15 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     view->dir = dir;
     pthread_mutex_lock(&dir->lock);
     int rc = follow_sources(dir, error);
+    if (!rc && (rc = ask_elsewhere(dir, &view->partial)))
+        rc = db_error(dir->catalog, error, rc, "read");
     if (!rc && !(view->sources = calloc(dir->n_sources + 1, sizeof(*view->sources))))
         rc = err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     for (size_t i = 0; i < dir->n_sources && !rc; i++) {
         const struct source_reader *source = dir->sources[i];
         view->sources[view->n_sources++] = (struct view_source){source->id, source->topic, source->folder,
                                                                 source->partition, snapshot_hold(source->current)};
+        view->partial = view->partial || (source->current && source->current->n_elsewhere > 0);
     }
     pthread_mutex_unlock(&dir->lock);
     if (!rc) {
@@ -436,6 +464,11 @@ void view_close(struct view *view)
 const char *view_position(const struct view *view)
 {
     return view->position;
+}
+
+bool view_is_partial(const struct view *view)
+{
+    return view->partial;
 }
 
 /* ---- sources and their dead letters ---- */

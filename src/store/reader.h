@@ -58,6 +58,8 @@ void view_close(struct view *view);
 
 /* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
 const char *view_position(const struct view *view);
+/* Whether another store of the same consumer group holds a part: readings of times and series that are not here. */
+bool view_is_partial(const struct view *view);
 
 /* What changed between the state that a position names (of an earlier view of this store, also of another process) and this
  * view: ranges of each series, by (series, begin), apart, in whole seconds. Whatever reading was stored, replaced or taken back
@@ -104,8 +106,8 @@ void revisions_close(struct revisions *revisions);
 
 /* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
  * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet
- * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings. Spans are ordered,
- * apart, and multiples of the width. */
+ * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings, or expired ones
+ * (view_left). Spans are ordered, apart, and multiples of the width. */
 struct spans {
     struct span { int64_t begin_us, end_us; } *rows;
     size_t n, cap;
@@ -114,6 +116,22 @@ void spans_free(struct spans *spans);
 MUST_CHECK int spans_add(struct spans *spans, int64_t begin_us, int64_t end_us); /* joins with the last one when they touch */
 MUST_CHECK int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
                           struct cells *cells, struct spans *ret_raw);
+
+/* ---- what has expired ---- */
+
+/* Readings older than retention_raw are gone, and scans and stats pass over their time; tier cells of that time may be left. Of a
+ * series' expired readings the last one of each quality class is kept: appends them to points, in time order. They serve as what
+ * came before the first reading that is left. */
+MUST_CHECK int view_carry(struct view *view, uint32_t series_id, struct points *points);
+
+/* The time from the first to the last expired reading of a series; empty (0, 0) when none has expired. */
+MUST_CHECK int view_expired(struct view *view, uint32_t series_id, struct span *ret_span);
+
+/* The first instant of [begin_us, end_us) from which on nothing of the series is missing: of its readings, or with tier of what
+ * cells of that tier and readings can tell together (begin_us and end_us are then multiples of its width). begin_us when
+ * nothing is missing in the range at all. */
+MUST_CHECK int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int64_t begin_us, int64_t end_us,
+                         int64_t *ret_left_us);
 
 /* ---- dead letters ---- */
 

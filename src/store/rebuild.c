@@ -47,11 +47,11 @@ static int note_path(struct rebuild *rebuild, const char *path)
 static int note_finding(void *arg, const struct verify_finding *finding)
 {
     struct rebuild *rebuild = arg;
-    if (strcmp(finding->todo, VERIFY_TODO_CATALOG) == 0)
+    if (strcmp(finding->todo, VERIFY_ACT_CATALOG) == 0)
         rebuild->catalog_wrong = true;
-    else if (strcmp(finding->todo, VERIFY_TODO_TIERS) == 0)
+    else if (strcmp(finding->todo, VERIFY_ACT_TIERS) == 0)
         return note_path(rebuild, finding->path);
-    else if (finding->is_wrong && strcmp(finding->todo, VERIFY_TODO_MANIFEST) != 0)
+    else if (finding->is_wrong && strcmp(finding->todo, VERIFY_ACT_MANIFEST) != 0)
         return rebuild_say(rebuild, true, "%s: %s; %s", finding->path, finding->what, finding->todo);
     return 0;
 }
@@ -85,7 +85,8 @@ static bool is_number(const char *text)
     return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
 }
 
-static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg)
+static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition),
+                      void *arg)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/store/%s", dir, topic);
@@ -223,6 +224,8 @@ static int rebuild_days(struct rebuild *rebuild, struct partition *partition, co
     return rc ? rc : rebuild_say(rebuild, false, "%s: rows for people derived again", file->name);
 }
 
+/* The tier file of a sealed window, by sealing it again from its raw file, whose digest is compared before. A window without a
+ * listed tier file has none because its tiers have expired. */
 static int rebuild_window(struct rebuild *rebuild, struct partition *partition, const struct file_list *files,
                           const struct file *raw)
 {
@@ -231,16 +234,16 @@ static int rebuild_window(struct rebuild *rebuild, struct partition *partition, 
     for (size_t i = 0; i < files->n; i++)
         if (files->at[i].kind == FILE_TIER && files->at[i].window.begin_us == raw->window.begin_us)
             tier = &files->at[i];
-    if (tier && !rebuild->opts->all && !is_wrong(rebuild, partition, tier))
+    if (!tier || (!rebuild->opts->all && !is_wrong(rebuild, partition, tier)))
         return 0;
-    struct file made;
-    int rc = seal_derive(partition, files, raw, &made, &error);
-    if (rc == ERR_CORRUPT || rc == ERR_EXPIRED)
-        return rebuild_say(rebuild, true, "\"%s\" cannot be derived from, since it is damaged: %s", raw->name, error.text);
+    struct seal_opts opts = {.window = raw->window, .tiers = tier->tiers, .revisions_before_ms = INT64_MIN};
+    int rc = seal_window(partition, files, &opts, &error);
+    if (rc == ERR_CORRUPT)
+        return rebuild_say(rebuild, true, "\"%s\" cannot be derived again: %s", tier->name, error.text);
     if (rc)
         return err_set(rebuild->error, rc, "%s", error.text);
     rebuild->counts.n_tiers++;
-    return rebuild_say(rebuild, false, "%s: derived anew from %s", made.name, raw->name);
+    return rebuild_say(rebuild, false, "%s: derived anew from %s", tier->name, raw->name);
 }
 
 static int rebuild_tiers(struct rebuild *rebuild, struct partition *partition)

@@ -49,6 +49,25 @@ int rows_add_points(struct rows *rows, const struct points *points, size_t begin
     return 0;
 }
 
+size_t rows_drop_before(struct rows *rows, int64_t t_us)
+{
+    size_t n = 0, n_values = 0;
+    if (t_us == INT64_MIN)
+        return 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        struct row row = rows->at[i];
+        if (row.t_us < t_us && row.op == OP_DELETE_RANGE && row.t_us + row.period_us > t_us) {
+            row.period_us -= t_us - row.t_us;
+            row.t_us = t_us;
+        }
+        n_values += row.t_us < t_us && row.op == OP_VALUE;
+        if (row.t_us >= t_us)
+            rows->at[n++] = row;
+    }
+    rows->n = n;
+    return n_values;
+}
+
 void deletions_free(struct deletions *deletions)
 {
     free(deletions->at);

@@ -39,6 +39,8 @@ struct row *rows_add(struct rows *rows);
 /* Adds rows [begin, begin + n) of points as values that take effect at order. ERR_NOMEM. */
 MUST_CHECK int rows_add_points(struct rows *rows, const struct points *points, size_t begin, size_t n, uint64_t order);
 
+/* Forgets what lies before t_us; a deleted range that reaches beyond it is cut. Returns how many values went. */
+size_t rows_drop_before(struct rows *rows, int64_t t_us);
 /* A time and issue of points, and the row where it stands. */
 struct key {
     int64_t t_us, issued_us;

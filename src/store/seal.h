@@ -1,6 +1,7 @@
 /* Seal: a finished window is rewritten, series by series, into a raw and a tier file that never change again (I3). A window
- * that has a sealed file already is merged with its late readings into the next generation. Runs in the writer's
- * background thread. docs/FORMAT.md ("Window file", "Tier file"). */
+ * that has a sealed file already is merged with its late readings into the next generation. A window whose readings expire
+ * is rewritten in the same way into a tier file alone. Runs in the writer's background thread. docs/FORMAT.md
+ * ("Window file", "Tier file"). */
 #ifndef STORE_SEAL_H
 #define STORE_SEAL_H
 
@@ -18,13 +19,20 @@
  * seal_after_us; late readings also wait until they are many or old. */
 bool seal_is_due(const struct file_list *files, const struct file *open, int64_t now_us, int64_t seal_after_us);
 
-/* Seals one window of the list. Nothing is changed on failure but files that nobody knows. */
-MUST_CHECK int seal_window(struct partition *partition, const struct file_list *files, struct window window,
+struct seal_opts {
+    struct window window;
+    unsigned tiers;              /* which are written; the others have expired */
+    int64_t revisions_before_ms; /* revisions that were replaced by then go (store/revisions.h); INT64_MIN: all stay */
+    bool expires;                /* the readings go, of each series the last ones are carried over */
+};
+
+/* Seals one window of the list, which may lack an open or a sealed file. Nothing is changed on failure but files that nobody
+ * knows. ERR_CORRUPT: a sealed file is not what its row says. */
+MUST_CHECK int seal_window(struct partition *partition, const struct file_list *files, const struct seal_opts *opts,
                            struct err_text *error);
 
-/* Derives the tier file of a sealed window again from its raw file, as the next generation. ERR_CORRUPT: the raw file is not as
- * it was sealed. */
-MUST_CHECK int seal_derive(struct partition *partition, const struct file_list *files, const struct file *raw,
-                           struct file *ret_made, struct err_text *error);
+/* Writes the tier file of the list anew with these tiers alone, blocks as they are; none of them: it goes. Errors as above. */
+MUST_CHECK int seal_drop_tiers(struct partition *partition, const struct file_list *files, const struct file *tier,
+                               unsigned tiers, struct err_text *error);
 
 #endif

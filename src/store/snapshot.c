@@ -8,14 +8,17 @@
 #include "common/array.h"
 #include "db/db.h"
 
-enum sql { SQL_STATE, SQL_BATCHES, SQL_N };
+enum sql { SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
 
 static const char *const sql[SQL_N] = {
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
                   "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
-                  "(SELECT coalesce(min(batch), 0) FROM moment) FROM source",
+                  "(SELECT coalesce(min(batch), 0) FROM moment), "
+                  "(SELECT count(*) FROM gap WHERE why GLOB 'held elsewhere:*'), " EXPIRED_COLUMNS " FROM source",
     [SQL_BATCHES] = "SELECT n, data FROM batch WHERE n > :after ORDER BY n",
+    [SQL_CARRY] = "SELECT " CARRY_COLUMNS " FROM carry WHERE series = :series AND t_us < :before_us "
+                  "ORDER BY quality, t_us DESC",
 };
 
 static void drop_parcel(struct held_parcel *held)
@@ -150,6 +153,8 @@ static int read_state(struct source_reader *source, struct snapshot *snapshot)
     int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
     snapshot->synced_batch = sqlite3_column_int64(stmt, 9);
     snapshot->first_moment = sqlite3_column_int64(stmt, 10);
+    snapshot->n_elsewhere = sqlite3_column_int64(stmt, 11);
+    expired_read(stmt, 12, &snapshot->expired);
     sqlite3_reset(stmt);
     rc = hold_files(source, snapshot, files_version);
     return rc ? rc : read_parcels(source, snapshot, first_batch);
@@ -195,4 +200,23 @@ int source_reader_follow(struct source_reader *source, struct err_text *error)
     source->current = snapshot;
     source->version = version;
     return 0;
+}
+
+int source_reader_carry(struct source_reader *source, uint32_t series_id, int64_t before_us, struct points *points,
+                        int64_t *first_us)
+{
+    sqlite3_stmt *stmt = db_stmt(source->db, SQL_CARRY);
+    db_bind_i64(stmt, ":series", series_id);
+    db_bind_i64(stmt, ":before_us", before_us);
+    int rc, class = -1;
+    while ((rc = db_step(source->db, stmt)) == 1) {
+        int64_t row_first_us = sqlite3_column_int64(stmt, 9);
+        *first_us = row_first_us < *first_us ? row_first_us : *first_us;
+        if (sqlite3_column_int(stmt, 0) != class && (rc = carry_read(stmt, points))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+        class = sqlite3_column_int(stmt, 0);
+    }
+    return rc;
 }

@@ -29,7 +29,8 @@ struct snapshot {
     int64_t last_batch;      /* the newest batch ever, flushed or not */
     int64_t synced_batch;    /* every batch up to this one is on disk for sure */
     int64_t first_moment;    /* positions before this batch are expired */
-    int64_t next_offset, last_known_ms, n_gaps, n_dead, unflushed_readings, incarnation;
+    int64_t next_offset, last_known_ms, n_gaps, n_elsewhere, n_dead, unflushed_readings, incarnation;
+    struct expired expired;
     struct held_files *files;
     struct held_parcel **parcels;
     size_t n_parcels;
@@ -50,5 +51,10 @@ void source_reader_done(struct source_reader *source);
 
 /* Brings source->current up to date. A partition that has no file yet keeps current = NULL. */
 MUST_CHECK int source_reader_follow(struct source_reader *source, struct err_text *error);
+
+/* Appends what of a series has been carried over from readings before before_us, the newest of each quality class, and lowers
+ * *first_us to the time of the first one that expired. */
+MUST_CHECK int source_reader_carry(struct source_reader *source, uint32_t series_id, int64_t before_us,
+                                   struct points *points, int64_t *first_us);
 
 #endif

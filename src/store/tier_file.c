@@ -10,17 +10,21 @@
 #include "sql/tier.sql.h"
 #include "store/people.h"
 
-#define TIER_PAGE_BYTES 1024
+/* Blocks of fast series are a few kilobytes, and half a page is lost at the end of each; in windows of slow ones nearly all are
+ * rows of days, several to a page. */
+#define PAGE_BYTES_OF_DAYS 512
+#define PAGE_BYTES_OF_LONGER 4096
 #define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
 
 const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */
 
-enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD, SQL_N };
+enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD,
+           SQL_COPY_SERIES, SQL_COPY_BLOCKS, SQL_COPY_DAYS, SQL_N };
 
 static const char *const sql[SQL_N] = {
     [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
     [SQL_SERIES_ADD] = "INSERT INTO series (id, entity, type, property, unit, kind, step, tiers) "
-                       "VALUES (:id, :entity, :type, :property, :unit, :kind, :step, 0)",
+                       "VALUES (:id, :entity, :type, :property, :unit, :kind, :step, :tiers)",
     [SQL_SERIES] = "SELECT id, entity, type, property, unit, kind, step FROM series ORDER BY id",
     [SQL_SET_TIERS] = "UPDATE series SET tiers = :tiers WHERE id = :series",
     [SQL_TIERS] = "SELECT tiers FROM series WHERE id = :series",
@@ -28,16 +32,24 @@ static const char *const sql[SQL_N] = {
                       "VALUES (:series, :tier, :begin_us, :end_us, :n, :data)",
     [SQL_BLOCKS] = "SELECT data FROM block WHERE series = :series AND tier = :tier AND begin_us < :end_us "
                    "AND end_us > :begin_us ORDER BY begin_us",
-    [SQL_DAY_ADD] = "INSERT INTO day (series, day, at_s, value, quality) VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_ADD] = "INSERT INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
+    /* columns in the order of the parameters above */
+    [SQL_COPY_SERIES] = "SELECT id, entity, type, property, unit, kind, step, tiers & :tiers FROM series ORDER BY id",
+    [SQL_COPY_BLOCKS] = "SELECT series, tier, begin_us, end_us, n, data FROM block WHERE (:tiers >> tier) & 1 ORDER BY id",
+    [SQL_COPY_DAYS] = "SELECT series, day, base, at_s, value, quality FROM day WHERE :tiers & 4 ORDER BY series, day",
 };
 
 struct tier_file {
     struct db *db;
+    unsigned tiers; /* to be written */
+    bool sparse;
     struct cells cells;
     struct buf scratch;
 };
 
-static int open_file(const char *path, enum db_mode mode, struct tier_file **ret_file, struct err_text *error)
+static int open_file(const char *path, enum db_mode mode, int page_bytes, struct tier_file **ret_file,
+                     struct err_text *error)
 {
     struct tier_file *file = calloc(1, sizeof(*file));
     struct buf ddl = {0};
@@ -45,7 +57,7 @@ static int open_file(const char *path, enum db_mode mode, struct tier_file **ret
     buf_puts(&ddl, sql_people);
     buf_putc(&ddl, '\0');
     struct db_opts opts = {.path = path, .mode = mode, .format = &tier_format, .schema = (const char *)ddl.data,
-                           .sql = sql, .n_sql = SQL_N, .page_bytes = TIER_PAGE_BYTES};
+                           .sql = sql, .n_sql = SQL_N, .page_bytes = page_bytes};
     int rc = !file || ddl.failed ? err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", path)
                                  : db_open(&opts, &file->db, error);
     buf_free(&ddl);
@@ -53,6 +65,7 @@ static int open_file(const char *path, enum db_mode mode, struct tier_file **ret
         free(file);
         return rc;
     }
+    file->tiers = TIERS_ALL;
     *ret_file = file;
     return 0;
 }
@@ -61,7 +74,8 @@ int tier_file_create(const char *path, const struct file_facts *facts, struct ti
                      struct err_text *error)
 {
     struct tier_file *file;
-    int rc = open_file(path, DB_CREATE_PLAIN, &file, error);
+    bool days = facts->window.end_us - facts->window.begin_us <= US_PER_DAY;
+    int rc = open_file(path, DB_CREATE_PLAIN, days ? PAGE_BYTES_OF_DAYS : PAGE_BYTES_OF_LONGER, &file, error);
     if (rc)
         return rc;
     if ((rc = file_put_facts(file->db, SQL_INFO_ADD, FILE_TIER, facts))) {
@@ -75,7 +89,7 @@ int tier_file_create(const char *path, const struct file_facts *facts, struct ti
 
 int tier_file_open(const char *path, struct tier_file **ret_file, struct err_text *error)
 {
-    return open_file(path, DB_READ_SEALED, ret_file, error);
+    return open_file(path, DB_READ_SEALED, 0, ret_file, error);
 }
 
 void tier_file_close(struct tier_file *file)
@@ -91,6 +105,12 @@ void tier_file_close(struct tier_file *file)
 struct db *tier_file_db(struct tier_file *file)
 {
     return file->db;
+}
+
+void tier_file_limit(struct tier_file *file, unsigned tiers, bool sparse)
+{
+    file->tiers = tiers;
+    file->sparse = sparse;
 }
 
 /* ---- writing ---- */
@@ -117,8 +137,8 @@ static int put_blocks(struct tier_file *file, const struct series_row *series, e
     return rc;
 }
 
-int tier_compute(const struct series_row *series, const struct points *points, enum tier tier, struct cells *cells,
-                 bool *ret_worth)
+int tier_compute(const struct series_row *series, const struct points *points, enum tier tier, size_t min_readings,
+                 struct cells *cells, bool *ret_worth)
 {
     struct cell_options options = {.kind = series->kind, .width_us = tier_width_us[tier], .max_gap_us = MAX_GAP_DEFAULT_US};
     bool cut = false;
@@ -127,7 +147,7 @@ int tier_compute(const struct series_row *series, const struct points *points, e
     if (series->kind == KIND_STATE)
         return 0;
     int rc = cells_compute(points, 0, points->n, &options, cells, &cut);
-    *ret_worth = !rc && !cut && points->n >= TIER_MIN_READINGS * cells->n;
+    *ret_worth = !rc && !cut && points->n >= min_readings * cells->n;
     return rc;
 }
 
@@ -136,8 +156,11 @@ static int put_tiers(struct tier_file *file, const struct series_row *series, co
 {
     unsigned tiers = 0;
     for (enum tier tier = TIER_1S; tier < TIER_N; tier++) {
+        size_t min_readings = file->sparse && tier == TIER_15M ? 0 : TIER_MIN_READINGS;
         bool worth;
-        int rc = tier_compute(series, points, tier, &file->cells, &worth);
+        if (!(file->tiers >> tier & 1))
+            continue;
+        int rc = tier_compute(series, points, tier, min_readings, &file->cells, &worth);
         if (!rc && worth)
             rc = put_blocks(file, series, tier);
         if (rc)
@@ -160,8 +183,9 @@ int tier_file_put(struct tier_file *file, const struct series_row *series, const
 {
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_SERIES_ADD);
     file_bind_series(stmt, series);
+    db_bind_i64(stmt, ":tiers", 0);
     int rc = db_run(file->db, stmt);
-    if (!rc)
+    if (!rc && file->tiers >> TIER_15M & 1)
         rc = people_days(series, points, put_day, file);
     unsigned tiers = 0;
     if (!rc)
@@ -172,6 +196,31 @@ int tier_file_put(struct tier_file *file, const struct series_row *series, const
     db_bind_i64(stmt, ":tiers", tiers);
     db_bind_i64(stmt, ":series", series->id);
     return db_run(file->db, stmt);
+}
+
+static int copy_rows(struct tier_file *from, int select, unsigned tiers, struct tier_file *to, int insert)
+{
+    sqlite3_stmt *row = db_stmt(from->db, select);
+    db_bind_i64(row, ":tiers", tiers);
+    int rc;
+    while ((rc = db_step(from->db, row)) == 1) {
+        sqlite3_stmt *stmt = db_stmt(to->db, insert);
+        for (int i = 0; stmt && i < sqlite3_column_count(row); i++)
+            if (sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(row, i)) != SQLITE_OK)
+                rc = ERR_NOMEM;
+        if (rc < 0 || (rc = db_run(to->db, stmt))) {
+            sqlite3_reset(row);
+            break;
+        }
+    }
+    return rc;
+}
+
+int tier_file_copy(struct tier_file *from, unsigned tiers, struct tier_file *to)
+{
+    int rc = copy_rows(from, SQL_COPY_SERIES, tiers, to, SQL_SERIES_ADD);
+    rc = rc ? rc : copy_rows(from, SQL_COPY_BLOCKS, tiers, to, SQL_BLOCK_ADD);
+    return rc ? rc : copy_rows(from, SQL_COPY_DAYS, tiers, to, SQL_DAY_ADD);
 }
 
 /* ---- reading ---- */
@@ -186,9 +235,9 @@ int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_ti
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_TIERS);
     db_bind_i64(stmt, ":series", series_id);
     int rc = db_step(file->db, stmt);
-    if (rc < 0)
-        return rc;
-    *ret_tiers = rc ? (unsigned)sqlite3_column_int(stmt, 0) : 0;
+    if (rc != 1)
+        return rc ? rc : ERR_NOTFOUND;
+    *ret_tiers = (unsigned)sqlite3_column_int(stmt, 0);
     sqlite3_reset(stmt);
     return 0;
 }

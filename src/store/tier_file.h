@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "rollup/cell.h"
 #include "store/catalog.h"
+#include "store/retention.h"
 #include "store/window_file.h"
 
 extern const struct db_format tier_format;
@@ -20,10 +21,10 @@ static inline uint64_t tier_file_key(uint32_t series_id, enum tier tier)
 }
 
 /* Replaces cells by those of a series' readings in force, in time order. *ret_worth: whether they belong into a tier file;
- * a tier is written where its cells condense TIER_MIN_READINGS readings or more on average, and no interval reaches over a
- * cell's edge. ERR_NOMEM. */
+ * a tier is written where its cells condense min_readings (TIER_MIN_READINGS) or more on average, and no interval reaches over
+ * a cell's edge. ERR_NOMEM. */
 MUST_CHECK int tier_compute(const struct series_row *series, const struct points *points, enum tier tier,
-                            struct cells *cells, bool *ret_worth);
+                            size_t min_readings, struct cells *cells, bool *ret_worth);
 
 struct tier_file;
 
@@ -33,13 +34,20 @@ MUST_CHECK int tier_file_open(const char *path, struct tier_file **ret_file, str
 void tier_file_close(struct tier_file *file);
 struct db *tier_file_db(struct tier_file *file);
 
+/* Before anything is put: only these tiers are written (a bit each), and the rows for people only with 15 min. With sparse,
+ * 15 min is written also where its cells condense nothing: they stand for readings that expire. */
+void tier_file_limit(struct tier_file *file, unsigned tiers, bool sparse);
+
 /* Derives and writes everything about one series from its readings in force, in time order. */
 MUST_CHECK int tier_file_put(struct tier_file *file, const struct series_row *series, const struct points *points);
+
+/* Copies what from has of these tiers to a new file, blocks as they are. */
+MUST_CHECK int tier_file_copy(struct tier_file *from, unsigned tiers, struct tier_file *to);
 
 /* Walks over all series, by id. */
 MUST_CHECK int tier_file_series(struct tier_file *file, int (*row)(void *arg, const struct series_row *series), void *arg);
 
-/* Which tiers a series has here: bit i for tier i. 0 for a series that is not in the file. */
+/* Which tiers a series has here: bit i for tier i. ERR_NOTFOUND: it had no readings in this window. */
 MUST_CHECK int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers);
 
 /* Appends the cells of a series in [begin_us, end_us). */

@@ -8,10 +8,10 @@
 #include "store/verify.h"
 
 #define VERIFY_FINDINGS_MAX 8 /* told of one file */
-#define VERIFY_TODO_FACTS "put the file back from a backup: its readings are nowhere else"
-#define VERIFY_TODO_TIERS "run `almanac rebuild --tiers`"
-#define VERIFY_TODO_MANIFEST "run `almanac rebuild`"
-#define VERIFY_TODO_CATALOG "run `almanac rebuild --catalog`"
+#define VERIFY_ACT_FACTS "put the file back from a backup: its readings are nowhere else"
+#define VERIFY_ACT_TIERS "run `almanac rebuild --tiers`"
+#define VERIFY_ACT_MANIFEST "run `almanac rebuild`"
+#define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
 
 struct verify {
     const struct verify_opts *opts;

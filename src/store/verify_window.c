@@ -22,7 +22,7 @@ enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAY
 enum tier_sql { TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N };
 
 #define SQL_TEXT_FACT "SELECT value FROM info WHERE name = :name"
-#define SQL_TEXT_DAYS "SELECT day, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
+#define SQL_TEXT_DAYS "SELECT day, base, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
 #define SQL_TEXT_DAY_ORPHANS "SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)"
 
 static const char *const window_sql[SQL_N] = {
@@ -95,7 +95,7 @@ static int fail_file(struct window_check *check, const struct look *look, int co
 {
     if (code == ERR_NOMEM)
         return check->verify->rc = ERR_NOMEM;
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "cannot %s: %s",
+    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "cannot %s: %s",
                          doing, err_name(code));
 }
 
@@ -109,7 +109,7 @@ static const char *name_of(const struct listed_series *series)
 
 static int differs(struct window_check *check, const struct look *look, const char *what)
 {
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "%s of %s", what,
+    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%s of %s", what,
                          name_of(check->series));
 }
 
@@ -144,7 +144,7 @@ static void check_digest(struct window_check *check, struct look *look)
         return;
     }
     check->verify->counts.n_files++;
-    const char *todo = look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS;
+    const char *todo = look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS;
     int rc = look->file->kind == FILE_OPEN ? 0 : hash_file(path, digest);
     if (rc)
         fail_file(check, look, rc, "read it");
@@ -175,7 +175,7 @@ static void check_facts(struct window_check *check, struct look *look)
         !has_fact(look, "partition", NULL, check->place->partition) ||
         !has_fact(look, "begin_us", NULL, file->window.begin_us) || !has_fact(look, "end_us", NULL, file->window.end_us) ||
         !has_fact(look, "generation", NULL, file->generation))
-        verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS,
+        verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "what it says of itself (table info) is not what the list of files says");
 }
 
@@ -228,7 +228,7 @@ static void check_none(struct window_check *check, struct look *look, sqlite3_st
     int64_t n = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
     if (n)
-        verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "%lld %s",
+        verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%lld %s",
                       (long long)n, what);
 }
 
@@ -243,7 +243,7 @@ static void begin_look(struct window_check *check, struct look *look, const stru
         open_look(check, look);
     if (!look->db || is_over(check))
         return;
-    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS);
+    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS);
     check_facts(check, look);
     int rc = file->kind == FILE_OPEN ? read_mark(look) : 0;
     rc = rc ? rc : read_series(look);
@@ -254,7 +254,7 @@ static void begin_look(struct window_check *check, struct look *look, const stru
         return;
     }
     if (file->kind == FILE_OPEN && look->mark < file->mark)
-        verify_report(check->verify, look->path, VERIFY_TODO_FACTS, "it holds batches up to %lld, and the list says %lld",
+        verify_report(check->verify, look->path, VERIFY_ACT_FACTS, "it holds batches up to %lld, and the list says %lld",
                       (long long)look->mark, (long long)file->mark);
     for (size_t i = 0; i < look->series.n && !is_over(check); i++)
         verify_series(check->verify, look->path, check->place, &look->series.at[i].row);
@@ -299,15 +299,15 @@ static struct chunk_vector compute_stats(const struct points *points, size_t beg
 static bool same_stats(const struct chunk *chunk, const struct points *points)
 {
     for (uint32_t v = 0; v < chunk->n_vectors; v++) {
-        struct chunk_vector found;
+        const struct chunk_vector *found = &chunk->vectors[v];
         size_t begin = (size_t)v * LIMIT_VECTOR_POINTS, left = points->n - begin;
         struct chunk_vector right = compute_stats(points, begin, left < LIMIT_VECTOR_POINTS ? left : LIMIT_VECTOR_POINTS,
                                                   chunk);
-        if (chunk_vector_stats(chunk, v, &found) || found.n != right.n || found.first_us != right.first_us ||
-            found.last_us != right.last_us || found.valid != right.valid)
+        if (found->n != right.n || found->first_us != right.first_us ||
+            found->last_us != right.last_us || found->valid != right.valid)
             return false;
-        if (found.valid && (found.min != right.min || found.max != right.max || found.first != right.first ||
-                            found.last != right.last || found.sum != right.sum))
+        if (found->valid && (found->min != right.min || found->max != right.max || found->first != right.first ||
+                            found->last != right.last || found->sum != right.sum))
             return false;
     }
     return true;
@@ -449,8 +449,8 @@ static int compare_day(void *arg, const struct series_row *series, const struct 
     (void)series;
     walk->check->verify->counts.n_days++;
     return db_step(walk->look->db, walk->stmt) == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
-                   same_text(walk->stmt, 1, row->at_s) && same_text(walk->stmt, 2, row->value) &&
-                   same_text(walk->stmt, 3, row->quality)
+                   sqlite3_column_int64(walk->stmt, 1) == row->base && same_text(walk->stmt, 2, row->at_s) &&
+                   same_text(walk->stmt, 3, row->value) && same_text(walk->stmt, 4, row->quality)
                ? 0
                : ERR_CORRUPT;
 }
@@ -468,7 +468,7 @@ static void check_days(struct window_check *check, struct look *look)
     if (rc == ERR_NOMEM)
         check->verify->rc = rc;
     else if (rc)
-        verify_report(check->verify, look->path, VERIFY_TODO_TIERS, "rows for people that are not those of the readings of %s",
+        verify_report(check->verify, look->path, VERIFY_ACT_TIERS, "rows for people that are not those of the readings of %s",
                       name_of(check->series));
 }
 
@@ -502,7 +502,7 @@ static bool read_cells(struct window_check *check, uint32_t series_id, enum tier
     if (rc == ERR_NOMEM)
         check->verify->rc = rc;
     else if (rc)
-        verify_report(check->verify, look->path, VERIFY_TODO_TIERS, "damaged %s cells of %s", tier_name[tier],
+        verify_report(check->verify, look->path, VERIFY_ACT_TIERS, "damaged %s cells of %s", tier_name[tier],
                       name_of(check->series));
     return !rc;
 }
@@ -510,13 +510,14 @@ static bool read_cells(struct window_check *check, uint32_t series_id, enum tier
 static void compare_tier(struct window_check *check, const struct listed_series *series, enum tier tier)
 {
     bool worth, written = series->tiers >> tier & 1;
-    int rc = tier_compute(&check->series->row, &check->in_force, tier, &check->cells, &worth);
+    int rc = tier_compute(&check->series->row, &check->in_force, tier, TIER_MIN_READINGS, &check->cells, &worth);
     if (rc) {
         check->verify->rc = rc;
         return;
     }
+    worth = worth && check->tier.file->tiers >> tier & 1; /* the others have expired */
     if (written != worth) {
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s %s tier of %s",
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s %s tier of %s",
                       written ? "there should be no" : "there is no", tier_name[tier], name_of(check->series));
         return;
     }
@@ -527,7 +528,7 @@ static void compare_tier(struct window_check *check, const struct listed_series 
     while (i < check->cells.n && i < check->stored.n && cell_equal(&check->cells.rows[i], &check->stored.rows[i]))
         i++;
     if (i < check->cells.n || i < check->stored.n)
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s cells of %s that are not those of the readings",
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s cells of %s that are not those of the readings",
                       tier_name[tier], name_of(check->series));
 }
 
@@ -548,12 +549,12 @@ static void check_tiers(struct window_check *check)
 {
     const struct listed_series *series = find_series(&check->tier.series, check->series->row.id);
     if (!series) {
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s is missing", name_of(check->series));
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s is missing", name_of(check->series));
         return;
     }
     for (enum tier tier = TIER_1S; tier < TIER_N && !is_over(check); tier++)
         compare_tier(check, series, tier);
-    if (!is_over(check))
+    if (!is_over(check) && check->tier.file->tiers >> TIER_15M & 1) /* the rows for people go with 15 min */
         check_days(check, &check->tier);
 }
 
@@ -607,7 +608,7 @@ static void check_tier_alone(struct window_check *check)
     for (size_t i = 0; i < tier->series.n && !is_over(check); i++) {
         check->series = &tier->series.at[i];
         if (check->main.db && !find_series(&check->main.series, check->series->row.id))
-            verify_report(check->verify, tier->path, VERIFY_TODO_TIERS, "%s has no readings", name_of(check->series));
+            verify_report(check->verify, tier->path, VERIFY_ACT_TIERS, "%s has no readings", name_of(check->series));
         for (enum tier t = TIER_1S; t < TIER_N && !check->main.db && !is_over(check); t++)
             if (check->series->tiers >> t & 1 && read_cells(check, check->series->row.id, t))
                 check->verify->counts.n_cells += (int64_t)check->stored.n;

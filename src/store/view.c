@@ -45,6 +45,7 @@ static int load_head(const struct trail *trail, struct place *place)
         }
         rows.n = rc ? rows.n : n;
     }
+    rows_drop_before(&rows, snapshot->expired.raw_us);
     if (!rc)
         rc = rows_settle(&rows, &place->head);
     rows_free(&rows);

@@ -22,6 +22,7 @@ struct view {
     struct view_source *sources; /* by (topic, partition) */
     size_t n_sources;
     char *position;
+    bool partial; /* another store of the consumer group holds a part */
 };
 
 /* The reader's shared parts. */
@@ -33,6 +34,9 @@ MUST_CHECK int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, si
 MUST_CHECK int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
                                  size_t *ret_n);
 
+/* source_reader_carry of the source with that id, as of an expiry at before_us. */
+MUST_CHECK int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us,
+                                struct points *points, int64_t *first_us);
 /* Fills in view->position. ERR_NOMEM. */
 MUST_CHECK int view_write_position(struct view *view);
 

@@ -124,14 +124,15 @@ static int read_sealed(struct ask *ask, const struct place *place, const struct 
     if (rc)
         return rc;
     rc = tier_file_tiers(pooled_tier(pooled), ask->trail.series_id, &tiers);
+    rc = rc == ERR_NOTFOUND ? 0 : rc;
     if (!rc && tiers >> ask->tier & 1) {
         rc = tier_file_read(pooled_tier(pooled), ask->trail.series_id, ask->tier, low_us, high_us, ask->cells);
         pool_give(pool, pooled);
         return rc;
     }
     pool_give(pool, pooled);
-    struct series_counts counts;
-    if (!rc)
+    struct series_counts counts = {0};
+    if (!rc && files->raw) /* else the readings have expired */
         rc = pool_counts(pool, place->source->folder, files->raw, ask->trail.series_id, &counts);
     return rc || !counts.n ? rc : mark_dirty(ask, counts.first_us, counts.last_us, low_us, high_us);
 }
@@ -173,7 +174,7 @@ static int ask_step(struct ask *ask, int64_t low_us, int64_t high_us)
     const struct place *place = &ask->trail.places[0];
     struct window_files files = place_files(place, low_us);
     size_t first = ask->cells->n;
-    int rc = files.raw ? read_sealed(ask, place, &files, low_us, high_us) : 0;
+    int rc = files.raw || files.tier ? read_sealed(ask, place, &files, low_us, high_us) : 0;
     if (!rc && files.open)
         rc = mark_open(ask, place, files.open, low_us, high_us);
     rc = rc ? rc : mark_points(ask, &place->head.plain, low_us, high_us);

@@ -13,7 +13,7 @@
 
 #define FOREVER INT64_MAX
 #define OPEN_PAGE_BYTES 4096
-#define RAW_PAGE_BYTES 1024 /* chunks are a few kilobytes: half a page is lost at the end of each */
+#define RAW_PAGE_BYTES 512 /* chunks are a few kilobytes: half a page is lost at the end of each */
 
 const struct db_format open_format = {"open window file", 0x414c4d6f, 1};  /* "ALMo" */
 const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1}; /* "ALMr" */
@@ -58,8 +58,8 @@ static const char *const sql[SQL_N] = {
     [SQL_PURGE] = "DELETE FROM chunk WHERE died <= :batch",
     [SQL_SET_PURGED] = "INSERT OR REPLACE INTO info (name, value) VALUES ('purged', :batch)",
     [SQL_PURGED] = "SELECT value FROM info WHERE name = 'purged'",
-    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, at_s, value, quality) "
-                    "VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
     [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
     [SQL_CHANGE_PUT] = "INSERT OR REPLACE INTO change (series, data) VALUES (:series, :data)",
     [SQL_CHANGES] = "SELECT data, series FROM change ORDER BY series",
@@ -168,6 +168,14 @@ int window_file_set_mark(struct window_file *file, int64_t mark)
     return db_run(file->db, stmt);
 }
 
+int window_file_set_horizon(struct window_file *file, int64_t horizon_ms)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_INFO_ADD);
+    db_bind_text(stmt, ":name", "horizon_ms");
+    db_bind_i64(stmt, ":value", horizon_ms);
+    return db_run(file->db, stmt);
+}
+
 /* ---- series ---- */
 
 int window_file_has_series(struct window_file *file, uint32_t series_id, bool *ret_has)
@@ -269,6 +277,7 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
+                                    .known_s = file->kind == FILE_RAW && role == ROLE_PLAIN,
                                     .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);

@@ -47,6 +47,9 @@ struct db *window_file_db(struct window_file *file);
 MUST_CHECK int window_file_mark(struct window_file *file, int64_t *ret_mark);
 MUST_CHECK int window_file_set_mark(struct window_file *file, int64_t mark);
 
+/* Notes in a raw file that revisions are missing before that known-at. */
+MUST_CHECK int window_file_set_horizon(struct window_file *file, int64_t horizon_ms);
+
 /* Whether the file knows the series; adds it; walks over all, by id. */
 MUST_CHECK int window_file_has_series(struct window_file *file, uint32_t series_id, bool *ret_has);
 MUST_CHECK int window_file_add_series(struct window_file *file, const struct series_row *series);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "store/catalog.h"
+#include "store/expire.h"
 #include "store/flush.h"
 #include "store/manifest.h"
 #include "store/parcel.h"
@@ -46,6 +48,10 @@ static struct metric flushes_total = {.name = "almanac_flushes_total", .type = M
                                       .help = "Flushes of batches into window files."};
 static struct metric seals_total = {.name = "almanac_seals_total", .type = METRIC_COUNTER,
                                     .help = "Windows rewritten into sealed files."};
+static struct metric expired_total = {.name = "almanac_expired_windows_total", .type = METRIC_COUNTER,
+                                      .help = "Windows whose readings have expired."};
+static struct metric late_total = {.name = "almanac_expired_readings_total", .type = METRIC_COUNTER,
+                                   .help = "Readings that were stored but whose window had expired before they were flushed."};
 static struct metric failures_total = {.name = "almanac_store_failures_total", .type = METRIC_COUNTER,
                                        .help = "Flushes, seals and syncs that failed and are tried again."};
 static struct metric unflushed_bytes = {.name = "almanac_unflushed_bytes", .type = METRIC_GAUGE,
@@ -55,6 +61,8 @@ static struct metric unflushed_bytes = {.name = "almanac_unflushed_bytes", .type
 struct shard {
     struct partition *partition;
     int64_t source;       /* the catalog's id */
+    enum window_length window;
+    const struct retention *retention;
     uint64_t *seen;       /* bit i: the catalog knows that series i has readings here */
     size_t n_seen_words;
     int64_t seal_us;      /* when to look for windows to seal (monotonic) */
@@ -141,6 +149,20 @@ static struct shard *find_shard(struct writer *writer, const char *topic, int32_
     return NULL;
 }
 
+/* What the configuration says of the topic. */
+static void choose_opts(const struct writer *writer, const char *topic, struct shard *shard)
+{
+    const struct writer_opts *opts = &writer->opts;
+    shard->window = opts->window;
+    shard->retention = &opts->retention;
+    for (size_t i = 0; i < opts->n_topics; i++) {
+        if (strcmp(opts->topics[i].topic, topic) == 0) {
+            shard->window = opts->topics[i].window;
+            shard->retention = &opts->topics[i].retention;
+        }
+    }
+}
+
 static int add_shard(struct writer *writer, const char *topic, int32_t number, struct shard **ret_shard,
                      struct err_text *error)
 {
@@ -161,6 +183,7 @@ static int add_shard(struct writer *writer, const char *topic, int32_t number, s
         free(shard);
         return rc;
     }
+    choose_opts(writer, topic, shard);
     shard->purge_next_us = clock_mono_us() + VIEW_KEEP_US;
     struct backlog backlog;
     partition_backlog(shard->partition, &backlog);
@@ -378,6 +401,17 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     return 0;
 }
 
+/* By the clock, and what is gone already: a retention that was made longer brings no window back. */
+static int64_t sink_oldest(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    struct expired expired;
+    (void)sink;
+    partition_expired(handle->shard->partition, &expired);
+    int64_t oldest_us = retention_oldest_us(&handle->shard->retention->raw, clock_wall_us());
+    return oldest_us > expired.raw_us ? oldest_us : expired.raw_us;
+}
+
 static int64_t sink_committable(struct sink *sink, void *handle_arg)
 {
     struct handle *handle = handle_arg;
@@ -390,6 +424,11 @@ static int sink_sync(struct sink *sink, void *handle_arg)
     struct handle *handle = handle_arg;
     (void)sink;
     return partition_checkpoint(handle->shard->partition);
+}
+
+static int sink_elsewhere(struct sink *sink, int32_t n_partitions, struct err_text *error)
+{
+    return catalog_elsewhere(of_sink(sink)->catalog, n_partitions, error);
 }
 
 static void sink_release(struct sink *sink, void *handle)
@@ -462,18 +501,29 @@ static void note_failure(struct writer *writer, struct shard *shard, const char 
     pthread_mutex_unlock(&writer->lock);
 }
 
-static void flush_shard(struct writer *writer, struct shard *shard)
+static bool flush_shard(struct writer *writer, struct shard *shard)
 {
     struct err_text error = {0};
-    struct flush_opts opts = {shard->partition, writer->lookup, writer->opts.window, shard->purge_batch,
+    struct flush_opts opts = {shard->partition, writer->lookup, shard->window, shard->purge_batch,
                               writer->opts.revisions_keep_us};
-    if (flush_run(&opts, &error))
+    int64_t n_expired = 0;
+    int rc = flush_run(&opts, &n_expired, &error);
+    if (rc)
         note_failure(writer, shard, "flush_failed", &error);
-    else
-        metric_add(&flushes_total, 1);
+    metric_add(&flushes_total, !rc);
+    metric_add(&late_total, n_expired);
+    if (n_expired)
+        log_event(LOG_WARNING, "readings_expired", "partition=%s/%d count=%" PRId64, partition_topic(shard->partition),
+                  partition_number(shard->partition), n_expired);
     pthread_mutex_lock(&writer->lock);
     pthread_cond_broadcast(&writer->relieved);
     pthread_mutex_unlock(&writer->lock);
+    return !rc;
+}
+
+static struct expire_opts expire_opts(const struct writer *writer, const struct shard *shard)
+{
+    return (struct expire_opts){shard->retention, writer->opts.revisions_keep_us, clock_wall_us()};
 }
 
 /* Seals the windows that are due; true when there were any. */
@@ -486,7 +536,9 @@ static bool seal_shard(struct writer *writer, struct shard *shard)
     for (size_t i = 0; i < files.n && !rc && !is_stopping(writer); i++) {
         if (!seal_is_due(&files, &files.at[i], clock_wall_us(), writer->opts.seal_after_us))
             continue;
-        rc = seal_window(shard->partition, &files, files.at[i].window, &error);
+        struct expire_opts rules = expire_opts(writer, shard);
+        struct seal_opts opts = expire_seal_opts(&rules, files.at[i].window);
+        rc = seal_window(shard->partition, &files, &opts, &error);
         sealed = sealed || !rc;
         metric_add(&seals_total, !rc);
     }
@@ -494,6 +546,51 @@ static bool seal_shard(struct writer *writer, struct shard *shard)
     if (rc)
         note_failure(writer, shard, "seal_failed", &error);
     return sealed;
+}
+
+/* One thing that retention asks for: 1, 0 when there is none, or a code. */
+static int expire_one(struct writer *writer, struct shard *shard, struct err_text *error)
+{
+    struct expire_opts opts = expire_opts(writer, shard);
+    struct file_list files = {0};
+    const struct file *file = NULL;
+    struct backlog backlog;
+    bool unread = false;
+    int rc = partition_files(shard->partition, &files, error);
+    enum expire_what what = rc ? EXPIRE_NOTHING : expire_next(&opts, &files, &file);
+    partition_backlog(shard->partition, &backlog);
+    if (what == EXPIRE_READINGS && backlog.batches) { /* what arrived in time takes part */
+        bool flushed = flush_shard(writer, shard);
+        file_list_free(&files);
+        rc = flushed ? partition_files(shard->partition, &files, error) : 0;
+        what = rc || !flushed ? EXPIRE_NOTHING : expire_next(&opts, &files, &file);
+    }
+    if (what != EXPIRE_NOTHING)
+        rc = expire_do(&opts, shard->partition, &files, what, file, &unread, error);
+    if (what == EXPIRE_READINGS && !rc) {
+        metric_add(&expired_total, 1);
+        log_event(unread ? LOG_ERROR : LOG_INFO, "window_expired", "partition=%s/%d file=%s%s%s%s",
+                  partition_topic(shard->partition), partition_number(shard->partition), file->name,
+                  unread ? " unread=\"" : "", unread ? error->text : "", unread ? "\"" : "");
+    }
+    file_list_free(&files);
+    return rc ? rc : what != EXPIRE_NOTHING;
+}
+
+/* Does what retention asks for; true when that was anything. */
+static bool expire_shard(struct writer *writer, struct shard *shard)
+{
+    struct err_text error = {0};
+    bool done = false;
+    int rc = 1;
+    while (rc == 1 && !is_stopping(writer)) {
+        error = (struct err_text){0};
+        rc = expire_one(writer, shard, &error);
+        done = done || rc == 1;
+    }
+    if (rc < 0)
+        note_failure(writer, shard, "expire_failed", &error);
+    return done;
 }
 
 /* A view taken now may be used for VIEW_KEEP_US: rows that died before the newest batch of that long ago may go. */
@@ -538,7 +635,7 @@ static int64_t seal_every_us(const struct writer *writer)
     return every_us < TICK_US ? TICK_US : every_us;
 }
 
-/* One look at every partition; true when a window was sealed. */
+/* One look at every partition; true when sealed files came or went. */
 static bool tend_shards(struct writer *writer, bool sync, bool purge)
 {
     bool sealed = false;
@@ -553,6 +650,7 @@ static bool tend_shards(struct writer *writer, bool sync, bool purge)
         if (flush_is_due(writer, shard, now_us))
             flush_shard(writer, shard);
         if (now_us >= shard->seal_us) {
+            sealed = expire_shard(writer, shard) || sealed;
             sealed = seal_shard(writer, shard) || sealed;
             shard->seal_us = clock_mono_us() + seal_every_us(writer);
         }
@@ -626,7 +724,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .committable = sink_committable, .sync = sink_sync,
+                                 .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
+                                 .elsewhere = sink_elsewhere,
                                  .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;

@@ -7,7 +7,6 @@ over, and the first goes on: of what it had in hand it stores nothing (I4).
 import os
 import random
 import signal
-import sqlite3
 import sys
 import threading
 import time
@@ -40,9 +39,8 @@ class Pair:
         self.overlaps = []  # (partition, offset behind it): where a daemon was stopped
         self.n_in_commit = 0
         self.begin()
-        self.sites = [harness.Site(folder / f"{name}{number}", kafka, kafka__group__id=f"zombie{number}", ingest__topics=self.topic,
-                                   kafka__session__timeout__ms=SESSION_MS)
-                      for name in ("one", "two")]
+        settings = {"kafka.group.id": f"zombie{number}", "ingest.topics": self.topic, "kafka.session.timeout.ms": SESSION_MS}
+        self.sites = [harness.Site(folder / f"{name}{number}", kafka, **settings) for name in ("one", "two")]
 
     def message(self, partition, offset):
         return {"entity": f"z-{partition}", "type": "SmartMeter", "time": START_MS + offset * 1000,
@@ -68,85 +66,31 @@ class Pair:
 
     def wait_shared(self):
         """Each daemon has one partition, and says so last."""
-        harness.wait_for(lambda: all(assigned(site) == 1 for site in self.sites), 60)
+        harness.wait_for(lambda: all(site.assigned() == 1 for site in self.sites), 60)
 
     def make_zombie(self):
         self.wait_shared()
         victim, other = self.random.sample(self.sites, 2)
-        partition = harness.wait_for(lambda: owned(victim), 60)[-1]
+        partition = harness.wait_for(lambda: victim.owned(), 60)[-1]
         time.sleep(self.random.uniform(0, 0.4))  # the random moment is what is tested, no wait for anything
         victim.process.send_signal(signal.SIGSTOP)
         in_commit = holds_write_lock(victim, self.topic, partition)
-        stopped_at = position(victim, self.topic, partition)
-        harness.wait_for(lambda: position(other, self.topic, partition) > stopped_at + PER_SECOND // 4, 60)
-        n_gaps = len(gaps(victim, self.topic, partition))
+        stopped_at = victim.position(self.topic, partition)
+        harness.wait_for(lambda: other.position(self.topic, partition) > stopped_at + PER_SECOND // 4, 60)
+        n_gaps = len(victim.gaps(self.topic, partition))
         n_assigned = victim.log().count(" assigned ")
         victim.process.send_signal(signal.SIGCONT)
         # once it has its place from the group again, the record of what others hold says where its own ended
         harness.wait_for(lambda: victim.log().count(" assigned ") > n_assigned, 60)
-        harness.wait_for(lambda: len(gaps(victim, self.topic, partition)) > n_gaps or
-                         partition not in owned(victim), 60)
-        found = gaps(victim, self.topic, partition)[n_gaps:]
-        ended_at = found[0][0] if found else position(victim, self.topic, partition)
+        harness.wait_for(lambda: len(victim.gaps(self.topic, partition)) > n_gaps or
+                         partition not in victim.owned(), 60)
+        found = victim.gaps(self.topic, partition)[n_gaps:]
+        ended_at = found[0][0] if found else victim.position(self.topic, partition)
         self.overlaps.append((partition, ended_at))
         if in_commit and ended_at > stopped_at:
             self.n_in_commit += 1
         else:
             assert ended_at == stopped_at, f"partition {partition}: stopped at {stopped_at}, but stored until {ended_at}"
-
-
-def store(site, topic, partition):
-    path = site.folder / "store" / topic / str(partition) / "ingest.db"
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) if path.exists() else None
-
-
-def ask(site, topic, partition, sql):
-    db = store(site, topic, partition)
-    if not db:
-        return []
-    try:
-        return db.execute(sql).fetchall()
-    finally:
-        db.close()
-
-
-def position(site, topic, partition):
-    rows = ask(site, topic, partition, "SELECT next_offset FROM source")
-    return max(rows[0][0], 0) if rows else 0
-
-
-def gaps(site, topic, partition):
-    return ask(site, topic, partition, "SELECT from_offset, to_offset, why FROM gap ORDER BY id")
-
-
-def holdings(site, topic, partition):
-    """The offsets that a store holds, by its own account."""
-    held = set(range(position(site, topic, partition)))
-    for begin, end, why in gaps(site, topic, partition):
-        assert why.startswith("held elsewhere: store "), why
-        held -= set(range(begin, end))
-    return held
-
-
-def assigned(site):
-    """How many partitions the daemon's last word says it has."""
-    for line in reversed(site.log().splitlines()):
-        if " assigned partitions=" in line:
-            return int(line.rpartition("=")[2])
-        if " revoked " in line:
-            return -1
-    return -1
-
-
-def owned(site):
-    """The partitions that it claimed last."""
-    found = []
-    for line in reversed(site.log().splitlines()):
-        if " assigned partitions=" in line:
-            return found if len(found) == int(line.rpartition("=")[2]) else []
-        if " partition_claimed " in line:
-            found.append(int(line.partition("partition=")[2].split()[0]))
-    return []
 
 
 def holds_write_lock(site, topic, partition):
@@ -197,8 +141,8 @@ def test_a_stopped_process_stores_nothing_of_what_it_had_in_hand(context):
         shares = [ZOMBIES // PAIRS + (number < ZOMBIES % PAIRS) for number in range(PAIRS)]
         for done in [pool.submit(run, *each) for each in zip(pairs, shares)]:
             done.result()
-    print(f"# {sum(len(pair.overlaps) for pair in pairs)} zombies, of which {sum(pair.n_in_commit for pair in pairs)} were stopped "
-          "in the middle of a commit that then went through")
+    n, n_in_commit = sum(len(pair.overlaps) for pair in pairs), sum(pair.n_in_commit for pair in pairs)
+    print(f"# {n} zombies, of which {n_in_commit} were stopped in the middle of a commit that then went through")
 
 
 def test_the_union_is_whole_and_only_what_was_not_told_yet_is_held_twice(context):
@@ -207,8 +151,8 @@ def test_the_union_is_whole_and_only_what_was_not_told_yet_is_held_twice(context
     for pair in pairs:
         for partition in range(PARTITIONS):
             sent = pair.sent[partition]
-            harness.wait_for(lambda: max(position(site, pair.topic, partition) for site in pair.sites) == sent, 60)
-            one, two = (holdings(site, pair.topic, partition) for site in pair.sites)
+            harness.wait_for(lambda: max(site.position(pair.topic, partition) for site in pair.sites) == sent, 60)
+            one, two = (site.holdings(pair.topic, partition) for site in pair.sites)
             assert one | two == set(range(sent)), f"{pair.topic} {partition}: missing {sorted(set(range(sent)) - one - two)[:10]}"
             both = one & two
             twice += len(both)
@@ -224,10 +168,11 @@ def test_each_store_answers_what_it_says_it_holds(context):
         for site in pair.sites:
             site.wait_ready()
             for partition in range(PARTITIONS):
-                held = holdings(site, pair.topic, partition)
-                rows = site.rows(entity=f"z-{partition}", from_="2025-02-01T00:00:00Z", to="2027-03-01T00:00:00Z", time="ms") if held else []
+                held = site.holdings(pair.topic, partition)
+                rows = site.rows(entity=f"z-{partition}", from_="2025-02-01T00:00:00Z", to="2027-03-01T00:00:00Z",
+                                 time="ms") if held else []
                 expected = [[START_MS + offset * 1000, value(partition, offset)] for offset in sorted(held)]
-                assert rows == expected, f"{site.folder.name} {partition}: {len(rows)} rows, {len(expected)} held, or other values"
+                assert rows == expected, f"{site.folder.name} {partition}: {len(rows)} rows, {len(held)} held, or other values"
 
 
 sys.exit(harness.main(globals()))

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -68,6 +69,15 @@ class Kafka:
         done = subprocess.run(["sh", str(BROKER), "start", str(self.folder), str(os.getpid())], check=True,
                               stdout=subprocess.PIPE, text=True)
         self.bootstrap = done.stdout.strip()
+
+    def group(self, group, *what):
+        """Kafka's own tool for consumer groups: --delete, --reset-offsets ... Waits until the group has no members."""
+        def tried():
+            done = subprocess.run(["sh", str(BROKER), "tool", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                                   "--bootstrap-server", self.bootstrap, "--group", group, *what],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+            return done.returncode == 0 and "Error" not in done.stdout
+        wait_for(tried)
 
     def stop(self):
         subprocess.run(["sh", str(BROKER), "stop", str(self.folder)], check=True)
@@ -195,6 +205,55 @@ class Site:
         except AssertionError:
             raise AssertionError(f"{last[0]} of {count} readings within {timeout} s: " + self.log()[-1000:]) from None
         assert last[0] == count, f"{last[0]} readings instead of {count}"
+
+    # what the store says of itself, from its files
+
+    def ask(self, topic, partition, sql):
+        """The rows of a statement on the partition's ingest.db; [] when there is none."""
+        path = self.folder / "store" / topic / str(partition) / "ingest.db"
+        if not path.exists():
+            return []
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def position(self, topic, partition):
+        rows = self.ask(topic, partition, "SELECT next_offset FROM source")
+        return max(rows[0][0], 0) if rows else 0
+
+    def gaps(self, topic, partition):
+        return self.ask(topic, partition, "SELECT from_offset, to_offset, why FROM gap ORDER BY id")
+
+    def holdings(self, topic, partition):
+        """The offsets that the store holds, where nothing but other stores of the group is the cause of gaps."""
+        held = set(range(self.position(topic, partition)))
+        for begin, end, why in self.gaps(topic, partition):
+            assert why.startswith("held elsewhere: store "), why
+            held -= set(range(begin, end))
+        return held
+
+    # what the daemon's log says of its group
+
+    def assigned(self):
+        """How many partitions it has by its last word; -1 before and between assignments."""
+        for line in reversed(self.log().splitlines()):
+            if " assigned partitions=" in line:
+                return int(line.rpartition("=")[2])
+            if " revoked " in line:
+                return -1
+        return -1
+
+    def owned(self):
+        """The partitions that it has claimed, once that is all of its assignment."""
+        found = []
+        for line in reversed(self.log().splitlines()):
+            if " assigned partitions=" in line:
+                return sorted(found) if len(found) == int(line.rpartition("=")[2]) else []
+            if " partition_claimed " in line:
+                found.append(int(line.partition("partition=")[2].split()[0]))
+        return []
 
     def settle(self, kafka, topic, partitions=1):
         """Returns when everything that was produced before is stored: a message sent behind it in each partition is."""

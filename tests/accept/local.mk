@@ -1,5 +1,15 @@
 # The acceptance tests are run by contrib/check.sh, or one by one with TEST_BUILDDIR.
-ACCEPT = %D%/10-way.py %D%/15-range.py %D%/20-kill.py %D%/30-files.py %D%/40-errors.py %D%/50-demo.py %D%/60-serve.py %D%/70-zombies.py
+ACCEPT =
+ACCEPT += %D%/10-way.py
+ACCEPT += %D%/15-range.py
+ACCEPT += %D%/17-changes.py
+ACCEPT += %D%/20-kill.py
+ACCEPT += %D%/30-files.py
+ACCEPT += %D%/40-errors.py
+ACCEPT += %D%/50-demo.py
+ACCEPT += %D%/60-serve.py
+ACCEPT += %D%/70-zombies.py
+ACCEPT += %D%/71-group.py
 EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py
 
 # make soak: what is random, for hours instead of seconds

@@ -14,13 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_chunk(const uint8_t *bytes, size_t size)
 {
     struct chunk chunk;
-    struct chunk_vector stats;
     struct points points = {0};
     if (chunk_open(bytes, size, 0, &chunk))
         return;
-    for (uint32_t i = 0; i < chunk.n_vectors; i++)
-        if (chunk_vector_stats(&chunk, i, &stats))
-            break;
     uint32_t middle = chunk.n_vectors / 2;
     if (chunk_decode(&chunk, middle, chunk.n_vectors - middle, bytes[size - 1], &points) &&
         points.n)

@@ -5,6 +5,7 @@
 #   broker.sh ready             exit 0 when Java and the jars are there
 #   broker.sh start DIR [PID]   makes or continues the broker in DIR, prints its host:port when it answers;
 #                               with PID it ends when that process does
+#   broker.sh tool CLASS ARG... runs one of Kafka's own tools
 #   broker.sh stop DIR          ends it; broker.sh kill DIR does so without a warning
 #
 # The cache is $ALMANAC_KAFKA, else almanac-kafka below $XDG_CACHE_HOME or ~/.cache. Lines of DIR/extra.properties are
@@ -103,6 +104,7 @@ end() {
 case ${1:-} in
 fetch | ready) "$1" ;;
 start) start "$2" "${3:-}" ;;
+tool) shift; (run_java "$@") ;;
 stop) end "$2" -TERM ;;
 kill) end "$2" -KILL ;;
 *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;

@@ -142,6 +142,12 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     return rc;
 }
 
+static int64_t oldest(struct sink *sink, void *handle)
+{
+    (void)sink, (void)handle;
+    return INT64_MIN;
+}
+
 static int64_t committable(struct sink *sink, void *handle)
 {
     struct memory_sink *memory = (struct memory_sink *)sink;
@@ -154,6 +160,16 @@ static int64_t committable(struct sink *sink, void *handle)
 static int sync_source(struct sink *sink, void *handle)
 {
     (void)sink, (void)handle;
+    return 0;
+}
+
+static int elsewhere(struct sink *sink, int32_t n_partitions, struct err_text *error)
+{
+    (void)error;
+    struct memory_sink *memory = (struct memory_sink *)sink;
+    pthread_mutex_lock(&memory->lock);
+    memory->n_elsewhere = n_partitions;
+    pthread_mutex_unlock(&memory->lock);
     return 0;
 }
 
@@ -200,7 +216,7 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, committable, sync_source, release,
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, elsewhere, release,
                                             stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
@@ -287,6 +303,11 @@ struct decoder *decoder_new(const struct decoder_opts *opts)
 void decoder_free(struct decoder *decoder)
 {
     free(decoder);
+}
+
+void decoder_set_oldest(struct decoder *decoder, int64_t oldest_us)
+{
+    (void)decoder, (void)oldest_us;
 }
 
 int decode_message(struct decoder *decoder, const struct message *message, struct batch *batch)

@@ -42,6 +42,7 @@ struct memory_sink {
     int fail_take_after, fail_take_code, fail_take_times; /* after so many more takes, fail so often */
     int fail_claim_code, fail_claim_times;
     int n_failed;
+    int32_t n_elsewhere; /* partitions of other members, as told last */
     bool paused;
     bool hold_commits; /* nothing is committable */
     char fault[200];   /* the first breach of the interface */

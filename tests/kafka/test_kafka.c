@@ -130,10 +130,12 @@ static void every_message_is_stored_once_through_rebalances(void **state)
     for (int i = 0; i < 10; i++)
         rig_send_values(&f->rig, 500);
     WAIT_FOR(rig_is_done(first) && rig_is_done(second));
+    WAIT_FOR(f->rig.memory.n_elsewhere == 3);
     rig_stop(&f->rig, first);
     rig_send_values(&f->rig, 500);
     WAIT_FOR(rig_stored(&f->rig) >= 10500);
     WAIT_FOR(rig_is_done(second));
+    WAIT_FOR(f->rig.memory.n_elsewhere == 0);
     rig_stop(&f->rig, second);
     assert_int_equal(memory_sink_compare(&f->rig.memory, 10500), 0);
     for (int i = 0; i < f->rig.memory.n_sources; i++) {

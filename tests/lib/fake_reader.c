@@ -73,6 +73,28 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
     return 0;
 }
 
+/* Nothing expires. */
+int view_carry(struct view *view, uint32_t series_id, struct points *points)
+{
+    (void)view, (void)series_id, (void)points;
+    return 0;
+}
+
+int view_expired(struct view *view, uint32_t series_id, struct span *ret_span)
+{
+    (void)view, (void)series_id;
+    *ret_span = (struct span){0};
+    return 0;
+}
+
+int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int64_t begin_us, int64_t end_us,
+              int64_t *ret_left_us)
+{
+    (void)view, (void)series_id, (void)tier, (void)end_us;
+    *ret_left_us = begin_us;
+    return 0;
+}
+
 /* ---- readings ---- */
 
 struct scan {

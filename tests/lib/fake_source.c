@@ -78,6 +78,25 @@ const char *view_position(const struct view *view)
     return "position-1";
 }
 
+void view_changes_free(struct view_changes *changes)
+{
+    free(changes->rows);
+}
+
+int view_changes(struct view *view, const char *position, struct view_changes *ret_changes)
+{
+    (void)view;
+    if (strcmp(position, "position-0"))
+        return strcmp(position, "long-ago") ? ERR_INVALID : ERR_EXPIRED;
+    size_t size = fake_source.n_changes * sizeof(*ret_changes->rows);
+    *ret_changes = (struct view_changes){.rows = malloc(size + 1), .n = fake_source.n_changes};
+    if (!ret_changes->rows)
+        return ERR_NOMEM;
+    if (size)
+        memcpy(ret_changes->rows, fake_source.changes, size);
+    return 0;
+}
+
 int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats)
 {
     (void)view;

@@ -17,6 +17,8 @@ struct fake_series {
 struct fake_source {
     const struct fake_series *series;
     size_t n_series;
+    const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
+    size_t n_changes;
     int64_t n_rows, step_us;
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */

@@ -116,6 +116,8 @@ void store_make(struct store *store, const struct writer_opts *opts)
     assert_non_null(mkdtemp(store->dir));
     snprintf(store->folder, sizeof(store->folder), "%s/store/%s/%d", store->dir, STREAM_TOPIC, STREAM_PARTITION);
     store->opts.dir = store->dir;
+    if (!opts->revisions_keep_us)
+        store->opts.revisions_keep_us = 1000 * 365 * US_PER_DAY; /* messages are of 2024 */
     batch_init(&store->batch);
     if (store_create(store->dir, &error))
         fail_msg("%s", error.text);
@@ -249,7 +251,9 @@ int store_seal(struct store *store)
         const struct file *open = rc ? NULL : find_open(&files);
         more = open != NULL;
         if (open)
-            rc = seal_window(partition, &files, open->window, &error);
+            rc = seal_window(partition, &files,
+                             &(struct seal_opts){.window = open->window, .tiers = TIERS_ALL,
+                                                 .revisions_before_ms = INT64_MIN}, &error);
         file_list_free(&files);
     }
     if (!rc)

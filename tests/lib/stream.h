@@ -35,7 +35,8 @@ struct store {
     char error[500];
 };
 
-void store_make(struct store *store, const struct writer_opts *opts); /* opts->dir is ignored */
+/* opts->dir is ignored; without revisions_keep_us they are kept for ever. */
+void store_make(struct store *store, const struct writer_opts *opts);
 void store_remove(struct store *store);
 /* Opens the writer and claims. */
 int store_open(struct store *store);

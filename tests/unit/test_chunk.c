@@ -180,11 +180,9 @@ static bool stats_agree(const struct chunk_vector *stats, const struct points *p
 static bool stats_of_all_vectors_agree(const struct chunk *chunk, const struct points *points,
                                        size_t begin)
 {
-    struct chunk_vector stats;
     size_t n = 0;
-    for (uint32_t i = 0; i < chunk->n_vectors; i++, n += stats.n)
-        if (chunk_vector_stats(chunk, i, &stats) ||
-            !stats_agree(&stats, points, begin + n, chunk->state, chunk->e))
+    for (uint32_t i = 0; i < chunk->n_vectors; n += chunk->vectors[i++].n)
+        if (!stats_agree(&chunk->vectors[i], points, begin + n, chunk->state, chunk->e))
             return false;
     return n == chunk->n;
 }
@@ -369,11 +367,8 @@ static void try_foreign(const uint8_t *bytes, size_t size, size_t *n_refused)
 {
     struct points points = {0};
     struct chunk chunk;
-    struct chunk_vector stats;
     int rc = chunk_open(bytes, size, KEY, &chunk);
     assert_true(rc == 0 || rc == ERR_CORRUPT || rc == ERR_VERSION);
-    for (uint32_t i = 0; !rc && i < chunk.n_vectors; i++)
-        rc = chunk_vector_stats(&chunk, i, &stats);
     if (!rc)
         rc = chunk_decode(&chunk, 0, chunk.n_vectors, POINTS_ALL, &points);
     assert_true(rc != ERR_NOMEM);

@@ -258,6 +258,80 @@ static void one_series_shows_its_quality_mix(void **state)
     assert_problem(get("/v1/series/8/rows"), 404, "");
 }
 
+static void changes_are_told_by_series_and_range(void **state)
+{
+    static const struct view_change changes[] = {{7, 1740787200000000, 1740787201000000},
+                                                 {7, 1740787210000000, 1740787210000001},
+                                                 {9, -1000000, 1740787200500000}, {10, 0, 1}};
+    (void)state;
+    fake_source.changes = changes;
+    fake_source.n_changes = 4;
+    struct https_answer answer = get("/v1/changes?since=position-0");
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/json");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    assert_string_equal(https_header(&answer, "Cache-Control"), "private, no-cache");
+    assert_body(answer,
+                "{\"changes\":[\n"
+                "{\"id\":7,\"entity\":\"p2-meter-0142\",\"property\":\"activePower\","
+                "\"from\":\"2025-03-01T00:00:00Z\",\"to\":\"2025-03-01T00:00:01Z\"},\n"
+                "{\"id\":7,\"entity\":\"p2-meter-0142\",\"property\":\"activePower\","
+                "\"from\":\"2025-03-01T00:00:10Z\",\"to\":\"2025-03-01T00:00:10.000001Z\"},\n"
+                "{\"id\":9,\"entity\":\"p2-hp-1\",\"property\":\"operationalState\","
+                "\"from\":\"1969-12-31T23:59:59Z\",\"to\":\"2025-03-01T00:00:00.500Z\"}\n"
+                "],\"position\":\"position-1\"}\n");
+    static const char *const only_9[] = {"series=9,8", "series=8&series=9", "entity=p2-hp-1", "type=HeatPump",
+                                         "property=operationalState,energy", "series=7,9&type=HeatPump"};
+    for (size_t i = 0; i < sizeof(only_9) / sizeof(*only_9); i++) {
+        char path[200];
+        snprintf(path, sizeof(path), "/v1/changes?since=position-0&%s", only_9[i]);
+        answer = get(path);
+        assert_null(strstr(text(&answer), "\"id\":7"));
+        assert_non_null(strstr(text(&answer), "\"id\":9"));
+        https_answer_free(&answer);
+    }
+    assert_body(get("/v1/changes?since=position-0&entity=nobody"), "{\"changes\":[],\"position\":\"position-1\"}\n");
+}
+
+/* Every changed series appears once, over the borders of the pages in which the catalog is read. */
+static void many_changes_are_all_told(void **state)
+{
+    enum { N = 700 };
+    struct fake_series *many = calloc(N, sizeof(*many));
+    struct view_change *changes = calloc(2 * N, sizeof(*changes));
+    (void)state;
+    for (uint32_t i = 0; i < N; i++) {
+        many[i] = all_series[0];
+        many[i].info.id = 3 * i + 1;
+        changes[2 * i] = (struct view_change){3 * i + 1, 0, 1};
+        changes[2 * i + 1] = (struct view_change){3 * i + 1, 5, 6};
+    }
+    fake_source.series = many;
+    fake_source.n_series = N;
+    fake_source.changes = changes;
+    fake_source.n_changes = 2 * N;
+    struct https_answer answer = get("/v1/changes?since=position-0");
+    json_t *json = json_loads(text(&answer), 0, NULL), *row;
+    size_t i;
+    json_array_foreach(json_object_get(json, "changes"), i, row)
+        assert_int_equal(json_integer_value(json_object_get(row, "id")), 3 * (i / 2) + 1);
+    assert_int_equal(json_array_size(json_object_get(json, "changes")), 2 * N);
+    json_decref(json);
+    https_answer_free(&answer);
+    free(many);
+    free(changes);
+}
+
+static void changes_want_a_position_of_this_store(void **state)
+{
+    (void)state;
+    assert_problem(get("/v1/changes"), 400, "since");
+    assert_problem(get("/v1/changes?since=position-2"), 400, "since");
+    assert_problem(get("/v1/changes?since=position-0&since=position-0"), 400, "since");
+    assert_problem(get("/v1/changes?since=long-ago"), 410, "since");
+    assert_problem(get("/v1/changes?since=position-0&series=x"), 400, "series");
+    assert_problem(get("/v1/changes?since=position-0&from=now"), 400, "from");
+}
+
 /* ---- the range ---- */
 
 static void a_step_range_has_the_shape_of_the_contract(void **state)
@@ -925,6 +999,9 @@ int main(void)
         CASE(series_filters_reach_the_catalog_cut_at_commas_and_blanks),
         CASE(pages_of_series_have_no_holes_and_no_repeats),
         CASE(one_series_shows_its_quality_mix),
+        CASE(changes_are_told_by_series_and_range),
+        CASE(many_changes_are_all_told),
+        CASE(changes_want_a_position_of_this_store),
         CASE(a_step_range_has_the_shape_of_the_contract),
         CASE(raw_rows_carry_quality_only_where_not_all_are_measured),
         CASE(csv_is_chosen_by_format_and_by_accept),

@@ -146,8 +146,7 @@ static void a_series_that_is_not_there_has_no_tiers(void **state)
     struct tier_file *file = open_again(create());
     struct cells cells = {0};
     unsigned tiers = 99;
-    assert_int_equal(tier_file_tiers(file, 5, &tiers), 0);
-    assert_int_equal(tiers, 0);
+    assert_int_equal(tier_file_tiers(file, 5, &tiers), ERR_NOTFOUND);
     assert_int_equal(tier_file_read(file, 5, TIER_1M, INT64_MIN, INT64_MAX, &cells), 0);
     assert_int_equal(cells.n, 0);
     tier_file_close(file);
