@@ -20,7 +20,7 @@
 #include "store/window_file.h"
 
 
-const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1}; /* "ALMi" */
+const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1, false}; /* "ALMi" */
 
 const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "

@@ -16,7 +16,7 @@
 #define PAGE_BYTES_OF_LONGER 4096
 #define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
 
-const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */
+const struct db_format tier_format = {"tier file", 0x414c4d74, 1, true}; /* "ALMt" */
 
 enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD,
            SQL_COPY_SERIES, SQL_COPY_BLOCKS, SQL_COPY_DAYS, SQL_N };

@@ -15,8 +15,8 @@
 #define OPEN_PAGE_BYTES 4096
 #define RAW_PAGE_BYTES 512 /* chunks are a few kilobytes: half a page is lost at the end of each */
 
-const struct db_format open_format = {"open window file", 0x414c4d6f, 1};  /* "ALMo" */
-const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1}; /* "ALMr" */
+const struct db_format open_format = {"open window file", 0x414c4d6f, 1, false};  /* "ALMo" */
+const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1, true}; /* "ALMr" */
 
 enum sql {
     SQL_INFO_ADD, SQL_MARK, SQL_SET_MARK, SQL_HAS_SERIES, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_COUNTS, SQL_COUNTS,
