@@ -86,12 +86,6 @@ const char *view_position(const struct view *view)
     return "position-1";
 }
 
-bool view_is_partial(const struct view *view)
-{
-    (void)view;
-    return fake_source.partial;
-}
-
 void view_changes_free(struct view_changes *changes)
 {
     free(changes->rows);
