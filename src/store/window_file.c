@@ -443,7 +443,8 @@ int window_file_changes(struct window_file *file, uint32_t series_id, struct cha
     return rc;
 }
 
-int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes)
+int window_file_put_changes(struct window_file *file, uint32_t series_id,
+                            const struct changes *changes)
 {
     buf_clear(&file->scratch);
     int rc = changes_encode(changes, series_id, &file->scratch);

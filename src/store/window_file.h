@@ -102,7 +102,7 @@ MUST_CHECK int window_file_deletions(struct window_file *file, uint32_t series_i
 
 /* What changed of a series, with which batch: adds what the file notes to changes (nothing when it knows none), and notes it. */
 MUST_CHECK int window_file_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
-MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, const struct changes *changes);
 /* Calls row with what the file notes of each series, by id; changes is scratch of the caller's. */
 MUST_CHECK int window_file_changed(struct window_file *file, struct changes *changes,
                                    int (*row)(void *arg, uint32_t series_id, struct changes *changes), void *arg);
