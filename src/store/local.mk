@@ -62,6 +62,7 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
+check_PROGRAMS += tests/unit/test_backfill
 check_PROGRAMS += tests/unit/test_changes
 check_PROGRAMS += tests/unit/test_copy
 check_PROGRAMS += tests/unit/test_crash
@@ -75,21 +76,14 @@ check_PROGRAMS += tests/unit/test_replay
 check_PROGRAMS += tests/unit/test_revisions
 check_PROGRAMS += tests/unit/test_rows
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_snapshots
 check_PROGRAMS += tests/unit/test_tier_file
 check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
 check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
-check_PROGRAMS += tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy \
-	tests/unit/test_expire tests/unit/test_revisions \
-check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel \
-	tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy tests/unit/test_snapshots \
-	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
-	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/test_backfill tests/unit/test_changes tests/unit/test_history
 tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
 tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
