@@ -74,12 +74,6 @@ void view_close(struct view *view)
     free(view);
 }
 
-bool view_is_partial(const struct view *view)
-{
-    (void)view;
-    return false;
-}
-
 const char *view_position(const struct view *view)
 {
     (void)view;
