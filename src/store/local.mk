@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
+	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
@@ -18,6 +19,8 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/replay.c %D%/replay.h \
+	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
+	%D%/rebuild_catalog.c \
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \

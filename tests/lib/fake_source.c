@@ -74,16 +74,16 @@ void view_close(struct view *view)
     free(view);
 }
 
-const char *view_position(const struct view *view)
-{
-    (void)view;
-    return "position-1";
-}
-
 bool view_is_partial(const struct view *view)
 {
     (void)view;
     return fake_source.partial;
+}
+
+const char *view_position(const struct view *view)
+{
+    (void)view;
+    return "position-1";
 }
 
 void view_changes_free(struct view_changes *changes)
