@@ -23,6 +23,7 @@ struct feed {
     int64_t oldest_us;           /* readings of the batch that are older have expired */
     rd_kafka_message_t *last;    /* the last message of the batch, kept for its hash */
     int64_t n_holes;             /* met by going back in this assignment */
+    bool restored;               /* from a backup, and the group does not know our place yet */
     bool lost;                   /* another process owns it: hands off until the next assignment */
     bool adrift;                 /* the offset we want is not in the log: its ends must be asked for */
     bool other_topic;            /* ... because the last stored message is another one now */

@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/snapshot.c %D%/snapshot.h \
+	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_window.c \
@@ -61,6 +62,7 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
+check_PROGRAMS += tests/unit/test_backfill
 check_PROGRAMS += tests/unit/test_changes
 check_PROGRAMS += tests/unit/test_copy
 check_PROGRAMS += tests/unit/test_crash
@@ -74,6 +76,7 @@ check_PROGRAMS += tests/unit/test_replay
 check_PROGRAMS += tests/unit/test_revisions
 check_PROGRAMS += tests/unit/test_rows
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_snapshots
 check_PROGRAMS += tests/unit/test_tier_file
 check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
@@ -81,6 +84,8 @@ check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
+tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
@@ -107,6 +112,8 @@ tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/lib/fault_
 tests_unit_test_partition_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_crash_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_snapshots_SOURCES = tests/unit/test_snapshots.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_snapshots_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_copy_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/lib/naive.c tests/lib/stream.c

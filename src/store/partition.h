@@ -73,7 +73,7 @@ MUST_CHECK int partition_gap(struct partition *partition, int64_t epoch, int64_t
 struct taking {
     int64_t epoch;
     const struct batch *batch;
-    size_t begin_refusal;
+    size_t begin_refusal, begin_replay;
     const struct buf *parcel;
     int64_t n_readings;
 };
@@ -81,6 +81,9 @@ MUST_CHECK int partition_take(struct partition *partition, const struct taking *
 /* Next offset as stored; readings below it have taken effect (I1). */
 int64_t partition_next_offset(struct partition *partition);
 int64_t partition_committable(struct partition *partition);
+/* Notes that Kafka knows the place of the store of this uuid; whether it was. */
+MUST_CHECK int partition_tell(struct partition *partition, int64_t epoch, const char *uuid, struct err_text *error);
+bool partition_is_told(struct partition *partition, const char *uuid);
 MUST_CHECK int partition_dead_next(struct partition *partition, int max,
                                    int (*row)(void *arg, int64_t id, const struct refusal *refusal,
                                               const void *payload), void *arg);

@@ -250,6 +250,8 @@ static int sink_claim(struct sink *sink, const struct source *source, const stru
         free(handle);
         return rc;
     }
+    ret_claim->restored = catalog_is_restored(writer->catalog) &&
+                          !partition_is_told(handle->shard->partition, catalog_uuid(writer->catalog));
     *ret_handle = handle;
     return 0;
 }
@@ -351,14 +353,17 @@ static void wait_for_relief(struct writer *writer, struct shard *shard)
     }
 }
 
-static size_t skip_below(const struct batch *batch, int64_t next_offset, size_t *ret_refusal)
+/* What comes first of a batch whose messages below next_offset are stored already; the reading is returned. */
+static size_t skip_below(const struct batch *batch, int64_t next_offset, struct taking *taking)
 {
     size_t i = 0, r = 0;
     while (i < batch->n_readings && batch->readings[i].offset < next_offset)
         i++;
     while (r < batch->n_refusals && batch->refusals[r].offset < next_offset)
         r++;
-    *ret_refusal = r;
+    taking->begin_refusal = r;
+    while (taking->begin_replay < batch->n_replays && batch->replays[taking->begin_replay].at_offset < next_offset)
+        taking->begin_replay++;
     return i;
 }
 
@@ -370,8 +375,8 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     int64_t next_offset = partition_next_offset(partition);
     if (batch->next_offset <= next_offset)
         return 0;
-    size_t begin_refusal;
-    size_t begin = skip_below(batch, next_offset, &begin_refusal);
+    struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel};
+    size_t begin = skip_below(batch, next_offset, &taking);
     wait_for_relief(writer, handle->shard);
     int rc = persist_series(writer, handle->shard, batch, begin, error);
     if (rc)
@@ -379,13 +384,12 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     buf_clear(&writer->parcel);
     if (begin < batch->n_readings && parcel_encode(batch, begin, writer->registry, &writer->parcel))
         return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
-    struct taking taking = {handle->epoch, batch, begin_refusal, &writer->parcel,
-                            (int64_t)(batch->n_readings - begin)};
+    taking.n_readings = (int64_t)(batch->n_readings - begin);
     rc = partition_take(partition, &taking, error);
     if (rc)
         return rc;
     metric_add(&readings_total, taking.n_readings);
-    metric_add(&refusals_total, (int64_t)(batch->n_refusals - begin_refusal));
+    metric_add(&refusals_total, (int64_t)(batch->n_refusals - taking.begin_refusal));
     struct backlog backlog;
     partition_backlog(partition, &backlog);
     if (backlog.bytes >= writer->opts.flush_bytes || backlog.batches >= FLUSH_BATCHES_MAX)
@@ -409,6 +413,12 @@ static int64_t sink_committable(struct sink *sink, void *handle_arg)
     struct handle *handle = handle_arg;
     (void)sink;
     return partition_committable(handle->shard->partition);
+}
+
+static int sink_told(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    return partition_tell(handle->shard->partition, handle->epoch, catalog_uuid(of_sink(sink)->catalog), NULL);
 }
 
 static int sink_sync(struct sink *sink, void *handle_arg)
@@ -716,8 +726,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
-                                 .elsewhere = sink_elsewhere,
+                                 .oldest = sink_oldest, .committable = sink_committable, .told = sink_told,
+                                 .sync = sink_sync, .elsewhere = sink_elsewhere,
                                  .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;

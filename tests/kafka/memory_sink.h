@@ -24,7 +24,7 @@ struct memory_source {
     int64_t next_offset, last_offset, committable;
     uint8_t last_hash[32];
     int32_t incarnation;
-    bool sparse;
+    bool sparse, restored;
     struct reading *readings;   /* in order of arrival, all incarnations */
     size_t n_readings;
     struct memory_gap gaps[MEMORY_EVENTS], holes[MEMORY_EVENTS];
