@@ -14,6 +14,8 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_deadletter_list,
                                                  &cmd_deadletter_show,
                                                  &cmd_verify,
+                                                 &cmd_backup,
+                                                 &cmd_restore,
                                                  &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

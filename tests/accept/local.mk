@@ -6,6 +6,7 @@ ACCEPT += %D%/17-changes.py
 ACCEPT += %D%/20-kill.py
 ACCEPT += %D%/30-files.py
 ACCEPT += %D%/40-errors.py
+ACCEPT += %D%/45-copies.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/70-zombies.py
@@ -18,5 +19,6 @@ soak: almanacd almanac
 	ALMANAC_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check
 	cd '$(srcdir)' && TEST_BUILDDIR='$(abs_top_builddir)' KILLS=50 READINGS=1000000 %D%/20-kill.py
 	cd '$(srcdir)' && TEST_BUILDDIR='$(abs_top_builddir)' ROUNDS=40 %D%/10-way.py
+	cd '$(srcdir)' && TEST_BUILDDIR='$(abs_top_builddir)' BACKUPS=100 KILLS=100 %D%/45-copies.py
 	cd '$(srcdir)' && FUZZ_SECONDS=1200 contrib/check.sh fuzz
 .PHONY: soak
