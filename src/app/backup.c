@@ -78,7 +78,8 @@ static int walk(const char *root, const char *below, file_fn *file, void *arg, s
         if (lstat(path, &info) != 0) {
             code = err_set(error, ERR_IO, "cannot read \"%s\": %s", path, strerror(errno));
         } else if (S_ISDIR(info.st_mode)) {
-            strcat(name, "/");
+            size_t size = strlen(name); /* snprintf left room */
+            memcpy(name + size, "/", 2);
             code = walk(root, name, file, arg, error);
         } else {
             code = file(arg, root, name, info.st_size, error);
