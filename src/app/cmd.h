@@ -7,10 +7,12 @@
 extern const struct command cmd_init;
 extern const struct command cmd_demo;
 extern const struct command cmd_query;
+extern const struct command cmd_rebuild;
 extern const struct command cmd_sql;
 extern const struct command cmd_token_create;
 extern const struct command cmd_deadletter_list;
 extern const struct command cmd_deadletter_show;
+extern const struct command cmd_deadletter_replay;
 extern const struct command cmd_verify;
 extern const struct command cmd_backup;
 extern const struct command cmd_restore;

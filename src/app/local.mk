@@ -24,10 +24,11 @@ almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_backup.c \
-	%D%/cmd_deadletter.c \
+	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
+	%D%/cmd_rebuild.c \
 	%D%/cmd_restore.c \
 	%D%/cmd_sql.c \
 	%D%/cmd_token_create.c \

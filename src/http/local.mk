@@ -22,7 +22,8 @@ if CMOCKA
 HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
 	tests/lib/rendered.h tests/lib/test.h
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a \
+HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+	src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 
 check_PROGRAMS += tests/unit/test_server

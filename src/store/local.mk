@@ -8,15 +8,19 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
+	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
+	%D%/partition_dead.c \
 	%D%/partition_files.c \
 	%D%/partition_take.c \
 	%D%/people.c %D%/people.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/replay.c %D%/replay.h \
+	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
+	%D%/rebuild_catalog.c \
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
@@ -57,19 +61,39 @@ bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
 
+EXTRA_PROGRAMS += bench/bench_late
+bench_bench_late_SOURCES = bench/bench_late.c
+bench_bench_late_LDADD = $(STORE_LIBS)
+
 EXTRA_DIST += tests/lib/naive.h tests/lib/fault_heap.h tests/lib/stream.h tests/fuzz/corpus/parcel/number tests/fuzz/corpus/parcel/state
 STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/codec/libcodec.a src/model/libmodel.a \
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel \
-	tests/unit/test_writer tests/unit/test_replay tests/unit/test_copy tests/unit/test_snapshots \
-	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
-	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
+check_PROGRAMS += tests/unit/test_backfill
+check_PROGRAMS += tests/unit/test_changes
+check_PROGRAMS += tests/unit/test_copy
+check_PROGRAMS += tests/unit/test_crash
+check_PROGRAMS += tests/unit/test_expire
+check_PROGRAMS += tests/unit/test_history
+check_PROGRAMS += tests/unit/test_nomem
+check_PROGRAMS += tests/unit/test_parcel
+check_PROGRAMS += tests/unit/test_partition
+check_PROGRAMS += tests/unit/test_people
+check_PROGRAMS += tests/unit/test_replay
+check_PROGRAMS += tests/unit/test_revisions
+check_PROGRAMS += tests/unit/test_rows
+check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_snapshots
+check_PROGRAMS += tests/unit/test_tier_file
+check_PROGRAMS += tests/unit/test_verify
+check_PROGRAMS += tests/unit/test_window
+check_PROGRAMS += tests/unit/test_window_file
+check_PROGRAMS += tests/unit/test_writer
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/test_changes tests/unit/test_history
+tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
+tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm

@@ -20,7 +20,7 @@
 #include "store/window_file.h"
 
 
-const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1}; /* "ALMi" */
+const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1, false}; /* "ALMi" */
 
 const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
@@ -34,10 +34,23 @@ const char *const partition_sql[SQL_N] = {
     [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
-    [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, next_offset, n_readings, data) "
-                      "VALUES (:n, :incarnation, :next_offset, :n_readings, :data)",
+    [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
+    [SQL_REWIND] = "UPDATE source SET last_offset = -1, next_offset = coalesce((SELECT from_offset FROM batch "
+                   "WHERE n >= :n AND incarnation = source.incarnation ORDER BY n LIMIT 1), next_offset)",
+    [SQL_BATCHES_GIVE_UP] = "DELETE FROM batch WHERE n >= :n",
+    [SQL_DEAD_GIVE_UP] = "DELETE FROM dead WHERE (incarnation, offset) >= (SELECT incarnation, next_offset FROM source)",
+    [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, from_offset, next_offset, n_readings, data) "
+                      "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
     [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
+                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, 1 "
+                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+                       "AND property = :property AND slot = :slot AND payload = :payload)",
+    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
+    [SQL_DEAD_HELD] = "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
+    [SQL_DEAD_OLDEST] = "SELECT id, length(payload) + 200 FROM dead ORDER BY id LIMIT :max",
+    [SQL_DEAD_TRIM] = "DELETE FROM dead WHERE id <= :id",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
                     "VALUES (:incarnation, :from, :to, :at_us, :why)",
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",

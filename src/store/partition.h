@@ -73,7 +73,7 @@ MUST_CHECK int partition_gap(struct partition *partition, int64_t epoch, int64_t
 struct taking {
     int64_t epoch;
     const struct batch *batch;
-    size_t begin_refusal;
+    size_t begin_refusal, begin_replay;
     const struct buf *parcel;
     int64_t n_readings;
 };
@@ -88,6 +88,19 @@ MUST_CHECK int partition_dead_next(struct partition *partition, int max,
                                    int (*row)(void *arg, int64_t id, const struct refusal *refusal,
                                               const void *payload), void *arg);
 MUST_CHECK int partition_dead_done(struct partition *partition, int64_t id);
+
+/* What is held of dead letters: how many, their bytes (the payloads' and 200 a letter), and when the oldest was refused. */
+struct dead_held {
+    int64_t n, bytes, oldest_us;
+};
+MUST_CHECK int partition_dead_held(struct partition *partition, struct dead_held *ret_held);
+/* Drops the oldest ones until at least bytes are free, 1,000 of them at the most; *ret_n says how many went. */
+MUST_CHECK int partition_dead_trim(struct partition *partition, int64_t bytes, int64_t *ret_n, struct err_text *error);
+/* Notes the uuid of the store's catalog, so that it can be had again with the catalog lost. */
+MUST_CHECK int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error);
+/* Gives up the batches from number first_batch on: Kafka is read again from the offset before them. */
+MUST_CHECK int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset,
+                                struct err_text *error);
 
 /* What waits to be flushed. */
 struct backlog {

@@ -1,4 +1,5 @@
 noinst_LIBRARIES += %D%/libvtab.a
+EXTRA_DIST += docs/SQLITE.md
 vtab_sources = \
 	%D%/connection.c %D%/connection.h \
 	%D%/functions.c %D%/functions.h \

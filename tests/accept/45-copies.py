@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Snapshots, backups and restores while readings come in.
 
-    BACKUPS=100 KILLS=100 SEED=7 tests/accept/45-copies.py
+    BACKUPS=100 BACKUP_KILLS=100 SEED=7 tests/accept/45-copies.py
 """
 import json
 import os
@@ -17,7 +17,8 @@ from datetime import datetime, timedelta, timezone
 import harness
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
-BACKUPS, KILLS = int(os.environ.get("BACKUPS", "5")), int(os.environ.get("KILLS", "5"))
+BACKUPS = int(os.environ.get("BACKUPS", "5"))
+KILLS = int(os.environ.get("BACKUP_KILLS", BACKUPS))
 TOPIC, UNIQUE, PARTITIONS = "readings.copies", "readings.unique", 2  # in UNIQUE every message is a reading of another time
 T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
 ALL = {"from": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}

@@ -294,6 +294,20 @@ int memory_sink_compare(struct memory_sink *memory, int64_t n)
     return faults;
 }
 
+void memory_sink_drop(struct memory_sink *memory, int64_t value)
+{
+    pthread_mutex_lock(&memory->lock);
+    for (int i = 0; i < memory->n_sources; i++) {
+        struct memory_source *source = &memory->sources[i];
+        size_t n = 0;
+        for (size_t j = 0; j < source->n_readings; j++)
+            if (source->readings[j].m != value)
+                source->readings[n++] = source->readings[j];
+        source->n_readings = n;
+    }
+    pthread_mutex_unlock(&memory->lock);
+}
+
 void memory_sink_steal(struct memory_sink *memory)
 {
     pthread_mutex_lock(&memory->lock);

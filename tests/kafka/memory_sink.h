@@ -57,6 +57,7 @@ struct memory_source *memory_sink_find(struct memory_sink *memory, const char *t
 bool memory_sink_released(struct memory_sink *memory);               /* every source was */
 /* 0 when the values 0 to n - 1 are stored, each exactly once; else a message on stderr. */
 int memory_sink_compare(struct memory_sink *memory, int64_t n);
+void memory_sink_drop(struct memory_sink *memory, int64_t value); /* forgets readings of this value */
 /* As though another process had claimed every source. */
 void memory_sink_steal(struct memory_sink *memory);
 

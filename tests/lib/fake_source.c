@@ -77,7 +77,7 @@ void view_close(struct view *view)
 bool view_is_partial(const struct view *view)
 {
     (void)view;
-    return false;
+    return fake_source.partial;
 }
 
 const char *view_position(const struct view *view)

@@ -17,6 +17,7 @@ struct fake_series {
 struct fake_source {
     const struct fake_series *series;
     size_t n_series;
+    bool partial;                /* another store has a part */
     const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
     size_t n_changes;
     int64_t n_rows, step_us;

@@ -5,8 +5,10 @@
 #include "../lib/test.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "common/civil.h"
+#include "common/clock.h"
 #include "store/reader.h"
 
 /* Dead letters that are replayed into a store with batches, open windows and sealed ones. */
@@ -222,10 +224,148 @@ static void a_replay_shows_the_history_in_which_it_had_been_accepted_at_once(voi
     }
 }
 
+/* ---- the list of dead letters ---- */
+
+struct letters {
+    struct {
+        int64_t id, offset, known_ms;
+        int32_t slot, incarnation;
+        char property[32], detail[32];
+    } at[64];
+    size_t n;
+};
+
+static int add_letter(void *arg, const struct dead_letter *letter)
+{
+    struct letters *letters = arg;
+    assert_true(letters->n < 64);
+    letters->at[letters->n].id = letter->id;
+    letters->at[letters->n].offset = letter->offset;
+    letters->at[letters->n].known_ms = letter->known_ms;
+    letters->at[letters->n].slot = letter->slot;
+    letters->at[letters->n].incarnation = letter->incarnation;
+    snprintf(letters->at[letters->n].property, 32, "%s", letter->property);
+    snprintf(letters->at[letters->n++].detail, 32, "%s", letter->detail);
+    return 0;
+}
+
+static void read_letters(struct store *store, struct letters *letters)
+{
+    struct reader_dir *dir;
+    letters->n = 0;
+    assert_int_equal(reader_dir_open(store->dir, &dir, NULL), 0);
+    assert_int_equal(reader_dead_letters(dir, false, add_letter, letters), 0);
+    reader_dir_close(dir);
+}
+
+static void refuse(struct batch *batch, int64_t offset, const char *property, const char *payload, const char *detail)
+{
+    assert_int_equal(batch_refuse(batch, REFUSED_PROPERTY, offset, 1000 + offset, property, strlen(property), -1, payload,
+                                  strlen(payload), "%s", detail), 0);
+}
+
+static void take_batch(struct store *store, int64_t first, int64_t next)
+{
+    struct sink *sink = writer_sink(store->writer);
+    struct err_text error = {0};
+    store->batch.first_offset = first;
+    store->batch.next_offset = next;
+    store->batch.n_messages = next - first;
+    if (sink->take(sink, store->handle, &store->batch, &error))
+        fail_msg("%s", error.text);
+}
+
+/* The message at offset brings the letter again; what is refused of it from here on is refused again. */
+static size_t bring_again(struct store *store, int64_t offset, const struct letters *letters, size_t i)
+{
+    struct replay replay = {.id = letters->at[i].id, .offset = letters->at[i].offset, .known_ms = letters->at[i].known_ms,
+                            .incarnation = letters->at[i].incarnation, .slot = letters->at[i].slot, .at_offset = offset};
+    snprintf(replay.property, sizeof(replay.property), "%s", letters->at[i].property);
+    assert_int_equal(batch_replay(&store->batch, &replay), 0);
+    return store->batch.n_refusals;
+}
+
+static void open_letters(struct store *store, const struct writer_opts *opts)
+{
+    store_make(store, opts);
+    if (store_open(store))
+        fail_msg("%s", store->error);
+}
+
+static void a_letter_that_is_brought_again_leaves_the_list_or_stays_one(void **state)
+{
+    (void)state;
+    struct store store;
+    struct letters letters;
+    open_letters(&store, &(struct writer_opts){.seal_after_us = 100 * US_PER_HOUR});
+    refuse(&store.batch, 0, "a", "{1}", "first");
+    refuse(&store.batch, 0, "b", "{1}", "second");
+    refuse(&store.batch, 0, "", "{2}", "third");
+    take_batch(&store, 0, 1);
+    read_letters(&store, &letters);
+    assert_int_equal(letters.n, 3);
+    batch_clear(&store.batch);
+    bring_again(&store, 1, &letters, 0);                  /* accepted: nothing is refused */
+    size_t first = bring_again(&store, 2, &letters, 2);   /* refused again, and with it what has a letter already */
+    refuse(&store.batch, 2, "b", "{1}", "second again");
+    refuse(&store.batch, 2, "", "{2}", "third again");
+    batch_replayed(&store.batch, 0, first);
+    take_batch(&store, 1, 3);
+    read_letters(&store, &letters);
+    assert_int_equal(letters.n, 2);
+    assert_string_equal(letters.at[0].detail, "second");
+    assert_string_equal(letters.at[1].detail, "third again");
+    assert_int_equal(letters.at[1].offset, 0); /* its first place, not that of the replay */
+    assert_int_equal(letters.at[1].incarnation, 1);
+
+    take_batch(&store, 1, 3); /* told again: below the stored offset (I1) */
+    read_letters(&store, &letters);
+    assert_int_equal(letters.n, 2);
+    batch_clear(&store.batch);
+    struct letters wrong = letters; /* the name of a letter must fit in every part */
+    wrong.at[0].offset = 9;
+    wrong.at[1].incarnation = 2;
+    bring_again(&store, 3, &wrong, 0);
+    bring_again(&store, 4, &wrong, 1);
+    take_batch(&store, 3, 5);
+    read_letters(&store, &letters);
+    assert_int_equal(letters.n, 2);
+    store_remove(&store);
+}
+
+static void of_too_many_letters_the_oldest_go(void **state)
+{
+    (void)state;
+    struct store store;
+    struct letters letters = {0};
+    char payload[900];
+    memset(payload, 'x', sizeof(payload) - 1);
+    payload[sizeof(payload) - 1] = '\0';
+    open_letters(&store, &(struct writer_opts){.dead_bytes_max = 10 * 1099, .seal_after_us = 100 * US_PER_HOUR});
+    for (int64_t offset = 0; offset < 40; offset++) {
+        payload[0] = (char)('0' + offset);
+        batch_clear(&store.batch);
+        refuse(&store.batch, offset, "", payload, "no");
+        take_batch(&store, offset, offset + 1);
+    }
+    for (int64_t end_us = clock_mono_us() + 20 * US_PER_SECOND; clock_mono_us() < end_us;) {
+        read_letters(&store, &letters);
+        if (letters.n <= 10)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    assert_int_equal(letters.n, 10);
+    for (size_t i = 0; i < letters.n; i++)
+        assert_int_equal(letters.at[i].offset, 30 + i);
+    store_remove(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replay_shows_the_history_in_which_it_had_been_accepted_at_once),
+        cmocka_unit_test(a_letter_that_is_brought_again_leaves_the_list_or_stays_one),
+        cmocka_unit_test(of_too_many_letters_the_oldest_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
