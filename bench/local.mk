@@ -1,10 +1,10 @@
 # make bench: figures, one a line; bench/bench_way.py says how to vary it
-BENCHES = %D%/bench_codec %D%/bench_decode %D%/bench_query %D%/bench_store
+BENCHES = %D%/bench_codec %D%/bench_decode %D%/bench_query %D%/bench_store %D%/bench_rows
 bench: $(BENCHES) almanacd almanac
 	%D%/bench_codec
 	%D%/bench_decode
 	%D%/bench_query
-	scratch=$$(mktemp -d) && %D%/bench_store "$$scratch/store" 50 100000; code=$$?; rm -rf "$$scratch"; exit $$code
+	TEST_BUILDDIR='$(abs_top_builddir)' $(srcdir)/%D%/bench_sizes.py
 	TEST_BUILDDIR='$(abs_top_builddir)' $(srcdir)/%D%/bench_way.py
 .PHONY: bench
-EXTRA_DIST += %D%/bench_way.py
+EXTRA_DIST += %D%/bench_way.py %D%/bench_sizes.py %D%/real_data.py

@@ -3,6 +3,7 @@
 CREATE TABLE day (
     series  INTEGER NOT NULL,
     day     INTEGER NOT NULL,                -- days since 1970-01-01
+    base    INTEGER NOT NULL,                -- to be added to each value: registers have long numbers that differ little
     at_s    TEXT,                            -- JSON: seconds of the day; NULL: every 900 s from midnight
     value   TEXT NOT NULL,                   -- JSON: numbers or texts
     quality TEXT,                            -- one letter a value, m e d i s; NULL: all measured
@@ -15,7 +16,7 @@ CREATE VIEW readings_15m AS
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', d.day * 86400 + coalesce(json_extract(d.at_s, '$[' || v.key || ']'), v.key * 900),
                     'unixepoch') AS time,
            d.day * 86400 + coalesce(json_extract(d.at_s, '$[' || v.key || ']'), v.key * 900) AS unix,
-           s.entity, s.type, s.property, v.value, s.unit,
+           s.entity, s.type, s.property, iif(d.base, d.base + v.value, v.value) AS value, s.unit,
            CASE substr(d.quality, v.key + 1, 1)
                 WHEN 'e' THEN 'edited' WHEN 'd' THEN 'derived' WHEN 'i' THEN 'estimated' WHEN 's' THEN 'suspect'
                 ELSE 'measured' END AS quality

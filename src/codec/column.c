@@ -75,11 +75,13 @@ static int encode_cold(const int64_t *values, size_t n, struct buf *out, struct 
     uint32_t size_plain = column->size;
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     bool failed = !zstd;
+    uint32_t raw_at[COLUMN_VECTORS_MAX];
     for (size_t i = 0; i < sizeof tries / sizeof *tries && !failed; i++) {
-        uint32_t raw_at[COLUMN_VECTORS_MAX];
-        buf_clear(&raw);
         buf_clear(&packed);
-        put_vectors(values, n, tries[i].aligned, &raw, raw_at);
+        if (!i || tries[i].aligned != tries[i - 1].aligned) {
+            buf_clear(&raw);
+            put_vectors(values, n, tries[i].aligned, &raw, raw_at);
+        }
         if (!raw.failed)
             put_compressed(zstd, tries[i].search, &raw, &packed);
         if (!raw.failed && !packed.failed && packed.n < column->size &&

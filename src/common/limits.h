@@ -15,7 +15,7 @@
 #define LIMIT_ZONE_NAME_BYTES 64
 #define LIMIT_ZONE_FILE_BYTES (1 << 16)  /* the longest of tzdata has 4 KB */
 #define LIMIT_TOPIC_BYTES 249            /* Kafka's own limit */
-#define LIMIT_CHUNK_POINTS 16384         /* readings in a chunk */
+#define LIMIT_CHUNK_POINTS 32768         /* readings in a chunk */
 #define LIMIT_VECTOR_POINTS 1024         /* integers in a vector */
 #define LIMIT_BATCH_READINGS (1 << 18)   /* readings in one commit */
 #define LIMIT_BATCH_BYTES (16 << 20)     /* encoded bytes of one commit */

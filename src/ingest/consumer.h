@@ -30,7 +30,7 @@ struct consumer_opts {
     int64_t future_max_us;
     struct registry *registry; /* borrowed; used by the consumer's thread only */
     struct sink *sink;         /* borrowed; called from the consumer's thread only */
-    int32_t commit_ms;         /* a batch waits at most so long for more messages; 0: 200 */
+    int32_t commit_ms;         /* the least time between two batches of a partition; 0: 200 */
 };
 
 struct consumer;

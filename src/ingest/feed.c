@@ -108,6 +108,7 @@ int feed_claim(struct feed *feed, const struct owner *owner, int64_t now_us)
     }
     feed->handle = handle;
     feed->reason[0] = '\0';
+    feed->restored = claim.restored;
     feed->place = (struct place){.next = claim.next_offset, .last = claim.last_offset, .sparse = claim.sparse};
     memcpy(feed->place.last_hash, claim.last_hash, HASH_BYTES);
     place_doubt(&feed->place, claim.next_offset);
@@ -192,7 +193,6 @@ int feed_add(struct feed *feed, struct decoder *decoder, rd_kafka_message_t *mes
         return rc;
     if (batch->n_messages == 0) {
         batch->first_offset = message->offset;
-        feed->batch_begin_us = clock_mono_us();
         feed->batch_known_ms = known_ms;
         if (record_hole) {
             batch->hole_from = feed->place.next;
@@ -225,6 +225,7 @@ int feed_hand_over(struct feed *feed, int64_t now_us)
         feed->last = NULL;
     }
     struct err_text error = {0};
+    feed->handed_us = now_us;
     int rc = feed->sink->take(feed->sink, feed->handle, batch, &error);
     if (rc < 0) {
         (void)note_failure(feed, rc, &error, now_us);

@@ -27,7 +27,7 @@ struct group {
     /* Messages come through a queue of their own. So holding back is not reading it, while rebalances are still served from
      * the group's queue; librdkafka 2.0.2 skips messages when partitions are paused under batch reads. */
     rd_kafka_queue_t *messages;
-    int64_t commit_us;         /* a batch waits at most so long */
+    int64_t commit_us;         /* the least time between two batches of a partition */
     char cluster[64];
     struct lease lease;
     struct members members;
@@ -56,7 +56,9 @@ void group_done(struct group *group); /* after every partition was revoked */
 /* librdkafka's rebalance callback, its opaque a struct group. */
 void group_rebalance(struct group *group, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions);
 
+/* What became of a commit. */
 void group_commit_failed(struct group *group); /* what was told to Kafka did not arrive: tell it again */
+void group_commit_done(struct group *group, rd_kafka_topic_partition_list_t *offsets);
 
 bool group_holds_back(const struct group *group, int64_t now_us);
 /* Reads what is there, at most about wait_ms, and hands over batches that are due. Returns the number of messages. */

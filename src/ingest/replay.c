@@ -13,7 +13,8 @@
 
 void replay_print(const struct replay *replay, char out[static REPLAY_TEXT_MAX])
 {
-    snprintf(out, REPLAY_TEXT_MAX, "%d %" PRId64 " %" PRId32 " %" PRId64 " %" PRId64 " %" PRId32 " %s", HEADER_VERSION, replay->id,
+    snprintf(out, REPLAY_TEXT_MAX, "%d %" PRId64 " %" PRId32 " %" PRId64 " %" PRId64 " %" PRId32 " %s",
+             HEADER_VERSION, replay->id,
              replay->incarnation, replay->offset, replay->known_ms, replay->slot, replay->property);
 }
 

@@ -55,6 +55,7 @@ void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row 
 {
     db_bind_i64(stmt, ":series", series_id);
     db_bind_i64(stmt, ":day", row->day);
+    db_bind_i64(stmt, ":base", row->base);
     if (row->at_s)
         db_bind_text(stmt, ":at_s", row->at_s);
     db_bind_text(stmt, ":value", row->value);

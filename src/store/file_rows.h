@@ -22,11 +22,11 @@ MUST_CHECK int file_put_facts(struct db *db, int i, enum file_kind kind, const s
 
 /* A UTC day of a series for people, sql/people.sql; at_s and quality may be NULL. */
 struct day_row {
-    int64_t day;
+    int64_t day, base; /* base: to be added to each value */
     const char *at_s, *value, *quality;
 };
 
-/* Bind :id :entity :type :property :unit :kind :step, and :series :day :at_s :value :quality. */
+/* Bind :id :entity :type :property :unit :kind :step, and :series :day :base :at_s :value :quality. */
 void file_bind_series(sqlite3_stmt *stmt, const struct series_row *series);
 void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row *row);
 

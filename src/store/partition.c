@@ -26,11 +26,12 @@ const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
                        "last_hash, last_known_ms, n_holes, next_batch, epoch, generation, member) "
                        "VALUES (1, '', :topic, :partition, 1, -1, -1, x'', 0, 0, 1, 0, -1, '')",
-    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, "
+    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, told_as, "
                    EXPIRED_COLUMNS " FROM source",
     [SQL_CLAIM] = "UPDATE source SET cluster = :cluster, epoch = :epoch, generation = :generation, member = :member",
     [SQL_ADVANCE] = "UPDATE source SET next_offset = :next_offset, last_offset = :last_offset, last_hash = :last_hash, "
                     "last_known_ms = :last_known_ms, n_holes = :n_holes, next_batch = :next_batch WHERE epoch = :epoch",
+    [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
     [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, next_offset, n_readings, data) "
@@ -126,7 +127,8 @@ int partition_read_source(struct partition *partition)
     partition->n_holes = sqlite3_column_int64(stmt, 5);
     partition->next_batch = sqlite3_column_int64(stmt, 6);
     partition->epoch = sqlite3_column_int64(stmt, 7);
-    expired_read(stmt, 8, &partition->expired);
+    column_copy(stmt, 8, partition->told_as, sizeof(partition->told_as));
+    expired_read(stmt, 9, &partition->expired);
     sqlite3_reset(stmt);
     return 0;
 }

@@ -81,6 +81,9 @@ MUST_CHECK int partition_take(struct partition *partition, const struct taking *
 /* Next offset as stored; readings below it have taken effect (I1). */
 int64_t partition_next_offset(struct partition *partition);
 int64_t partition_committable(struct partition *partition);
+/* Notes that Kafka knows the place of the store of this uuid; whether it was. */
+MUST_CHECK int partition_tell(struct partition *partition, int64_t epoch, const char *uuid, struct err_text *error);
+bool partition_is_told(struct partition *partition, const char *uuid);
 MUST_CHECK int partition_dead_next(struct partition *partition, int max,
                                    int (*row)(void *arg, int64_t id, const struct refusal *refusal,
                                               const void *payload), void *arg);

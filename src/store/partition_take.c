@@ -256,3 +256,30 @@ int64_t partition_committable(struct partition *partition)
     partition_leave(partition);
     return offset;
 }
+
+int partition_tell(struct partition *partition, int64_t epoch, const char *uuid, struct err_text *error)
+{
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    if ((rc = db_begin(partition->db)) == 0) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_TOLD);
+        db_bind_i64(stmt, ":epoch", epoch);
+        db_bind_text(stmt, ":uuid", uuid);
+        rc = db_run(partition->db, stmt);
+        rc = rc ? rc : check_owner(partition, epoch, error);
+    }
+    rc = finish_owned(partition, rc, error);
+    if (!rc)
+        snprintf(partition->told_as, sizeof(partition->told_as), "%s", uuid);
+    partition_leave(partition);
+    return rc;
+}
+
+bool partition_is_told(struct partition *partition, const char *uuid)
+{
+    pthread_mutex_lock(&partition->lock);
+    bool told = strcmp(partition->told_as, uuid) == 0;
+    partition_leave(partition);
+    return told;
+}

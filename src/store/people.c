@@ -44,8 +44,27 @@ static bool is_suspect(const struct points *points, size_t i)
     return (points->quality[i] & QUALITY_CLASS_MASK) == QUALITY_SUSPECT;
 }
 
+/* The whole number that a reading is, where int64 has it. */
+static bool whole_value(const struct points *points, size_t i, int64_t *ret_value)
+{
+    int e = points->e[i];
+    return !points->m[i] ? (*ret_value = 0, true)
+                         : e >= 0 && e <= 18 && !__builtin_mul_overflow(points->m[i], decimal_pow10[e], ret_value);
+}
+
+/* A register's long numbers differ little within a day: where all of rows [begin, end) are whole, they are written as distances
+ * from the first one, which is returned; else 0. */
+static int64_t day_base(const struct series_row *series, const struct points *points, size_t begin, size_t end)
+{
+    int64_t base = 0, value, distance;
+    bool whole = series->kind == KIND_COUNTER && whole_value(points, begin, &base);
+    for (size_t i = begin; i < end && whole; i++)
+        whole = whole_value(points, i, &value) && !__builtin_sub_overflow(value, base, &distance);
+    return whole ? base : 0;
+}
+
 /* The value of rows [begin, end), which lie in one quarter of an hour; suspect readings do not count where others do. */
-static void put_slot(const struct series_row *series, const struct points *points, size_t begin, size_t end,
+static void put_slot(const struct series_row *series, const struct points *points, size_t begin, size_t end, int64_t base,
                      struct buf *out, enum quality *ret_quality)
 {
     struct exact sum = {0};
@@ -68,6 +87,8 @@ static void put_slot(const struct series_row *series, const struct points *point
     *ret_quality = quality;
     if (series->kind == KIND_STATE) {
         put_text(out, texts_at(&points->texts, points->m[last]));
+    } else if (base && whole_value(points, last, &value.m)) {
+        put_decimal(out, (struct decimal){value.m - base, 0});
     } else if (series->kind == KIND_COUNTER || end - begin == 1) {
         put_decimal(out, value);
     } else if (exact_divide(&sum, series->kind == KIND_GAUGE ? n : 1, 15, &value)) {
@@ -80,6 +101,7 @@ static void put_slot(const struct series_row *series, const struct points *point
 /* One array element for rows [begin, end) that stand at t_us. */
 struct day {
     struct buf at, value, quality;
+    int64_t base;
     bool plain_grid, all_measured;
     size_t n;
 };
@@ -90,7 +112,7 @@ static void put_element(struct day *day, const struct series_row *series, const 
     static const char letters[QUALITY_N] = {'m', 'e', 'd', 'i', 's'};
     enum quality quality;
     buf_putc(&day->value, day->n ? ',' : '[');
-    put_slot(series, points, begin, end, &day->value, &quality);
+    put_slot(series, points, begin, end, day->base, &day->value, &quality);
     buf_putc(&day->quality, letters[quality]);
     buf_putc(&day->at, day->n ? ',' : '[');
     put_decimal(&day->at, (struct decimal){of_day_us, -6});
@@ -109,6 +131,7 @@ static int put_day(const struct series_row *series, const struct points *points,
     buf_clear(&day->quality);
     day->plain_grid = day->all_measured = true;
     day->n = 0;
+    day->base = day_base(series, points, begin, end);
     bool condense = end - begin > SLOTS_PER_DAY;
     for (size_t i = begin, next; i < end; i = next) {
         int64_t slot = floor_div(points->t_us[i], SLOT_US);
@@ -124,7 +147,7 @@ static int put_day(const struct series_row *series, const struct points *points,
     buf_putc(&day->quality, '\0');
     if (day->at.failed || day->value.failed || day->quality.failed)
         return ERR_NOMEM;
-    return put(arg, series, &(struct day_row){number, day->plain_grid ? NULL : (const char *)day->at.data,
+    return put(arg, series, &(struct day_row){number, day->base, day->plain_grid ? NULL : (const char *)day->at.data,
                                               (const char *)day->value.data,
                                               day->all_measured ? NULL : (const char *)day->quality.data});
 }

@@ -150,7 +150,7 @@ int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revi
     for (size_t i = 0; i < rows->n; i++) {
         struct row *row = &rows->at[i];
         struct key key = {.t_us = row->t_us, .issued_us = row->issued_us};
-        row->again = row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys);
+        row->again = row->again || (row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys));
     }
     free(keys);
     return 0;

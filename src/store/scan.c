@@ -192,6 +192,44 @@ static int add_head(struct scan *scan, const struct points *points, const struct
     return rows_add_points(&scan->rows, points, first, end - first, ORDER_HEAD);
 }
 
+/* What the open file's values replaced there, where the group has chunks of it over some of a sealed file. */
+static int read_revisions(struct scan *scan, const struct group *group, size_t place_i, struct points *revisions)
+{
+    const struct file *open = place_files(&scan->trail.places[place_i], group->begin_us).open;
+    struct window_file *file = NULL;
+    bool has_raw = false;
+    for (size_t i = group->begin; i < group->end; i++) {
+        const struct extent *extent = &scan->extents[i];
+        has_raw = has_raw || (extent->place_i == place_i && extent->order == ORDER_RAW);
+        file = extent->place_i == place_i && extent->order == ORDER_OPEN ? extent->file : file;
+    }
+    if (!has_raw || !file)
+        return 0;
+    int rc = window_file_chunks(file, scan->trail.series_id, ROLE_REVISION, group->begin_us, group->end_us, open->mark,
+                                &scan->chunks);
+    for (size_t i = 0; i < scan->chunks.n && !rc; i++) {
+        points_clear(&scan->points);
+        rc = window_file_read(file, scan->trail.series_id, ROLE_REVISION, scan->chunks.at[i].id, POINTS_ALL, &scan->points);
+        for (size_t p = 0; p < scan->points.n && !rc; p++)
+            rc = points_append(revisions, &scan->points, p, scan->trail.is_state);
+    }
+    return rc;
+}
+
+/* Since when a value is known matters where it is asked for and where sources vie: a value that came again after others is known
+ * anew, though it equals one below. */
+static int mark_again(struct scan *scan, const struct group *group, size_t place_i)
+{
+    struct points revisions = {0};
+    if (scan->trail.n_places == 1 && !(scan->want & POINTS_KNOWN))
+        return 0;
+    int rc = read_revisions(scan, group, place_i, &revisions);
+    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_OPEN, &revisions);
+    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_HEAD, &scan->trail.places[place_i].head.revisions);
+    points_free(&revisions);
+    return rc;
+}
+
 /* Settles what one source says of the group's time. */
 static int settle_place(struct scan *scan, const struct group *group, size_t place_i)
 {
@@ -218,6 +256,7 @@ static int settle_place(struct scan *scan, const struct group *group, size_t pla
                                       ORDER_HEAD_DELETION);
     rc = rc ? rc : add_head(scan, &head->plain, group);
     rc = rc ? rc : add_head(scan, &head->issued, group);
+    rc = rc ? rc : mark_again(scan, group, place_i);
     return rc ? rc : rows_settle(&scan->rows, &scan->settled);
 }
 

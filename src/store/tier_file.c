@@ -10,7 +10,10 @@
 #include "sql/tier.sql.h"
 #include "store/people.h"
 
-#define TIER_PAGE_BYTES 512 /* blocks and days are a few kilobytes: half a page is lost at the end of each */
+/* Blocks of fast series are a few kilobytes, and half a page is lost at the end of each; in windows of slow ones nearly all are
+ * rows of days, several to a page. */
+#define PAGE_BYTES_OF_DAYS 512
+#define PAGE_BYTES_OF_LONGER 4096
 #define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
 
 const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */
@@ -28,11 +31,12 @@ static const char *const sql[SQL_N] = {
                       "VALUES (:series, :tier, :begin_us, :end_us, :n, :data)",
     [SQL_BLOCKS] = "SELECT data FROM block WHERE series = :series AND tier = :tier AND begin_us < :end_us "
                    "AND end_us > :begin_us ORDER BY begin_us",
-    [SQL_DAY_ADD] = "INSERT INTO day (series, day, at_s, value, quality) VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_ADD] = "INSERT INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
     /* columns in the order of the parameters above */
     [SQL_COPY_SERIES] = "SELECT id, entity, type, property, unit, kind, step, tiers & :tiers FROM series ORDER BY id",
     [SQL_COPY_BLOCKS] = "SELECT series, tier, begin_us, end_us, n, data FROM block WHERE (:tiers >> tier) & 1 ORDER BY id",
-    [SQL_COPY_DAYS] = "SELECT series, day, at_s, value, quality FROM day WHERE :tiers & 4 ORDER BY series, day",
+    [SQL_COPY_DAYS] = "SELECT series, day, base, at_s, value, quality FROM day WHERE :tiers & 4 ORDER BY series, day",
 };
 
 struct tier_file {
@@ -43,7 +47,8 @@ struct tier_file {
     struct buf scratch;
 };
 
-static int open_file(const char *path, enum db_mode mode, struct tier_file **ret_file, struct err_text *error)
+static int open_file(const char *path, enum db_mode mode, int page_bytes, struct tier_file **ret_file,
+                     struct err_text *error)
 {
     struct tier_file *file = calloc(1, sizeof(*file));
     struct buf ddl = {0};
@@ -51,7 +56,7 @@ static int open_file(const char *path, enum db_mode mode, struct tier_file **ret
     buf_puts(&ddl, sql_people);
     buf_putc(&ddl, '\0');
     struct db_opts opts = {.path = path, .mode = mode, .format = &tier_format, .schema = (const char *)ddl.data,
-                           .sql = sql, .n_sql = SQL_N, .page_bytes = TIER_PAGE_BYTES};
+                           .sql = sql, .n_sql = SQL_N, .page_bytes = page_bytes};
     int rc = !file || ddl.failed ? err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", path)
                                  : db_open(&opts, &file->db, error);
     buf_free(&ddl);
@@ -68,7 +73,8 @@ int tier_file_create(const char *path, const struct file_facts *facts, struct ti
                      struct err_text *error)
 {
     struct tier_file *file;
-    int rc = open_file(path, DB_CREATE_PLAIN, &file, error);
+    bool days = facts->window.end_us - facts->window.begin_us <= US_PER_DAY;
+    int rc = open_file(path, DB_CREATE_PLAIN, days ? PAGE_BYTES_OF_DAYS : PAGE_BYTES_OF_LONGER, &file, error);
     if (rc)
         return rc;
     if ((rc = file_put_facts(file->db, SQL_INFO_ADD, FILE_TIER, facts))) {
@@ -82,7 +88,7 @@ int tier_file_create(const char *path, const struct file_facts *facts, struct ti
 
 int tier_file_open(const char *path, struct tier_file **ret_file, struct err_text *error)
 {
-    return open_file(path, DB_READ_SEALED, ret_file, error);
+    return open_file(path, DB_READ_SEALED, 0, ret_file, error);
 }
 
 void tier_file_close(struct tier_file *file)

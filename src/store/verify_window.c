@@ -22,7 +22,7 @@ enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAY
 enum tier_sql { TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N };
 
 #define SQL_TEXT_FACT "SELECT value FROM info WHERE name = :name"
-#define SQL_TEXT_DAYS "SELECT day, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
+#define SQL_TEXT_DAYS "SELECT day, base, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
 #define SQL_TEXT_DAY_ORPHANS "SELECT count(*) FROM day WHERE series NOT IN (SELECT id FROM series)"
 
 static const char *const window_sql[SQL_N] = {
@@ -449,8 +449,8 @@ static int compare_day(void *arg, const struct series_row *series, const struct 
     (void)series;
     walk->check->verify->counts.n_days++;
     return db_step(walk->look->db, walk->stmt) == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
-                   same_text(walk->stmt, 1, row->at_s) && same_text(walk->stmt, 2, row->value) &&
-                   same_text(walk->stmt, 3, row->quality)
+                   sqlite3_column_int64(walk->stmt, 1) == row->base && same_text(walk->stmt, 2, row->at_s) &&
+                   same_text(walk->stmt, 3, row->value) && same_text(walk->stmt, 4, row->quality)
                ? 0
                : ERR_CORRUPT;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/array.h"
+#include "model/decimal.h"
 #include "store/view.h"
 
 /* Goes from cut to cut as a scan does. What is in a window and source of a series is settled as a whole where there are
@@ -262,6 +263,19 @@ static int64_t known_now(const struct settled *in_force, const struct key *key)
     return INT64_MIN;
 }
 
+static bool same_key(const struct key *a, const struct key *b)
+{
+    return a->t_us == b->t_us && a->issued_us == b->issued_us;
+}
+
+/* A layer does not know what is below it, so that it may say again what was in force already. */
+static bool says_again(const struct points *points, size_t before, size_t i)
+{
+    return points->quality[before] == points->quality[i] && points->period_us[before] == points->period_us[i] &&
+           decimal_compare((struct decimal){points->m[before], points->e[before]},
+                           (struct decimal){points->m[i], points->e[i]}) == 0;
+}
+
 /* Values without the marks, in order of time and then oldest first; each was in force until the next one was known. */
 static int give(struct revisions *revisions, struct points *points)
 {
@@ -269,13 +283,14 @@ static int give(struct revisions *revisions, struct points *points)
     struct key *keys = NULL;
     int rc = keys_sort(history, &keys);
     rc = rc ? rc : array_grow(&revisions->until_ms, &revisions->until_cap, history->n, sizeof(*revisions->until_ms));
-    for (size_t i = 0; i < history->n && !rc; i++) {
-        const struct key *next = i + 1 < history->n ? &keys[i + 1] : NULL;
-        bool replaced = next && next->t_us == keys[i].t_us && next->issued_us == keys[i].issued_us;
-        if (history->quality[keys[i].i] & QUALITY_TAKEN_BACK ||
-            (next && points_same(history, keys[i].i, next->i, revisions->trail.is_state)))
+    for (size_t i = 0, next; i < history->n && !rc; i = next) {
+        next = i + 1;
+        while (next < history->n && same_key(&keys[next], &keys[i]) && says_again(history, keys[i].i, keys[next].i))
+            next++;
+        bool replaced = next < history->n && same_key(&keys[next], &keys[i]);
+        if (history->quality[keys[i].i] & QUALITY_TAKEN_BACK)
             continue;
-        revisions->until_ms[points->n] = replaced ? history->known_ms[next->i] : known_now(&revisions->in_force, &keys[i]);
+        revisions->until_ms[points->n] = replaced ? history->known_ms[keys[next].i] : known_now(&revisions->in_force, &keys[i]);
         rc = points_append(points, history, keys[i].i, revisions->trail.is_state);
     }
     free(keys);

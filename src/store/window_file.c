@@ -58,8 +58,8 @@ static const char *const sql[SQL_N] = {
     [SQL_PURGE] = "DELETE FROM chunk WHERE died <= :batch",
     [SQL_SET_PURGED] = "INSERT OR REPLACE INTO info (name, value) VALUES ('purged', :batch)",
     [SQL_PURGED] = "SELECT value FROM info WHERE name = 'purged'",
-    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, at_s, value, quality) "
-                    "VALUES (:series, :day, :at_s, :value, :quality)",
+    [SQL_DAY_PUT] = "INSERT OR REPLACE INTO day (series, day, base, at_s, value, quality) "
+                    "VALUES (:series, :day, :base, :at_s, :value, :quality)",
     [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
     [SQL_CHANGE_PUT] = "INSERT OR REPLACE INTO change (series, data) VALUES (:series, :data)",
     [SQL_CHANGES] = "SELECT data, series FROM change ORDER BY series",
@@ -345,6 +345,12 @@ static void read_chunk_row(sqlite3_stmt *stmt, struct chunk_row *row)
                               sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)};
 }
 
+static int compare_chunk_ids(const void *a, const void *b)
+{
+    const struct chunk_row *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
 int window_file_chunks(struct window_file *file, uint32_t series_id, enum role role, int64_t begin_us, int64_t end_us,
                        int64_t mark, struct chunk_rows *ret_chunks)
 {
@@ -363,6 +369,8 @@ int window_file_chunks(struct window_file *file, uint32_t series_id, enum role r
         }
         read_chunk_row(stmt, &ret_chunks->at[ret_chunks->n++]);
     }
+    if (role == ROLE_REVISION && ret_chunks->n) /* later flushes add what was in force later, of whatever time */
+        qsort(ret_chunks->at, ret_chunks->n, sizeof(*ret_chunks->at), compare_chunk_ids);
     return rc;
 }
 

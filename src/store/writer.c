@@ -257,6 +257,8 @@ static int sink_claim(struct sink *sink, const struct source *source, const stru
         free(handle);
         return rc;
     }
+    ret_claim->restored = catalog_is_restored(writer->catalog) &&
+                          !partition_is_told(handle->shard->partition, catalog_uuid(writer->catalog));
     *ret_handle = handle;
     return 0;
 }
@@ -418,6 +420,12 @@ static int64_t sink_committable(struct sink *sink, void *handle_arg)
     struct handle *handle = handle_arg;
     (void)sink;
     return partition_committable(handle->shard->partition);
+}
+
+static int sink_told(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    return partition_tell(handle->shard->partition, handle->epoch, catalog_uuid(of_sink(sink)->catalog), NULL);
 }
 
 static int sink_sync(struct sink *sink, void *handle_arg)
@@ -769,8 +777,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
-                                 .elsewhere = sink_elsewhere,
+                                 .oldest = sink_oldest, .committable = sink_committable, .told = sink_told,
+                                 .sync = sink_sync, .elsewhere = sink_elsewhere,
                                  .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;

@@ -23,8 +23,10 @@
 static int note_day(void *arg, const struct series_row *series, const struct day_row *row)
 {
     (void)series;
-    buf_printf(arg, "%lld at %s value %s quality %s\n", (long long)row->day, row->at_s ? row->at_s : "grid", row->value,
-               row->quality ? row->quality : "measured");
+    buf_printf(arg, "%lld at %s ", (long long)row->day, row->at_s ? row->at_s : "grid");
+    if (row->base)
+        buf_printf(arg, "base %lld ", (long long)row->base);
+    buf_printf(arg, "value %s quality %s\n", row->value, row->quality ? row->quality : "measured");
     return 0;
 }
 
@@ -121,6 +123,31 @@ static void a_quarter_of_suspect_readings_only_is_suspect(void **state)
     points_free(&points);
 }
 
+static void a_register_of_whole_numbers_shows_distances_from_the_first(void **state)
+{
+    (void)state;
+    struct points points = {0};
+    static const struct {
+        int64_t m;
+        int e;
+    } readings[] = {{12345678, 0}, {123457, 2}, {0, 0}, {12345701, 0}};
+    for (int64_t i = 0; i < 4; i++)
+        add_point(&points, DAY * US_PER_DAY + i * 15 * US_PER_MINUTE, readings[i].m, readings[i].e, QUALITY_MEASURED);
+    assert_string_equal(days_of(KIND_COUNTER, &points),
+                        "20000 at grid base 12345678 value [0,22,-12345678,23] quality measured\n");
+    assert_string_equal(days_of(KIND_GAUGE, &points),
+                        "20000 at grid value [12345678,12345700,0,12345701] quality measured\n");
+    points.m[3] = 123457015;
+    points.e[3] = -1; /* one fraction, and all stand as they are */
+    assert_string_equal(days_of(KIND_COUNTER, &points),
+                        "20000 at grid value [12345678,12345700,0,12345701.5] quality measured\n");
+    points.m[3] = 123;
+    points.e[3] = 18; /* beyond int64 */
+    assert_string_equal(days_of(KIND_COUNTER, &points),
+                        "20000 at grid value [12345678,12345700,0,123000000000000000000] quality measured\n");
+    points_free(&points);
+}
+
 static void states_are_texts_of_json(void **state)
 {
     (void)state;
@@ -158,6 +185,8 @@ static void send(int64_t from, int64_t to)
         {0, OP_VALUE, US_PER_DAY, 5, 2, NULL, QUALITY_MEASURED},
         {0, OP_DELETE, 30 * US_PER_MINUTE, 0, 0, NULL, QUALITY_MEASURED},
         {0, OP_DELETE, US_PER_DAY, 0, 0, NULL, QUALITY_MEASURED},
+        {1, OP_VALUE, 0, 12345678, 0, NULL, QUALITY_MEASURED},
+        {1, OP_VALUE, 15 * US_PER_MINUTE, 123457, 2, NULL, QUALITY_MEASURED},
     };
     struct err_text error = {0};
     assert_int_equal(store_open(&store), 0);
@@ -241,6 +270,14 @@ static void an_open_window_shows_its_readings(void **state)
     assert_string_equal(ask("2024-03.open.g1.db", all_series), expected_series);
     assert_string_equal(ask("2024-03.open.g1.db", "SELECT * FROM file_info"),
                         "raw.test 3 open 1 2024-03-01T00:00:00Z 2024-04-01T00:00:00Z 2\n");
+}
+
+static void a_register_shows_its_whole_numbers(void **state)
+{
+    (void)state;
+    send(0, 9);
+    assert_string_equal(ask("2024-03.open.g1.db", "SELECT unix, value FROM readings_15m WHERE property = 'activeEnergyImport'"),
+                        "1709251200 12345678\n1709252100 12345700\n");
 }
 
 static void what_was_taken_back_is_not_shown_any_more(void **state)
@@ -338,8 +375,10 @@ int main(void)
         cmocka_unit_test(a_dense_day_of_intervals_shows_sums),
         cmocka_unit_test(a_dense_day_of_a_counter_shows_the_last_value_that_counts),
         cmocka_unit_test(a_quarter_of_suspect_readings_only_is_suspect),
+        cmocka_unit_test(a_register_of_whole_numbers_shows_distances_from_the_first),
         cmocka_unit_test(states_are_texts_of_json),
         FILE_CASE(an_open_window_shows_its_readings),
+        FILE_CASE(a_register_shows_its_whole_numbers),
         FILE_CASE(what_was_taken_back_is_not_shown_any_more),
         FILE_CASE(a_tier_file_shows_the_readings_of_its_window),
         FILE_CASE(the_catalog_shows_its_series),
