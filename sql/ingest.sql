@@ -25,6 +25,7 @@ CREATE TABLE source (
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
     synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     told_as       TEXT NOT NULL DEFAULT '',   -- of a restored store: its uuid, once the consumer group knows its place
+    store         TEXT NOT NULL DEFAULT '', -- the catalog's uuid, should the catalog be lost
     -- the owner (I4): each claim raises epoch, every write checks it
     epoch         INTEGER NOT NULL,
     generation    INTEGER NOT NULL,          -- of the consumer group, for people
@@ -35,6 +36,7 @@ CREATE TABLE source (
 CREATE TABLE batch (
     n           INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,
+    from_offset INTEGER NOT NULL,            -- its messages: [from_offset, next_offset)
     next_offset INTEGER NOT NULL,
     n_readings  INTEGER NOT NULL,
     data        BLOB NOT NULL
@@ -117,7 +119,8 @@ CREATE TRIGGER dead_went AFTER DELETE ON dead BEGIN
 END;
 CREATE INDEX dead_to_copy ON dead (id) WHERE copied = 0;
 
--- Offsets that were lost or came from a topic made anew: alarms that stay on record.
+-- Offsets that were lost or came from a topic made anew: alarms that stay on record. And, where why begins with 'held elsewhere:',
+-- offsets that another store of the consumer group holds.
 CREATE TABLE gap (
     id          INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,

@@ -7,6 +7,7 @@
 extern const struct command cmd_init;
 extern const struct command cmd_demo;
 extern const struct command cmd_query;
+extern const struct command cmd_rebuild;
 extern const struct command cmd_sql;
 extern const struct command cmd_token_create;
 extern const struct command cmd_deadletter_list;

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_deadletter_show,
                                                  &cmd_deadletter_replay,
                                                  &cmd_verify,
+                                                 &cmd_rebuild,
                                                  &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -24,6 +24,16 @@ void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size
     crypto_generichash(ret_hash, HASH_BYTES, data, size, key, HASH_KEY_BYTES);
 }
 
+uint64_t hash_short(uint64_t key, const void *data, size_t size)
+{
+    uint8_t key_bytes[crypto_shorthash_KEYBYTES] = {0}, out[crypto_shorthash_BYTES];
+    uint64_t sum;
+    memcpy(key_bytes, &key, sizeof(key));
+    crypto_shorthash(out, data, size, key_bytes);
+    memcpy(&sum, out, sizeof(sum));
+    return sum;
+}
+
 int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -18,6 +18,9 @@ void hash_bytes(const void *data, size_t size, uint8_t ret_hash[static HASH_BYTE
 void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
                 uint8_t ret_hash[static HASH_BYTES]);
 
+/* SipHash-2-4: a sum against accidents, cheap for some kilobytes. */
+uint64_t hash_short(uint64_t key, const void *data, size_t size);
+
 /* Hashes a whole file, read in blocks. ERR_IO, ERR_NOTFOUND. */
 MUST_CHECK int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES]);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/files.h"
+#include "db/sums.h"
 
 #define BUSY_TIMEOUT_MS 10000
 #define MAP_BYTES (INT64_C(1) << 40)
@@ -134,6 +135,31 @@ static int create_schema(struct db *db)
     return rc;
 }
 
+/* Pages leave room for their sums from the first one on. */
+static int make_room(struct db *db)
+{
+    int n_bytes = SUMS_BYTES;
+    int rc = db->opts.format->is_sealed ? SQLITE_OK
+                                        : sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &n_bytes);
+    return rc == SQLITE_OK ? 0 : fail(db, rc);
+}
+
+/* A writer gives all pages their sums anew where somebody wrote without: a site's own models, put in with the sqlite3 shell. */
+static int sum_anew(struct db *db)
+{
+    int strange = 0;
+    int64_t version;
+    if (db->opts.mode != DB_WRITE || db->opts.format->is_sealed)
+        return 0;
+    int rc = db_get_i64(db, "PRAGMA schema_version", &version); /* reads page 1, before anything writes it */
+    if (rc)
+        return rc;
+    rc = sqlite3_file_control(db->handle, "main", SUMS_FCNTL_STRANGE, &strange);
+    if (rc != SQLITE_OK)
+        return fail(db, rc);
+    return strange ? db_exec(db, "VACUUM") : 0;
+}
+
 static int check_format(struct db *db, struct err_text *error)
 {
     const struct db_format *format = db->opts.format;
@@ -233,14 +259,20 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= opts->mode == DB_READ || opts->mode == DB_READ_SEALED ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= create ? SQLITE_OPEN_CREATE : 0;
-    int rc = sqlite3_open_v2(uri, &db->handle, flags, NULL);
+    bool has_sums = !opts->format->is_sealed;
+    int rc = has_sums ? sums_register() : SQLITE_OK;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_open_v2(uri, &db->handle, flags, has_sums ? SUMS_VFS : NULL);
     free(uri);
     rc = rc == SQLITE_OK ? 0 : fail(db, rc);
+    if (!rc && create)
+        rc = make_room(db);
     if (!rc) {
         sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                           opts->mode == DB_READ || opts->mode == DB_READ_SEALED, NULL);
-        rc = set_up(db);
+        rc = sum_anew(db);
+        rc = rc ? rc : set_up(db);
     }
     if (!rc && create)
         rc = create_schema(db);

@@ -16,6 +16,7 @@ struct db_format {
     const char *name;        /* for people: "window file" */
     uint32_t application_id;
     int version;             /* user_version */
+    bool is_sealed;          /* never changes once it is whole and has a digest: its pages have no sums (db/sums.h) */
 };
 
 enum db_mode {

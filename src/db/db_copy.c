@@ -4,6 +4,7 @@
 
 #include "common/files.h"
 #include "db/db.h"
+#include "db/sums.h"
 
 /* Copies every page of from in one read transaction. */
 static int copy_pages(struct db *from, sqlite3 *to)
@@ -25,7 +26,7 @@ int db_copy(const char *path, const struct db_format *format, const char *to, st
     int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = format}, &from, error);
     if (rc)
         return rc;
-    rc = db_code(sqlite3_open_v2(to, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+    rc = db_code(sqlite3_open_v2(to, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, SUMS_VFS));
     if (!rc) /* nobody needs it before it is synced below */
         rc = db_code(sqlite3_exec(handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL));
     if (!rc)

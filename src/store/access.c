@@ -17,7 +17,7 @@
 /* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
 #define FRESH_US INT64_C(1000000)
 
-const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 1};
+const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 1, false};
 
 enum { SQL_GET_KEY, SQL_FIND, SQL_ADD_KEY, SQL_ADD, SQL_VERSION, SQL_N };
 static const char *const statements[SQL_N] = {

@@ -11,7 +11,7 @@
 #include "sql/catalog.sql.h"
 #include "sql/models.sql.h"
 
-const struct db_format catalog_format = {"catalog", 0x414c4d63, 1}; /* "ALMc" */
+const struct db_format catalog_format = {"catalog", 0x414c4d63, 1, false}; /* "ALMc" */
 
 enum sql {
     SQL_SOURCE_ADD, SQL_SOURCE, SQL_ENTITY_ADD, SQL_ENTITY, SQL_SERIES_ADD, SQL_SERIES_SOURCE_ADD, SQL_UNITS, SQL_ALIASES,

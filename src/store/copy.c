@@ -58,7 +58,7 @@ static int note_touched(void *arg, const struct series_row *series)
 static int cut_back(struct window_file *window, const struct file *file)
 {
     struct touched touched = {0};
-    struct window_days days = {0};
+    struct in_force days = {0};
     int64_t mark;
     int rc = window_file_mark(window, &mark);
     if (rc || mark == file->mark)
@@ -73,7 +73,7 @@ static int cut_back(struct window_file *window, const struct file *file)
         db_rollback(window_file_db(window));
     else
         rc = db_commit(window_file_db(window));
-    window_days_free(&days);
+    in_force_free(&days);
     free(touched.at);
     return rc;
 }

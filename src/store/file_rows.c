@@ -62,3 +62,16 @@ void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row 
     if (row->quality)
         db_bind_text(stmt, ":quality", row->quality);
 }
+
+int file_walk_series(struct db *db, sqlite3_stmt *stmt, int (*row)(void *arg, const struct series_row *series), void *arg)
+{
+    int rc;
+    while ((rc = db_step(db, stmt)) == 1) {
+        struct series_row series;
+        if ((rc = file_read_series(stmt, &series)) || (rc = row(arg, &series))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
+}

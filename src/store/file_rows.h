@@ -32,5 +32,8 @@ void file_bind_day(sqlite3_stmt *stmt, uint32_t series_id, const struct day_row 
 
 /* Reads a row whose first columns are id, entity, type, property, unit, kind, step. ERR_CORRUPT. */
 MUST_CHECK int file_read_series(sqlite3_stmt *stmt, struct series_row *row);
+/* Steps through a statement of such rows; an answer of row that is not 0 ends the walk and is returned. */
+MUST_CHECK int file_walk_series(struct db *db, sqlite3_stmt *stmt, int (*row)(void *arg, const struct series_row *series),
+                                void *arg);
 
 #endif

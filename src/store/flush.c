@@ -69,7 +69,7 @@ struct flush {
     struct points points;
     struct chunk_rows chunks;
     struct changes changes;
-    struct window_days days;
+    struct in_force days;
 };
 
 /* ---- loading ---- */
@@ -491,7 +491,7 @@ static void flush_done(struct flush *flush)
     points_free(&flush->points);
     chunk_rows_free(&flush->chunks);
     changes_free(&flush->changes);
-    window_days_free(&flush->days);
+    in_force_free(&flush->days);
 }
 
 /* Moves the batches that were loaded into their windows. */

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
+	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
@@ -18,6 +19,8 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/replay.c %D%/replay.h \
+	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
+	%D%/rebuild_catalog.c \
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
@@ -57,6 +60,10 @@ bench_bench_store_SOURCES = bench/bench_store.c bench/sets.c bench/sets.h
 bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
+
+EXTRA_PROGRAMS += bench/bench_late
+bench_bench_late_SOURCES = bench/bench_late.c
+bench_bench_late_LDADD = $(STORE_LIBS)
 
 EXTRA_DIST += tests/lib/naive.h tests/lib/fault_heap.h tests/lib/stream.h tests/fuzz/corpus/parcel/number tests/fuzz/corpus/parcel/state
 STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/codec/libcodec.a src/model/libmodel.a \

@@ -20,7 +20,7 @@
 #include "store/window_file.h"
 
 
-const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1}; /* "ALMi" */
+const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1, false}; /* "ALMi" */
 
 const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
@@ -34,8 +34,13 @@ const char *const partition_sql[SQL_N] = {
     [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
-    [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, next_offset, n_readings, data) "
-                      "VALUES (:n, :incarnation, :next_offset, :n_readings, :data)",
+    [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
+    [SQL_REWIND] = "UPDATE source SET last_offset = -1, next_offset = coalesce((SELECT from_offset FROM batch "
+                   "WHERE n >= :n AND incarnation = source.incarnation ORDER BY n LIMIT 1), next_offset)",
+    [SQL_BATCHES_GIVE_UP] = "DELETE FROM batch WHERE n >= :n",
+    [SQL_DEAD_GIVE_UP] = "DELETE FROM dead WHERE (incarnation, offset) >= (SELECT incarnation, next_offset FROM source)",
+    [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, from_offset, next_offset, n_readings, data) "
+                      "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
     [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
     [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "

@@ -181,6 +181,7 @@ static int add_batch(struct partition *partition, const struct taking *taking)
     sqlite3_stmt *stmt = db_stmt(partition->db, SQL_BATCH_ADD);
     db_bind_i64(stmt, ":n", partition->next_batch);
     db_bind_i64(stmt, ":incarnation", partition->incarnation);
+    db_bind_i64(stmt, ":from_offset", partition->next_offset < 0 ? taking->batch->first_offset : partition->next_offset);
     db_bind_i64(stmt, ":next_offset", taking->batch->next_offset);
     db_bind_i64(stmt, ":n_readings", taking->n_readings);
     db_bind_blob(stmt, ":data", taking->parcel->data, taking->parcel->n);
@@ -282,4 +283,44 @@ bool partition_is_told(struct partition *partition, const char *uuid)
     bool told = strcmp(partition->told_as, uuid) == 0;
     partition_leave(partition);
     return told;
+}
+
+int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error)
+{
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    if ((rc = db_begin(partition->db)) == 0) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_NOTE_STORE);
+        db_bind_text(stmt, ":store", uuid);
+        rc = db_run(partition->db, stmt);
+    }
+    rc = partition_finish(partition, rc, error, "write");
+    partition_leave(partition);
+    return rc;
+}
+
+int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset, struct err_text *error)
+{
+    static const enum partition_sql steps[] = {SQL_REWIND, SQL_BATCHES_GIVE_UP};
+    int rc = partition_enter(partition, error);
+    if (rc)
+        return rc;
+    rc = db_begin(partition->db);
+    for (size_t i = 0; i < 2 && !rc; i++) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, (int)steps[i]);
+        db_bind_i64(stmt, ":n", first_batch);
+        rc = db_run(partition->db, stmt);
+    }
+    if (!rc)
+        rc = db_run(partition->db, db_stmt(partition->db, SQL_DEAD_GIVE_UP)); /* they are refused again */
+    rc = partition_finish(partition, rc, error, "write");
+    if (!rc)
+        rc = partition_read_source(partition);
+    if (!rc)
+        rc = partition_read_backlog(partition);
+    if (!rc)
+        *ret_next_offset = partition->next_offset;
+    partition_leave(partition);
+    return rc;
 }

@@ -10,14 +10,12 @@
 #include <unistd.h>
 
 #include "common/array.h"
-#include "common/civil.h"
 #include "common/hash.h"
 #include "store/manifest.h"
 #include "store/parcel.h"
-#include "store/people.h"
 #include "store/seal.h"
 #include "store/verify_inside.h"
-#include "store/window_file.h"
+#include "store/window_days.h"
 #include "store/writer.h"
 
 int rebuild_say(struct rebuild *rebuild, bool is_wrong, const char *format, ...)
@@ -49,23 +47,27 @@ static int note_path(struct rebuild *rebuild, const char *path)
 static int note_finding(void *arg, const struct verify_finding *finding)
 {
     struct rebuild *rebuild = arg;
-    if (strcmp(finding->todo, VERIFY_TODO_CATALOG) == 0)
+    if (strcmp(finding->todo, VERIFY_ACT_CATALOG) == 0)
         rebuild->catalog_wrong = true;
-    else if (strcmp(finding->todo, VERIFY_TODO_TIERS) == 0)
+    else if (strcmp(finding->todo, VERIFY_ACT_TIERS) == 0)
         return note_path(rebuild, finding->path);
-    else if (finding->is_wrong && strcmp(finding->todo, VERIFY_TODO_MANIFEST) != 0)
+    else if (finding->is_wrong && strcmp(finding->todo, VERIFY_ACT_MANIFEST) != 0)
         return rebuild_say(rebuild, true, "%s: %s; %s", finding->path, finding->what, finding->todo);
     return 0;
+}
+
+static int note_progress(void *arg, int64_t done, int64_t all)
+{
+    struct rebuild *rebuild = arg;
+    return rebuild->opts->progress ? rebuild->opts->progress(rebuild->opts->arg, done, all) : 0;
 }
 
 static int find_work(struct rebuild *rebuild)
 {
     const struct rebuild_opts *opts = rebuild->opts;
     struct verify_counts counts;
-    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = opts->progress, .arg = rebuild};
-    struct verify_opts quiet = {.dir = opts->dir, .found = note_finding, .arg = rebuild};
-    (void)verify;
-    return verify_run(&quiet, &counts, rebuild->error);
+    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = note_progress, .arg = rebuild};
+    return verify_run(&verify, &counts, rebuild->error);
 }
 
 static bool is_wrong(const struct rebuild *rebuild, const struct partition *partition, const struct file *file)
@@ -83,7 +85,8 @@ static bool is_number(const char *text)
     return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
 }
 
-static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg)
+static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition),
+                      void *arg)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/store/%s", dir, topic);
@@ -186,11 +189,6 @@ static int rewind_partition(struct partitions *all, struct partition *partition)
 
 /* ---- derivations ---- */
 
-static int put_day(void *arg, const struct series_row *series, const struct day_row *row)
-{
-    return window_file_put_day(arg, series->id, row);
-}
-
 struct day_work {
     struct window_file *file;
     struct window window;
@@ -201,10 +199,7 @@ struct day_work {
 static int derive_days(void *arg, const struct series_row *series)
 {
     struct day_work *work = arg;
-    int rc = in_force_read(&work->in_force, work->file, series, work->window, work->mark);
-    rc = rc ? rc : window_file_drop_days(work->file, series->id, work->window.begin_us / US_PER_DAY - 1,
-                                         work->window.end_us / US_PER_DAY + 1);
-    return rc ? rc : people_days(series, &work->in_force.points, put_day, work->file);
+    return window_days_write(&work->in_force, work->file, series, work->mark, work->window.begin_us, work->window.end_us);
 }
 
 /* The rows for people of an open file, in place. */
@@ -229,6 +224,8 @@ static int rebuild_days(struct rebuild *rebuild, struct partition *partition, co
     return rc ? rc : rebuild_say(rebuild, false, "%s: rows for people derived again", file->name);
 }
 
+/* The tier file of a sealed window, by sealing it again from its raw file, whose digest is compared before. A window without a
+ * listed tier file has none because its tiers have expired. */
 static int rebuild_window(struct rebuild *rebuild, struct partition *partition, const struct file_list *files,
                           const struct file *raw)
 {
@@ -237,16 +234,16 @@ static int rebuild_window(struct rebuild *rebuild, struct partition *partition, 
     for (size_t i = 0; i < files->n; i++)
         if (files->at[i].kind == FILE_TIER && files->at[i].window.begin_us == raw->window.begin_us)
             tier = &files->at[i];
-    if (tier && !rebuild->opts->all && !is_wrong(rebuild, partition, tier))
+    if (!tier || (!rebuild->opts->all && !is_wrong(rebuild, partition, tier)))
         return 0;
-    struct file made;
-    int rc = seal_derive(partition, files, raw, &made, &error);
-    if (rc == ERR_CORRUPT || rc == ERR_EXPIRED)
-        return rebuild_say(rebuild, true, "\"%s\" cannot be derived from, since it is damaged: %s", raw->name, error.text);
+    struct seal_opts opts = {.window = raw->window, .tiers = tier->tiers, .revisions_before_ms = INT64_MIN};
+    int rc = seal_window(partition, files, &opts, &error);
+    if (rc == ERR_CORRUPT)
+        return rebuild_say(rebuild, true, "\"%s\" cannot be derived again: %s", tier->name, error.text);
     if (rc)
         return err_set(rebuild->error, rc, "%s", error.text);
     rebuild->counts.n_tiers++;
-    return rebuild_say(rebuild, false, "%s: derived anew from %s", made.name, raw->name);
+    return rebuild_say(rebuild, false, "%s: derived anew from %s", tier->name, raw->name);
 }
 
 static int rebuild_tiers(struct rebuild *rebuild, struct partition *partition)

@@ -16,15 +16,16 @@
 #define PAGE_BYTES_OF_LONGER 4096
 #define BLOCK_CELLS 2048 /* cells in a row: a block is decoded as a whole */
 
-const struct db_format tier_format = {"tier file", 0x414c4d74, 1}; /* "ALMt" */
+const struct db_format tier_format = {"tier file", 0x414c4d74, 1, true}; /* "ALMt" */
 
-enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD,
+enum sql { SQL_INFO_ADD, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_TIERS, SQL_TIERS, SQL_BLOCK_ADD, SQL_BLOCKS, SQL_DAY_ADD,
            SQL_COPY_SERIES, SQL_COPY_BLOCKS, SQL_COPY_DAYS, SQL_N };
 
 static const char *const sql[SQL_N] = {
     [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
     [SQL_SERIES_ADD] = "INSERT INTO series (id, entity, type, property, unit, kind, step, tiers) "
                        "VALUES (:id, :entity, :type, :property, :unit, :kind, :step, :tiers)",
+    [SQL_SERIES] = "SELECT id, entity, type, property, unit, kind, step FROM series ORDER BY id",
     [SQL_SET_TIERS] = "UPDATE series SET tiers = :tiers WHERE id = :series",
     [SQL_TIERS] = "SELECT tiers FROM series WHERE id = :series",
     [SQL_BLOCK_ADD] = "INSERT INTO block (series, tier, begin_us, end_us, n, data) "
@@ -223,6 +224,11 @@ int tier_file_copy(struct tier_file *from, unsigned tiers, struct tier_file *to)
 }
 
 /* ---- reading ---- */
+
+int tier_file_series(struct tier_file *file, int (*row)(void *arg, const struct series_row *series), void *arg)
+{
+    return file_walk_series(file->db, db_stmt(file->db, SQL_SERIES), row, arg);
+}
 
 int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers)
 {

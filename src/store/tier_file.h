@@ -44,6 +44,9 @@ MUST_CHECK int tier_file_put(struct tier_file *file, const struct series_row *se
 /* Copies what from has of these tiers to a new file, blocks as they are. */
 MUST_CHECK int tier_file_copy(struct tier_file *from, unsigned tiers, struct tier_file *to);
 
+/* Walks over all series, by id. */
+MUST_CHECK int tier_file_series(struct tier_file *file, int (*row)(void *arg, const struct series_row *series), void *arg);
+
 /* Which tiers a series has here: bit i for tier i. ERR_NOTFOUND: it had no readings in this window. */
 MUST_CHECK int tier_file_tiers(struct tier_file *file, uint32_t series_id, unsigned *ret_tiers);
 

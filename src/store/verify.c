@@ -132,16 +132,16 @@ static void check_catalog(struct verify *verify)
     if (rc == ERR_NOMEM)
         verify->rc = rc;
     else if (rc)
-        verify_report(verify, told, VERIFY_TODO_CATALOG, "%s", error.text);
+        verify_report(verify, told, VERIFY_ACT_CATALOG, "%s", error.text);
     if (rc)
         return;
     int64_t n_series = 0, n_strange = 0;
-    verify_integrity(verify, told, verify->catalog, VERIFY_TODO_CATALOG);
+    verify_integrity(verify, told, verify->catalog, VERIFY_ACT_CATALOG);
     if (get_number(verify, db_stmt(verify->catalog, SQL_N_SERIES), &n_series) < 0 ||
         get_number(verify, db_stmt(verify->catalog, SQL_STRANGE), &n_strange) < 0)
-        verify_report(verify, told, VERIFY_TODO_CATALOG, "its series cannot be read");
+        verify_report(verify, told, VERIFY_ACT_CATALOG, "its series cannot be read");
     if (n_strange)
-        verify_report(verify, told, VERIFY_TODO_CATALOG, "%lld series without an entity, a known type or a known kind",
+        verify_report(verify, told, VERIFY_ACT_CATALOG, "%lld series without an entity, a known type or a known kind",
                       (long long)n_strange);
     verify->counts.n_series += n_series;
     verify_add_bytes(verify, size_of(path));
@@ -166,7 +166,7 @@ static int look_up(struct verify *verify, sqlite3_stmt *stmt)
     if (rc == ERR_NOMEM)
         verify->rc = rc;
     else
-        verify_report(verify, path, VERIFY_TODO_CATALOG, "cannot be read: %s", err_name(rc));
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "cannot be read: %s", err_name(rc));
     return rc;
 }
 
@@ -179,7 +179,7 @@ static int check_pair(struct verify *verify, const char *path, const struct veri
     db_bind_i64(stmt, ":source", place->source);
     int rc = look_up(verify, stmt);
     if (rc == 0)
-        verify_report(verify, path, VERIFY_TODO_CATALOG, "the catalog does not know that series %u%s has readings here",
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "the catalog does not know that series %u%s has readings here",
                       series_id, name);
     if (rc == 1)
         sqlite3_reset(stmt);
@@ -196,7 +196,7 @@ int verify_series(struct verify *verify, const char *path, const struct verify_p
     db_bind_i64(stmt, ":series", series->id);
     int rc = look_up(verify, stmt);
     if (rc == 0 || (rc == 1 && !same_series(stmt, series)))
-        verify_report(verify, path, VERIFY_TODO_CATALOG, "series %u%s is %s in the catalog", series->id, name,
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u%s is %s in the catalog", series->id, name,
                       rc ? "another one" : "not");
     if (rc == 1)
         sqlite3_reset(stmt);
@@ -284,7 +284,7 @@ static int check_run(struct verify *verify, const char *path, const struct verif
         db_bind_i64(stmt, ":series", run->series_id);
         int rc = look_up(verify, stmt);
         if (rc == 0)
-            verify_report(verify, path, VERIFY_TODO_CATALOG, "series %u is not in the catalog", run->series_id);
+            verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u is not in the catalog", run->series_id);
         if (rc != 1)
             return verify->rc; /* as what its readings are to be read is not known */
         const char *kind = (const char *)sqlite3_column_text(stmt, 5);
@@ -444,7 +444,7 @@ static void report_missing(struct verify *verify, const struct verify_place *pla
         if (stat(path, &stat_of) == 0)
             continue;
         verify_path(verify, place, files->at[i].name, path);
-        verify_report(verify, path, files->at[i].kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS,
+        verify_report(verify, path, files->at[i].kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "it is listed, and not there");
     }
 }
@@ -498,7 +498,7 @@ static void find_source(struct verify *verify, struct verify_place *place)
         sqlite3_reset(stmt);
     } else if (rc == 0) {
         verify_path(verify, place, "ingest.db", path);
-        verify_report(verify, path, VERIFY_TODO_CATALOG, "the catalog does not know this partition");
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "the catalog does not know this partition");
     }
 }
 
@@ -519,8 +519,7 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
             break;
         check_windows(verify, &place, &state.files, &seen, &gone);
     }
-    if (gone)
-        report_missing(verify, &place, &state.files);
+    report_missing(verify, &place, &state.files);
     if (!verify->rc)
         check_folder(verify, &place, &state);
     if (!verify->rc)
@@ -564,7 +563,7 @@ static void check_line(struct verify *verify, const char *told, char *line, bool
             continue;
         in_manifest[i] = true;
         if (!is_line_of(line, sealed))
-            verify_report(verify, told, "run `almanac rebuild`", "its line of \"%s\" is not what the list of files says",
+            verify_report(verify, told, VERIFY_ACT_MANIFEST, "its line of \"%s\" is not what the list of files says",
                           sealed->path);
         return;
     }
@@ -588,7 +587,7 @@ static void check_manifest(struct verify *verify)
         const struct sealed *sealed = &verify->sealed.at[i];
         bool may_lag = now_us - sealed->file.changed_us < MANIFEST_LAG_US;
         if (!in_manifest[i])
-            verify_report(verify, told, may_lag ? NULL : "run `almanac rebuild`", "\"%s\" is not in it", sealed->path);
+            verify_report(verify, told, may_lag ? NULL : VERIFY_ACT_MANIFEST, "\"%s\" is not in it", sealed->path);
     }
     if (in)
         fclose(in);

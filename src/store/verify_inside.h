@@ -8,9 +8,10 @@
 #include "store/verify.h"
 
 #define VERIFY_FINDINGS_MAX 8 /* told of one file */
-#define VERIFY_TODO_FACTS "put the file back from a backup: its readings are nowhere else"
-#define VERIFY_TODO_TIERS "run `almanac rebuild --tiers`"
-#define VERIFY_TODO_CATALOG "run `almanac rebuild --catalog`"
+#define VERIFY_ACT_FACTS "put the file back from a backup: its readings are nowhere else"
+#define VERIFY_ACT_TIERS "run `almanac rebuild --tiers`"
+#define VERIFY_ACT_MANIFEST "run `almanac rebuild`"
+#define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
 
 struct verify {
     const struct verify_opts *opts;
@@ -50,7 +51,7 @@ int verify_series(struct verify *verify, const char *path, const struct verify_p
                   const struct series_row *series);
 void verify_add_bytes(struct verify *verify, int64_t n_bytes);
 
-/* The files of one window, NULL where the list has none. *ret_gone: a file vanished while it was looked at, and nothing is
+/* The files of one window, NULL where the list has none. *ret_gone: a file is not there (any more), and nothing is
  * said of it: the list has to be read again. Returns verify->rc. */
 struct verify_files {
     const struct file *open, *raw, *tier;

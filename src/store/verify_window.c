@@ -95,7 +95,7 @@ static int fail_file(struct window_check *check, const struct look *look, int co
 {
     if (code == ERR_NOMEM)
         return check->verify->rc = ERR_NOMEM;
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "cannot %s: %s",
+    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "cannot %s: %s",
                          doing, err_name(code));
 }
 
@@ -109,7 +109,7 @@ static const char *name_of(const struct listed_series *series)
 
 static int differs(struct window_check *check, const struct look *look, const char *what)
 {
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "%s of %s", what,
+    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%s of %s", what,
                          name_of(check->series));
 }
 
@@ -144,7 +144,7 @@ static void check_digest(struct window_check *check, struct look *look)
         return;
     }
     check->verify->counts.n_files++;
-    const char *todo = look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS;
+    const char *todo = look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS;
     int rc = look->file->kind == FILE_OPEN ? 0 : hash_file(path, digest);
     if (rc)
         fail_file(check, look, rc, "read it");
@@ -175,7 +175,7 @@ static void check_facts(struct window_check *check, struct look *look)
         !has_fact(look, "partition", NULL, check->place->partition) ||
         !has_fact(look, "begin_us", NULL, file->window.begin_us) || !has_fact(look, "end_us", NULL, file->window.end_us) ||
         !has_fact(look, "generation", NULL, file->generation))
-        verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS,
+        verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "what it says of itself (table info) is not what the list of files says");
 }
 
@@ -228,7 +228,7 @@ static void check_none(struct window_check *check, struct look *look, sqlite3_st
     int64_t n = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
     if (n)
-        verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS, "%lld %s",
+        verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%lld %s",
                       (long long)n, what);
 }
 
@@ -239,11 +239,11 @@ static void begin_look(struct window_check *check, struct look *look, const stru
     verify_path(check->verify, check->place, file->name, look->path);
     look->mark = INT64_MAX - 1;
     check_digest(check, look);
-    if (!check->gone && !is_over(check))
+    if (!is_over(check))
         open_look(check, look);
     if (!look->db || is_over(check))
         return;
-    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_TODO_TIERS : VERIFY_TODO_FACTS);
+    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS);
     check_facts(check, look);
     int rc = file->kind == FILE_OPEN ? read_mark(look) : 0;
     rc = rc ? rc : read_series(look);
@@ -254,7 +254,7 @@ static void begin_look(struct window_check *check, struct look *look, const stru
         return;
     }
     if (file->kind == FILE_OPEN && look->mark < file->mark)
-        verify_report(check->verify, look->path, VERIFY_TODO_FACTS, "it holds batches up to %lld, and the list says %lld",
+        verify_report(check->verify, look->path, VERIFY_ACT_FACTS, "it holds batches up to %lld, and the list says %lld",
                       (long long)look->mark, (long long)file->mark);
     for (size_t i = 0; i < look->series.n && !is_over(check); i++)
         verify_series(check->verify, look->path, check->place, &look->series.at[i].row);
@@ -468,7 +468,7 @@ static void check_days(struct window_check *check, struct look *look)
     if (rc == ERR_NOMEM)
         check->verify->rc = rc;
     else if (rc)
-        verify_report(check->verify, look->path, VERIFY_TODO_TIERS, "rows for people that are not those of the readings of %s",
+        verify_report(check->verify, look->path, VERIFY_ACT_TIERS, "rows for people that are not those of the readings of %s",
                       name_of(check->series));
 }
 
@@ -502,7 +502,7 @@ static bool read_cells(struct window_check *check, uint32_t series_id, enum tier
     if (rc == ERR_NOMEM)
         check->verify->rc = rc;
     else if (rc)
-        verify_report(check->verify, look->path, VERIFY_TODO_TIERS, "damaged %s cells of %s", tier_name[tier],
+        verify_report(check->verify, look->path, VERIFY_ACT_TIERS, "damaged %s cells of %s", tier_name[tier],
                       name_of(check->series));
     return !rc;
 }
@@ -517,7 +517,7 @@ static void compare_tier(struct window_check *check, const struct listed_series 
     }
     worth = worth && check->tier.file->tiers >> tier & 1; /* the others have expired */
     if (written != worth) {
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s %s tier of %s",
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s %s tier of %s",
                       written ? "there should be no" : "there is no", tier_name[tier], name_of(check->series));
         return;
     }
@@ -528,7 +528,7 @@ static void compare_tier(struct window_check *check, const struct listed_series 
     while (i < check->cells.n && i < check->stored.n && cell_equal(&check->cells.rows[i], &check->stored.rows[i]))
         i++;
     if (i < check->cells.n || i < check->stored.n)
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s cells of %s that are not those of the readings",
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s cells of %s that are not those of the readings",
                       tier_name[tier], name_of(check->series));
 }
 
@@ -549,7 +549,7 @@ static void check_tiers(struct window_check *check)
 {
     const struct listed_series *series = find_series(&check->tier.series, check->series->row.id);
     if (!series) {
-        verify_report(check->verify, check->tier.path, VERIFY_TODO_TIERS, "%s is missing", name_of(check->series));
+        verify_report(check->verify, check->tier.path, VERIFY_ACT_TIERS, "%s is missing", name_of(check->series));
         return;
     }
     for (enum tier tier = TIER_1S; tier < TIER_N && !is_over(check); tier++)
@@ -608,7 +608,7 @@ static void check_tier_alone(struct window_check *check)
     for (size_t i = 0; i < tier->series.n && !is_over(check); i++) {
         check->series = &tier->series.at[i];
         if (check->main.db && !find_series(&check->main.series, check->series->row.id))
-            verify_report(check->verify, tier->path, VERIFY_TODO_TIERS, "%s has no readings", name_of(check->series));
+            verify_report(check->verify, tier->path, VERIFY_ACT_TIERS, "%s has no readings", name_of(check->series));
         for (enum tier t = TIER_1S; t < TIER_N && !check->main.db && !is_over(check); t++)
             if (check->series->tiers >> t & 1 && read_cells(check, check->series->row.id, t))
                 check->verify->counts.n_cells += (int64_t)check->stored.n;
@@ -638,11 +638,11 @@ static void check_files(struct verify *verify, const struct verify_place *place,
     struct window_check check = {.verify = verify, .place = place};
     if (tier)
         begin_look(&check, &check.tier, tier);
-    if (file && !is_over(&check) && !check.gone)
+    if (file && !is_over(&check))
         begin_look(&check, &check.main, file);
     if (check.main.db && !is_over(&check))
         check_main(&check);
-    if (check.tier.db && !is_over(&check) && !check.gone)
+    if (check.tier.db && !is_over(&check))
         check_tier_alone(&check);
     *ret_gone = *ret_gone || check.gone;
     check_done(&check);

@@ -3,20 +3,11 @@
 #ifndef STORE_WINDOW_DAYS_H
 #define STORE_WINDOW_DAYS_H
 
-#include "store/window_file.h"
-
-/* Memory that is used again for the next series; zeroed is empty. */
-struct window_days {
-    struct rows rows;
-    struct settled settled;
-    struct points points;
-    struct chunk_rows chunks;
-};
-void window_days_free(struct window_days *days);
+#include "store/in_force.h"
 
 /* Derives the rows of the UTC days that touch [begin_us, end_us) anew from the readings in force in state mark. Windows begin
  * and end with a day. ERR_NOMEM, ERR_CORRUPT and what SQLite has. */
-MUST_CHECK int window_days_write(struct window_days *days, struct window_file *file, const struct series_row *series,
+MUST_CHECK int window_days_write(struct in_force *in_force, struct window_file *file, const struct series_row *series,
                                  int64_t mark, int64_t begin_us, int64_t end_us);
 
 #endif

@@ -15,8 +15,8 @@
 #define OPEN_PAGE_BYTES 4096
 #define RAW_PAGE_BYTES 512 /* chunks are a few kilobytes: half a page is lost at the end of each */
 
-const struct db_format open_format = {"open window file", 0x414c4d6f, 1};  /* "ALMo" */
-const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1}; /* "ALMr" */
+const struct db_format open_format = {"open window file", 0x414c4d6f, 1, false};  /* "ALMo" */
+const struct db_format raw_format = {"sealed window file", 0x414c4d72, 1, true}; /* "ALMr" */
 
 enum sql {
     SQL_INFO_ADD, SQL_MARK, SQL_SET_MARK, SQL_HAS_SERIES, SQL_SERIES_ADD, SQL_SERIES, SQL_SET_COUNTS, SQL_COUNTS,
@@ -197,25 +197,11 @@ int window_file_add_series(struct window_file *file, const struct series_row *se
     return db_run(file->db, stmt);
 }
 
-static int walk_series(struct window_file *file, sqlite3_stmt *stmt,
-                       int (*row)(void *arg, const struct series_row *series), void *arg)
-{
-    int rc;
-    while ((rc = db_step(file->db, stmt)) == 1) {
-        struct series_row series;
-        if ((rc = file_read_series(stmt, &series)) || (rc = row(arg, &series))) {
-            sqlite3_reset(stmt);
-            break;
-        }
-    }
-    return rc;
-}
-
 int window_file_series(struct window_file *file, int (*row)(void *arg, const struct series_row *series), void *arg)
 {
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_SERIES);
     db_bind_i64(stmt, ":after", -1);
-    return walk_series(file, stmt, row, arg);
+    return file_walk_series(file->db, stmt, row, arg);
 }
 
 int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg, const struct series_row *series), void *arg)
@@ -223,7 +209,7 @@ int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg
     static const enum sql changes[] = {SQL_CUT_CHUNKS, SQL_CUT_REVIVE, SQL_CUT_DELETIONS};
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_CUT_SERIES);
     db_bind_i64(stmt, ":mark", mark);
-    int rc = walk_series(file, stmt, row, arg);
+    int rc = file_walk_series(file->db, stmt, row, arg);
     for (size_t i = 0; i < sizeof(changes) / sizeof(*changes) && !rc; i++) {
         stmt = db_stmt(file->db, (int)changes[i]);
         db_bind_i64(stmt, ":mark", mark);

@@ -121,23 +121,29 @@ int store_create(const char *dir, struct err_text *error)
     return rc ? rc : catalog_create(dir, error);
 }
 
-/* One ingesting process a directory; the lock goes with the process, however it ends. */
-static int lock_directory(struct writer *writer, struct err_text *error)
+int store_lock(const char *dir, int *ret_fd, struct err_text *error)
 {
     char path[4096], pid[24] = "";
-    snprintf(path, sizeof(path), "%s/lock", writer->dir);
-    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (writer->lock_fd < 0)
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
         return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "cannot open \"%s\": %s", path, strerror(errno));
-    if (flock(writer->lock_fd, LOCK_EX | LOCK_NB)) {
-        ssize_t n = pread(writer->lock_fd, pid, sizeof(pid) - 1, 0);
+    int rc = 0;
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
         pid[n > 0 ? n : 0] = '\0';
-        return err_set(error, ERR_BUSY, "another process (%.20s) ingests into \"%s\": stop it, or run with roles = serve",
-                       *pid ? pid : "unknown", writer->dir);
+        rc = err_set(error, ERR_BUSY, "another process (%.20s) ingests into \"%s\": stop it, or run with roles = serve",
+                     *pid ? pid : "unknown", dir);
+    } else {
+        int n = snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+        if (ftruncate(fd, 0) || pwrite(fd, pid, (size_t)n, 0) != n)
+            rc = err_set(error, ERR_IO, "cannot write \"%s\": %s", path, strerror(errno));
     }
-    int n = snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    if (ftruncate(writer->lock_fd, 0) || pwrite(writer->lock_fd, pid, (size_t)n, 0) != n)
-        return err_set(error, ERR_IO, "cannot write \"%s\": %s", path, strerror(errno));
+    if (rc) {
+        close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
     return 0;
 }
 
@@ -178,6 +184,8 @@ static int add_shard(struct writer *writer, const char *topic, int32_t number, s
     int rc = catalog_source(writer->catalog, topic, number, &shard->source, error);
     if (!rc)
         rc = partition_open(writer->dir, topic, number, &shard->partition, error);
+    if (!rc && (rc = partition_note_store(shard->partition, catalog_uuid(writer->catalog), error)))
+        partition_close(shard->partition);
     if (rc) {
         free(shard);
         return rc;
@@ -791,7 +799,7 @@ int writer_open(const struct writer_opts *opts, struct writer **ret_writer, stru
     struct writer *writer = writer_new(opts);
     if (!writer)
         return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", opts->dir);
-    int rc = lock_directory(writer, error);
+    int rc = store_lock(writer->dir, &writer->lock_fd, error);
     if (!rc)
         rc = catalog_open(writer->dir, writer->registry, &writer->catalog, error);
     if (!rc)

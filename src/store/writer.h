@@ -32,6 +32,10 @@ struct writer_opts {
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
 };
 
+/* Takes the directory for one process that writes, until the descriptor is closed, or the process ends, however it does.
+ * ERR_BUSY names the process that has it. */
+MUST_CHECK int store_lock(const char *dir, int *ret_fd, struct err_text *error);
+
 struct writer;
 
 /* Makes an empty store (catalog.db, store/) in an existing directory. ERR_EXISTS. */

@@ -10,8 +10,8 @@
 
 #include "db/db.h"
 
-static const struct db_format format = {"test file", 0x54455354, 3}, next_format = {"test file", 0x54455354, 4},
-                              other_format = {"other file", 0x4f544852, 3};
+static const struct db_format format = {"test file", 0x54455354, 3, false}, next_format = {"test file", 0x54455354, 4, false},
+                              other_format = {"other file", 0x4f544852, 3, false};
 enum { SQL_PUT, SQL_GET, SQL_WRONG, SQL_N };
 static const char *const sql[SQL_N] = {"INSERT INTO t (k, v) VALUES (:k, :v)", "SELECT v FROM t WHERE k >= :k ORDER BY k",
                                        "SELECT nothing FROM nowhere"};

@@ -16,6 +16,7 @@
 #include "common/civil.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "store/rebuild.h"
 #include "store/verify.h"
 
 static const struct stream stream = {.seed = 5, .n_messages = 400, .n_days = 3, .with_wide = true};
@@ -190,6 +191,249 @@ static void a_wrong_derivation_is_found_and_called_one(void **state)
     check_change(".tier.g1.db", "UPDATE day SET value = '[1]'", NULL, "almanac rebuild --tiers");
 }
 
+/* ---- the catalog, lists and the manifest ---- */
+
+static void check_catalog_change(const char *sql, const char *what)
+{
+    struct world world;
+    char path[800];
+    make(&world);
+    snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+    run_sql(path, sql);
+    verify(&world);
+    expect(&world, "", what);
+    expect(&world, "", "almanac rebuild --catalog");
+    store_remove(&world.store);
+}
+
+static void a_catalog_that_tells_otherwise_is_found(void **state)
+{
+    (void)state;
+    check_catalog_change("UPDATE series SET unit = 'kV' WHERE id = 1", "is another one in the catalog");
+    check_catalog_change("PRAGMA foreign_keys = OFF; DELETE FROM series WHERE id = 1", "is not in the catalog");
+    check_catalog_change("DELETE FROM series_source WHERE series = 1", "does not know that series 1");
+    check_catalog_change("UPDATE source SET topic = 'other'", "does not know this partition");
+}
+
+static void a_list_that_makes_no_sense_is_found(void **state)
+{
+    (void)state;
+    check_change("ingest.db", "UPDATE source SET next_batch = 2", "ingest.db", "and the next batch 2");
+    check_change("ingest.db", "UPDATE source SET last_offset = next_offset", "ingest.db", "its position makes no sense");
+    check_change("ingest.db", "UPDATE file SET mark = mark + 1 WHERE kind = 'open'", ".open.g2.db", "and the list says");
+    check_change("ingest.db", "UPDATE file SET end_us = end_us + 1 WHERE kind = 'open'", ".open.g2.db", "what it says of itself");
+    check_change("ingest.db", "UPDATE file SET bytes = bytes + 1 WHERE kind = 'raw'", ".raw.g1.db", "was sealed with");
+    check_change("ingest.db", "UPDATE file SET name = replace(name, 'raw', 'lost') WHERE kind = 'raw'", ".lost.g1.db", "it is listed, and not there");
+}
+
+static void a_file_in_no_list_is_a_remark(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], name[300];
+    make(&world);
+    find_file(&world, ".raw.g1.db", path, name);
+    snprintf(path + strlen(path) - 4, 20, "99.db.tmp");
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fclose(out);
+    verify(&world);
+    assert_string_equal(world.wrong, "");
+    assert_non_null(strstr(world.remarks, "g99.db.tmp: it is in no list"));
+    store_remove(&world.store);
+}
+
+static void an_open_file_with_other_rows_for_people_is_found(void **state)
+{
+    (void)state;
+    check_change(".open.g2.db", "UPDATE day SET value = '[1]'", NULL, "almanac rebuild --tiers");
+    check_change(".open.g2.db", "INSERT INTO day (series, day, base, value) VALUES (1, 1, 0, '[1]')", NULL, "almanac rebuild --tiers");
+}
+
+/* ---- rebuild ---- */
+
+static int note_said(void *arg, bool is_wrong, const char *text)
+{
+    struct world *world = arg;
+    char *to = is_wrong ? world->wrong : world->remarks;
+    size_t n = strlen(to);
+    snprintf(to + n, sizeof(world->wrong) - n, "%s\n", text);
+    return 0;
+}
+
+static struct rebuild_counts rebuild(struct world *world, bool all)
+{
+    struct err_text error = {0};
+    struct rebuild_counts counts;
+    *world->wrong = *world->remarks = '\0';
+    struct rebuild_opts rebuild_opts = {.dir = world->store.dir, .tiers = true, .catalog = true, .all = all, .said = note_said,
+                                        .arg = world};
+    if (rebuild_run(&rebuild_opts, &counts, &error))
+        fail_msg("%s", error.text);
+    return counts;
+}
+
+/* After a rebuild nothing differs, every reading is there, and the stream goes on. */
+static void check_rebuilt(struct world *world)
+{
+    static const struct stream more = {.seed = 5, .n_messages = 400, .n_days = 3, .with_wide = true};
+    char wrong[400];
+    assert_string_equal(world->wrong, "");
+    verify(world);
+    if (world->counts.n_wrong)
+        fail_msg("after the rebuild: %s", world->wrong);
+    assert_int_equal(store_open(&world->store), 0);
+    assert_int_equal(store_take(&world->store, &more, world->store.claim.next_offset, more.n_messages), 0);
+    store_close(&world->store);
+    assert_int_equal(store_seal(&world->store), 0);
+    store_compare(&world->store, &more, more.n_messages, wrong);
+    assert_string_equal(wrong, "");
+    verify(world);
+    if (world->counts.n_wrong)
+        fail_msg("after going on: %s", world->wrong);
+}
+
+static void what_is_derived_is_had_again(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], name[300];
+    make(&world);
+    find_file(&world, ".tier.g1.db", path, name);
+    unlink(path);
+    find_file(&world, ".tier.g1.db", path, name);
+    run_sql(path, "UPDATE day SET value = '[1]'");
+    find_file(&world, ".open.g2.db", path, name);
+    run_sql(path, "UPDATE day SET value = '[1]'");
+    snprintf(path, sizeof(path), "%s/store/manifest", world.store.dir);
+    unlink(path);
+    struct rebuild_counts counts = rebuild(&world, false);
+    assert_int_equal(counts.n_tiers, 2);
+    assert_int_equal(counts.n_days, 1);
+    assert_int_equal(counts.n_series, 0);
+    assert_int_equal(access(path, F_OK), 0);
+    counts = rebuild(&world, false);
+    assert_int_equal(counts.n_tiers + counts.n_days + counts.n_series, 0);
+    counts = rebuild(&world, true);
+    assert_true(counts.n_tiers == 3 && counts.n_days == 1 && counts.n_series == STREAM_SERIES);
+    check_rebuilt(&world);
+    store_remove(&world.store);
+}
+
+static void text_of(const char *path, const char *sql, char out[static 100])
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    snprintf(out, 100, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
+static void a_lost_catalog_is_had_again_from_the_files(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], uuid[100], again[100];
+    make(&world);
+    snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+    text_of(path, "SELECT value FROM info WHERE name = 'uuid'", uuid);
+    unlink(path);
+    struct rebuild_counts counts = rebuild(&world, false);
+    assert_int_equal(counts.n_series, STREAM_SERIES);
+    text_of(path, "SELECT value FROM info WHERE name = 'uuid'", again);
+    assert_string_equal(uuid, again);
+    check_rebuilt(&world);
+    store_remove(&world.store);
+}
+
+static void a_site_s_own_models_outlive_a_catalog_with_wrong_series(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], unit[100];
+    make(&world);
+    snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+    run_sql(path, "INSERT INTO type (name) VALUES ('Silo'); INSERT INTO property (type, name, unit, kind) VALUES "
+                  "('Silo', 'level', 'm', 'gauge'); UPDATE series SET unit = 'kV' WHERE id = 1");
+    rebuild(&world, false);
+    text_of(path, "SELECT unit FROM property WHERE type = 'Silo'", unit);
+    assert_string_equal(unit, "m");
+    check_rebuilt(&world);
+    store_remove(&world.store);
+}
+
+/* The readings of series that only the catalog knew are in batches: they are read from Kafka again. */
+static void batches_of_unknown_series_are_read_again(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    char path[800];
+    store_make(&world.store, &opts);
+    assert_int_equal(store_open(&world.store), 0);
+    assert_int_equal(store_take(&world.store, &stream, 0, 100), 0);
+    store_close(&world.store);
+    assert_int_equal(store_open(&world.store), 0);
+    for (int64_t from = 100; from < 200; from += 20)
+        assert_int_equal(store_take(&world.store, &stream, from, from + 20), 0);
+    /* as after a kill: a copy of the files while the writer has batches */
+    char command[1800], copy[240];
+    snprintf(copy, sizeof(copy), "%.200s-killed", world.store.dir);
+    snprintf(command, sizeof(command), "cp -r '%s' '%s' && rm -f '%s'/catalog.db* '%s'/lock", world.store.dir, copy, copy, copy);
+    assert_int_equal(system(command), 0);
+    store_remove(&world.store);
+    struct world killed = {0};
+    snprintf(killed.store.dir, sizeof(killed.store.dir), "%s", copy);
+    snprintf(killed.store.folder, sizeof(killed.store.folder), "%s/store/%s/%d", copy, STREAM_TOPIC, STREAM_PARTITION);
+    killed.store.opts = opts;
+    killed.store.opts.dir = killed.store.dir;
+    batch_init(&killed.store.batch);
+    snprintf(path, sizeof(path), "%s/ingest.db", killed.store.folder);
+    run_sql(path, "UPDATE batch SET data = zeroblob(length(data)) WHERE n = (SELECT max(n) FROM batch) - 1");
+    struct rebuild_counts counts = rebuild(&killed, false);
+    assert_int_equal(counts.n_rewound, 1);
+    assert_non_null(strstr(killed.remarks, "Kafka is read again from offset 160"));
+    *killed.wrong = '\0'; /* verify's word on the damaged batch */
+    check_rebuilt(&killed);
+    store_remove(&killed.store);
+}
+
+static void a_damaged_raw_file_is_told_and_left(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], name[300], tier[800], of_tier[300];
+    make(&world);
+    find_file(&world, ".raw.g1.db", path, name);
+    chmod(path, 0644);
+    FILE *out = fopen(path, "r+");
+    assert_non_null(out);
+    fseek(out, 2000, SEEK_SET);
+    fputc('x', out);
+    fclose(out);
+    find_file(&world, ".tier.g1.db", tier, of_tier);
+    struct rebuild_counts counts = rebuild(&world, true);
+    assert_true(counts.n_wrong > 0 && counts.n_tiers == 2);
+    assert_non_null(strstr(world.wrong, name));
+    store_remove(&world.store);
+}
+
+static void a_directory_that_somebody_writes_is_refused(void **state)
+{
+    (void)state;
+    struct world world;
+    struct err_text error = {0};
+    struct rebuild_counts counts;
+    make(&world);
+    assert_int_equal(store_open(&world.store), 0);
+    struct rebuild_opts rebuild_opts = {.dir = world.store.dir, .tiers = true, .said = note_said, .arg = &world};
+    assert_int_equal(rebuild_run(&rebuild_opts, &counts, &error), ERR_BUSY);
+    assert_non_null(strstr(error.text, "ingests into"));
+    store_remove(&world.store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +442,16 @@ int main(void)
         cmocka_unit_test(a_changed_count_is_found),
         cmocka_unit_test(a_missing_or_foreign_chunk_is_found),
         cmocka_unit_test(a_wrong_derivation_is_found_and_called_one),
+        cmocka_unit_test(a_catalog_that_tells_otherwise_is_found),
+        cmocka_unit_test(a_list_that_makes_no_sense_is_found),
+        cmocka_unit_test(a_file_in_no_list_is_a_remark),
+        cmocka_unit_test(an_open_file_with_other_rows_for_people_is_found),
+        cmocka_unit_test(what_is_derived_is_had_again),
+        cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),
+        cmocka_unit_test(a_site_s_own_models_outlive_a_catalog_with_wrong_series),
+        cmocka_unit_test(batches_of_unknown_series_are_read_again),
+        cmocka_unit_test(a_damaged_raw_file_is_told_and_left),
+        cmocka_unit_test(a_directory_that_somebody_writes_is_refused),
     };
     log_level_set((enum log_level)-1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,8 +116,8 @@ static sqlite3 *open_tables(const struct vtab_opts *tables)
     char path[300];
     sqlite3 *db;
     snprintf(path, sizeof(path), "%s/catalog.db", store.dir);
-    assert_int_equal(sqlite3_open_v2(tables ? ":memory:" : path, &db, tables ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL),
-                     SQLITE_OK);
+    int flags = tables ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    assert_int_equal(sqlite3_open_v2(tables ? ":memory:" : path, &db, flags, NULL), SQLITE_OK);
     assert_int_equal(vtab_register(db, tables ? tables : &(struct vtab_opts){0}), SQLITE_OK);
     return db;
 }
@@ -245,7 +245,8 @@ static void some_condition(char *out, size_t size)
 {
     static const char *const comparisons[] = {"=", "<", "<=", ">", ">=", "IS", "<>"};
     static const char *const texts[] = {"entity", "type", "property", "unit"};
-    static const char *const names[] = {"m-1", "m-2", "wx", "b-1", "SmartMeter", "voltage", "energy", "V", "Wh", "", "M-1", "m-1 "};
+    static const char *const names[] = {"m-1", "m-2", "wx", "b-1", "SmartMeter", "voltage", "energy", "V", "Wh", "",
+                                        "M-1", "m-1 "};
     static const char *const patterns[] = {"m-%", "M-_", "%e%", "m-[12]", "m-*", "?x", "*", "Smart%", "[!m]*", "voltage"};
     char one[64], two[64];
     const char *comparison = comparisons[below(7)], *column = texts[below(4)];
@@ -384,8 +385,8 @@ static void joins_ctes_and_windows_work(void **state)
                        "ORDER BY 1");
     assert_same(&pair, "SELECT entity, (SELECT max(value) FROM readings x WHERE x.entity = r.entity AND x.t_us < r.t_us) "
                        "FROM readings r WHERE property = 'voltage' AND time < '2024-03-01T00:40' ORDER BY r.t_us, r.series");
-    assert_same(&pair, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i, count(r.value) FROM n "
-                       "LEFT JOIN readings r ON r.t_us = 1709251200000000 + i * 900000000 GROUP BY i");
+    assert_same(&pair, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i, count(r.value) "
+                       "FROM n LEFT JOIN readings r ON r.t_us = 1709251200000000 + i * 900000000 GROUP BY i");
     close_pair(&pair);
 }
 
@@ -397,11 +398,12 @@ static void last_is_the_newest_of_each_series(void **state)
     struct pair pair;
     random_start();
     open_pair(&pair);
-    char *expected = ask(pair.plain, "SELECT entity, property, time, value, quality FROM readings r WHERE t_us = (SELECT max(t_us) "
-                                     "FROM readings x WHERE x.series = r.series) ORDER BY series");
+    char *expected = ask(pair.plain, "SELECT entity, property, time, value, quality FROM readings r WHERE t_us = "
+                                     "(SELECT max(t_us) FROM readings x WHERE x.series = r.series) ORDER BY series");
     assert_rows(pair.tables, "SELECT entity, property, time, value, quality FROM last ORDER BY series", expected);
     free(expected);
-    expected = ask(pair.plain, "SELECT count(*) FROM (SELECT max(t_us) t FROM readings GROUP BY series) WHERE t > 1709251200000000");
+    expected = ask(pair.plain, "SELECT count(*) FROM (SELECT max(t_us) t FROM readings GROUP BY series) "
+                               "WHERE t > 1709251200000000");
     assert_rows(pair.tables, "SELECT count(*) FROM last WHERE t_us > 1709251200000000", expected);
     free(expected);
     close_pair(&pair);
@@ -422,8 +424,9 @@ static void a_rollup_is_what_its_readings_come_to(void **state)
         some_time_text(to, sizeof(to));
         if (below(2))
             snprintf(to, sizeof(to), "9");
-        snprintf(asked, sizeof(asked), "SELECT entity, property, time, count, min, max, first, last FROM rollup WHERE step = '%s' "
-                 "AND property IN ('voltage', 'temperature') AND time >= '%s' AND time < '%s' ORDER BY 1, 2, 3", step, from, to);
+        snprintf(asked, sizeof(asked), "SELECT entity, property, time, count, min, max, first, last FROM rollup WHERE "
+                 "step = '%s' AND property IN ('voltage', 'temperature') AND time >= '%s' AND time < '%s' ORDER BY 1, 2, 3", step,
+                 from, to);
         snprintf(sql, sizeof(sql), "WITH sample AS (SELECT *, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', bucket(t_us, '%s') / 1000000, "
                  "'unixepoch') AS b FROM readings WHERE quality <> 'suspect' AND property IN ('voltage', 'temperature')) "
                  "SELECT DISTINCT entity, property, b, count(*) OVER w, min(value) OVER w, max(value) OVER w, "
@@ -444,11 +447,13 @@ static void a_rollup_is_what_its_readings_come_to(void **state)
                              "zone = 'Europe/Berlin' LIMIT 1", "2024-02-29T23:00:00Z|1709247600000000\n");
     assert_rows(pair.tables, "SELECT step, count(*) > 0 FROM rollup WHERE step IN ('P1D', 'PT1H') AND entity = 'wx' GROUP BY 1",
                 "P1D|1\nPT1H|1\n");
-    assert_rows(pair.tables, "SELECT s.step, r.time FROM (SELECT 'P1M' AS step UNION SELECT 'P1Y') s JOIN rollup r ON r.step = s.step "
-                             "WHERE entity = 'wx' ORDER BY 1", "P1M|2024-03-01T00:00:00Z\nP1Y|2024-01-01T00:00:00Z\n");
+    assert_rows(pair.tables, "SELECT s.step, r.time FROM (SELECT 'P1M' AS step UNION SELECT 'P1Y') s JOIN rollup r ON "
+                             "r.step = s.step WHERE entity = 'wx' ORDER BY 1",
+                "P1M|2024-03-01T00:00:00Z\nP1Y|2024-01-01T00:00:00Z\n");
     assert_rows(pair.tables, "SELECT DISTINCT typeof(mean), typeof(sum), first IN ('day', 'night', 'off') FROM rollup WHERE "
                              "property = 'tariff'", "null|null|1\n");
-    assert_rows(pair.tables, "SELECT DISTINCT typeof(mean) <> 'null', typeof(sum) <> 'null' FROM rollup WHERE property = 'energy'",
+    assert_rows(pair.tables, "SELECT DISTINCT typeof(mean) <> 'null', typeof(sum) <> 'null' FROM rollup WHERE "
+                             "property = 'energy'",
                 "1|1\n");
     assert_says(pair.tables, "SELECT * FROM rollup WHERE step = '7 apples'", "\"7 apples\" is no step");
     assert_says(pair.tables, "SELECT * FROM rollup WHERE step = 'P2D'", "no width of buckets");
@@ -550,7 +555,8 @@ static void a_statement_sees_one_state_while_readings_arrive(void **state)
     char *before = ask(db, "SELECT count(*) FROM readings");
     int64_t n = 1, n_before = strtoll(before, NULL, 10);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM readings r WHERE r.entity >= e.a) FROM "
-                                            "(SELECT 'a' AS a UNION ALL SELECT 'aa' UNION ALL SELECT 'ab') e", -1, &stmt, NULL), 0);
+                                            "(SELECT 'a' AS a UNION ALL SELECT 'aa' UNION ALL SELECT 'ab') e", -1, &stmt,
+                                        NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     int64_t counted = sqlite3_column_int64(stmt, 0);
     begin_batch();
@@ -659,7 +665,8 @@ static void a_session_reads_and_nothing_else(void **state)
         "delete from readings", "attach 'x.db' as x", "pragma writable_schema=1", "select load_extension('x')",
         "create table t(a)", "create temp table t(a)", "create view v as select 1", "begin", "savepoint a", "vacuum",
         "vacuum into '/tmp/x'", "detach main", "drop table readings", "insert into readings values(1)", "reindex", "analyze",
-        "select * from pragma_table_info('readings')", "explain delete from sqlite_master", "create virtual table t using readings",
+        "select * from pragma_table_info('readings')", "explain delete from sqlite_master",
+        "create virtual table t using readings",
         "update sqlite_master set sql = ''", "select fts3_tokenizer('simple')", "alter table readings rename to x",
         "create trigger t after insert on readings begin select 1; end", "pragma temp_store_directory", "release a",
     };
