@@ -63,7 +63,9 @@ if CMOCKA
 check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
 	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
 	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_verify
+	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_bits tests/unit/test_verify
+tests_unit_test_bits_SOURCES = tests/unit/test_bits.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_bits_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_changes tests/unit/test_history

@@ -2,17 +2,21 @@
 
 #include "fault_vfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "random.h"
+
+#include "common/files.h"
 
 /* A change that no sync has made sure yet: what was there before. */
 struct undo {
@@ -47,7 +51,7 @@ static void die(const char *what)
 
 /* ---- counting ---- */
 
-enum change { CHANGE_WRITE, CHANGE_SYNC, CHANGE_OTHER };
+enum change { CHANGE_WRITE, CHANGE_SYNC, CHANGE_OTHER, CHANGE_READ };
 
 /* 0, or the code with which this change fails. */
 static int count_change(enum change change, int code)
@@ -58,6 +62,7 @@ static int count_change(enum change change, int code)
         armed = FAULT_DEAD;
     bool counts = armed != FAULT_SYNC_ONCE || change == CHANGE_SYNC;
     counts = counts && (armed != FAULT_FULL_ONCE || change != CHANGE_SYNC);
+    counts = counts && (change == CHANGE_READ) == (armed == FAULT_READ_ONCE || armed == FAULT_SHORT_ONCE);
     if (counts && ++n_counted >= n_until && armed != FAULT_NONE && (armed == FAULT_DEAD || !hit)) {
         hit = true;
         rc = armed == FAULT_FULL_ONCE ? SQLITE_FULL : code;
@@ -213,7 +218,14 @@ static int file_close(sqlite3_file *file)
 
 static int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
 {
-    return of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
+    int rc = count_change(CHANGE_READ, SQLITE_IOERR_READ);
+    if (rc && armed != FAULT_SHORT_ONCE)
+        return rc;
+    int real_rc = of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
+    if (!rc)
+        return real_rc;
+    memset((char *)to + size / 2, 0, (size_t)(size - size / 2));
+    return SQLITE_IOERR_SHORT_READ;
 }
 
 static int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
@@ -356,6 +368,71 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
     return real_vfs->xDelete(real_vfs, path, sync_folder);
 }
 
+/* ---- what the program does itself ---- */
+
+static int fail_call(enum change change)
+{
+    int rc = count_change(change, SQLITE_IOERR);
+    errno = rc == SQLITE_FULL ? ENOSPC : EIO;
+    return rc ? -1 : 0;
+}
+
+static int call_sync(const char *path)
+{
+    int rc = fail_call(CHANGE_SYNC);
+    pthread_mutex_lock(&lock);
+    if (!rc)
+        forget_path(path, false);
+    for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD; i++)
+        undos[i].lost = undos[i].lost || strcmp(undos[i].path, path) == 0;
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+/* What was not synced under the old name is lost under the new one. */
+static int call_rename(const char *from, const char *to)
+{
+    int rc = fail_call(CHANGE_OTHER);
+    if (rc || (rc = rename(from, to)))
+        return rc;
+    pthread_mutex_lock(&lock);
+    forget_path(to, true);
+    for (size_t i = 0; i < n_undos; i++)
+        if (strcmp(undos[i].path, from) == 0) {
+            free(undos[i].path);
+            if (!(undos[i].path = strdup(to)))
+                die("no memory");
+        }
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static int call_unlink(const char *path)
+{
+    if (access(path, F_OK)) {
+        errno = ENOENT;
+        return -1;
+    }
+    int rc = fail_call(CHANGE_OTHER);
+    if (rc || (rc = unlink(path)))
+        return rc;
+    pthread_mutex_lock(&lock);
+    forget_path(path, true);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static int call_make_folder(const char *path)
+{
+    if (access(path, F_OK) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return fail_call(CHANGE_OTHER) ? -1 : mkdir(path, 0777);
+}
+
+static const struct files_calls calls = {call_sync, call_rename, call_make_folder, call_unlink};
+
 void fault_vfs_install(void)
 {
     real_vfs = sqlite3_vfs_find(NULL);
@@ -369,4 +446,5 @@ void fault_vfs_install(void)
     fault_vfs.xDelete = vfs_delete;
     if (sqlite3_vfs_register(&fault_vfs, 1))
         die("SQLite does not take the VFS");
+    files_replace(&calls);
 }

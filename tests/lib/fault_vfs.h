@@ -2,7 +2,8 @@
  * truncates, deletes and new files), and fails from the n-th of them on. It can also take back what was not synced, as a loss
  * of power does.
  *
- * What bypasses SQLite (rename, unlink, fsync by the program itself) goes through; -shm files are memory and not counted. */
+ * What the program does itself (sync, rename, unlink, new folders: common/files.h) is counted and fails alike. -shm files are
+ * memory and not counted. */
 #ifndef TESTS_LIB_FAULT_VFS_H
 #define TESTS_LIB_FAULT_VFS_H
 
@@ -12,6 +13,8 @@ enum fault {
     FAULT_NONE,
     FAULT_IO_ONCE,   /* SQLITE_IOERR_WRITE, _FSYNC, ... once, then all is well */
     FAULT_FULL_ONCE, /* SQLITE_FULL where a write or truncate is due (a sync passes) */
+    FAULT_READ_ONCE, /* the n-th read alone fails: SQLITE_IOERR_READ; only reads are counted */
+    FAULT_SHORT_ONCE, /* the n-th read alone gives half of what was asked for, zeroes behind it, and says so */
     FAULT_SYNC_ONCE, /* the n-th sync alone fails; what it should have synced is lost, unless it is written again */
     FAULT_DEAD       /* from the n-th change on nothing reaches the disk: the process is as good as killed */
 };
