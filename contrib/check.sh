@@ -168,7 +168,9 @@ fuzz_one() {
     mkdir -p "$corpus"
     seeds=
     [ ! -d "$top/tests/fuzz/corpus/$name" ] || seeds=$top/tests/fuzz/corpus/$name
-    (cd "$work/fuzz" && TEST_SRCDIR=$top "./$1" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+    words=
+    [ ! -f "$top/tests/fuzz/$name.dict" ] || words=-dict=$top/tests/fuzz/$name.dict
+    (cd "$work/fuzz" && TEST_SRCDIR=$top "./$1" $words -max_total_time="${FUZZ_SECONDS:-30}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$work/$name-" "$corpus" $seeds) >"$work/fuzz-$name.log" 2>&1
     result "fuzz/$name" $? "$work/fuzz-$name.log"
 }

@@ -1,7 +1,8 @@
 -- DIR/catalog.db: what may be stored and which series exist. Facts only; the series can be had again from the window files.
 
 -- Facts about the store: uuid (names it in Kafka's commits), created_us; elsewhere: how many partitions other members of the
--- consumer group had when ingest last asked.
+-- consumer group had when ingest last asked; of one that was restored from a backup restored_us; of a snapshot
+-- snapshot_created_us, snapshot_expires_us and snapshot_position.
 CREATE TABLE info (
     name  TEXT PRIMARY KEY,
     value ANY

@@ -20,9 +20,12 @@ CREATE TABLE source (
     expired_1s_us  INTEGER,
     expired_1m_us  INTEGER,
     expired_15m_us INTEGER,
+    n_dead        INTEGER NOT NULL DEFAULT 0, -- dead letters and, roughly, their bytes: kept by triggers
+    dead_bytes    INTEGER NOT NULL DEFAULT 0,
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
     synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     store         TEXT NOT NULL DEFAULT '', -- the catalog's uuid, should the catalog be lost
+    told_as       TEXT NOT NULL DEFAULT '',   -- of a restored store: its uuid, once the consumer group knows its place
     -- the owner (I4): each claim raises epoch, every write checks it
     epoch         INTEGER NOT NULL,
     generation    INTEGER NOT NULL,          -- of the consumer group, for people
@@ -108,9 +111,16 @@ CREATE TABLE dead (
     copied      INTEGER NOT NULL DEFAULT 0,  -- 1: the dead topic has it
     payload     BLOB NOT NULL
 ) STRICT;
+CREATE TRIGGER dead_came AFTER INSERT ON dead BEGIN
+    UPDATE source SET n_dead = n_dead + 1, dead_bytes = dead_bytes + length(NEW.payload) + 200;
+END;
+CREATE TRIGGER dead_went AFTER DELETE ON dead BEGIN
+    UPDATE source SET n_dead = n_dead - 1, dead_bytes = dead_bytes - length(OLD.payload) - 200;
+END;
 CREATE INDEX dead_to_copy ON dead (id) WHERE copied = 0;
 
--- Offsets that were lost or came from a topic made anew: alarms that stay on record.
+-- Offsets that were lost or came from a topic made anew: alarms that stay on record. And, where why begins with 'held elsewhere:',
+-- offsets that another store of the consumer group holds.
 CREATE TABLE gap (
     id          INTEGER PRIMARY KEY,
     incarnation INTEGER NOT NULL,

@@ -45,7 +45,8 @@ CREATE TABLE chunk (
 ) STRICT;
 CREATE INDEX chunk_by_time ON chunk (series, role, begin_us, last_us, born, died);
 
--- What was taken back: these times of lower layers (the sealed file of the same window) no longer count.
+-- What was taken back: these times of lower layers (the sealed file of the same window) no longer count. Kept
+-- when the window is sealed: a dead letter that was known before may still be replayed.
 CREATE TABLE deletion (
     series    INTEGER NOT NULL,
     begin_us  INTEGER NOT NULL,

@@ -78,6 +78,8 @@ int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg
     int code = request && asprintf(&target, PATH "?%s", query) >= 0 ? 0 : ERR_NOMEM;
     if (code == 0)
         code = reader_dir_open(dir, &opts.dir, error);
+    if (code == 0 && !(opts.snapshots = snapshots_new(dir)))
+        code = ERR_NOMEM;
     if (code == 0) {
         *request = (struct request){
             .opts = &opts, .method = "GET", .version = "HTTP/1.1", .target = target, .path = PATH};
@@ -90,8 +92,9 @@ int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg
                    : take_problem(reply.status, reply.body.data, reply.body.n, error);
         reply_done(&reply);
         request_done(request);
-        reader_dir_close(opts.dir);
     }
+    snapshots_free(opts.snapshots);
+    reader_dir_close(opts.dir);
     free(target);
     free(request);
     return code;

@@ -8,10 +8,9 @@
 #include <string.h>
 
 #include "app/cmd.h"
-#include "app/site.h"
+#include "app/deadletters.h"
 #include "app/table.h"
 #include "common/civil.h"
-#include "store/reader.h"
 
 struct listing {
     const struct args *args;
@@ -104,8 +103,7 @@ static int run_list(const struct args *args)
 }
 
 struct wanted {
-    const char *topic;
-    int64_t partition, offset;
+    struct deadletter_place place;
     int64_t n;
 };
 
@@ -113,8 +111,7 @@ static int show_cb(void *arg, const struct dead_letter *letter)
 {
     struct wanted *wanted = arg;
     char time[CIVIL_TEXT_MAX + 1];
-    if (strcmp(letter->topic, wanted->topic) != 0 || letter->partition != wanted->partition ||
-        letter->offset != wanted->offset)
+    if (!deadletter_is_at(&wanted->place, letter))
         return 0;
     time_text(letter, time);
     fprintf(stderr, "%s partition %" PRId32 " offset %" PRId64 " at %s: refused as %s: %s\n",
@@ -137,23 +134,39 @@ static int parse_whole(const char *text, int64_t *ret_value)
     return 0;
 }
 
+bool deadletter_place_parse(const struct args *args, struct deadletter_place *ret_place)
+{
+    ret_place->topic = args->operands[0];
+    return parse_whole(args->operands[1], &ret_place->partition) == 0 &&
+           parse_whole(args->operands[2], &ret_place->offset) == 0;
+}
+
+bool deadletter_is_at(const struct deadletter_place *place, const struct dead_letter *letter)
+{
+    return strcmp(letter->topic, place->topic) == 0 && letter->partition == place->partition &&
+           letter->offset == place->offset;
+}
+
+int deadletter_none_at(const struct deadletter_place *place, struct err_text *error)
+{
+    return err_set(error, ERR_NOTFOUND,
+                   "nothing was refused at \"%s\" partition %" PRId64 " offset %" PRId64
+                   "; `almanac deadletter list` shows what was",
+                   place->topic, place->partition, place->offset);
+}
+
 static int run_show(const struct args *args)
 {
     struct err_text error = {0};
     struct reader_dir *reader = NULL;
-    struct wanted wanted = {.topic = args->operands[0]};
-    if (parse_whole(args->operands[1], &wanted.partition) != 0 ||
-        parse_whole(args->operands[2], &wanted.offset) != 0)
+    struct wanted wanted = {0};
+    if (!deadletter_place_parse(args, &wanted.place))
         return args_wrong(args, "partition and offset are whole numbers from 0");
     int code = open_store(args, &reader, &error);
     if (code == 0)
         code = reader_dead_letters(reader, true, show_cb, &wanted);
     if (code == 0 && wanted.n == 0)
-        code = err_set(
-            &error, ERR_NOTFOUND,
-            "nothing was refused at \"%s\" partition %s offset %s; `almanac deadletter list` shows "
-            "what was",
-            args->operands[0], args->operands[1], args->operands[2]);
+        code = deadletter_none_at(&wanted.place, &error);
     reader_dir_close(reader);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
 }

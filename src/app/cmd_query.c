@@ -14,7 +14,7 @@
 /* These go into the query as they are; their meaning is checked where HTTP's are. */
 static const char *const parameters[] = {"series", "entity", "type",  "property", "from",
                                          "to",     "step",   "agg",   "tz",       "fill",
-                                         "time",   "layout", "limit", "cursor"};
+                                         "time",   "layout", "limit", "cursor", "snapshot"};
 
 static const struct arg options[] = {
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
@@ -31,6 +31,7 @@ static const struct arg options[] = {
     {"layout", 0, "FORM", "long"},
     {"limit", 0, "N", "at most so many rows"},
     {"cursor", 0, "TEXT", "goes on where a limited answer ended"},
+    {"snapshot", 0, "NAME", "from this snapshot; relative times are then before it was made"},
     {"format", 0, "FORM", "table (the default), csv, json or ndjson"},
     {"plot", 0, NULL, "draws each series as text"},
     {"url", 0, "URL", "asks a server, https://host:port, instead of the files"},

@@ -26,10 +26,12 @@
 #include "ingest/embedded.h"
 #include "store/access.h"
 #include "store/reader.h"
+#include "store/snapshots.h"
 #include "store/writer.h"
 
 #define PACE_MS 100
 #define GRACE_MS 5000
+#define EXPIRE_EVERY_US (30 * US_PER_SECOND)
 #define EMBEDDED_PARTITIONS 2
 
 struct daemon {
@@ -37,6 +39,8 @@ struct daemon {
     struct writer *writer;
     struct reader_dir *reader;
     struct access *access;
+    struct snapshots *snapshots;
+    int64_t expire_next_us;   /* when to look for snapshots whose time is over; monotonic clock */
     struct server *server;
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
@@ -132,6 +136,8 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
     int code = reader_dir_open(conf->data, &daemon->reader, error);
     if (code == 0)
         code = access_open(conf->data, &daemon->access, error);
+    if (code == 0 && !(daemon->snapshots = snapshots_new(conf->data)))
+        code = ERR_NOMEM;
     if (code != 0)
         return code;
     struct server_opts opts = {.listen = conf->listen,
@@ -139,6 +145,7 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .key = conf->key,
                                .dir = daemon->reader,
                                .access = daemon->access,
+                               .snapshots = daemon->snapshots,
                                .ready_lag_us = conf->ready_lag_us,
                                .health = health_cb,
                                .health_arg = daemon};
@@ -279,6 +286,15 @@ static void pace(struct daemon *daemon)
     embedded_pace(daemon->broker, status.lag_bytes);
 }
 
+static void tend_snapshots(struct daemon *daemon)
+{
+    int64_t now_us = clock_mono_us();
+    if (!daemon->snapshots || now_us < daemon->expire_next_us)
+        return;
+    snapshots_expire(daemon->snapshots);
+    daemon->expire_next_us = now_us + EXPIRE_EVERY_US;
+}
+
 int daemon_wait(struct daemon *daemon, int timeout_ms)
 {
     int64_t end_us = clock_mono_us() + timeout_ms * INT64_C(1000);
@@ -303,6 +319,7 @@ int daemon_wait(struct daemon *daemon, int timeout_ms)
             return 1;
         }
         pace(daemon);
+        tend_snapshots(daemon);
     }
 }
 
@@ -341,6 +358,7 @@ void daemon_stop(struct daemon *daemon)
     if (daemon->access)
         access_close(daemon->access);
     /* While the reader has files open, the writer cannot leave them without their logs. */
+    snapshots_free(daemon->snapshots);
     if (daemon->reader)
         reader_dir_close(daemon->reader);
     if (daemon->writer)

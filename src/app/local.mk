@@ -22,7 +22,7 @@ bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
-	%D%/cmd_deadletter.c \
+	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \

@@ -13,6 +13,7 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_token_create,
                                                  &cmd_deadletter_list,
                                                  &cmd_deadletter_show,
+                                                 &cmd_deadletter_replay,
                                                  &cmd_verify,
                                                  &cmd_rebuild,
                                                  &cmd_version};

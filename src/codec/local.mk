@@ -10,9 +10,7 @@ noinst_LIBRARIES += %D%/libcodec.a
 	%D%/vector.c %D%/vector.h
 
 CODEC_LIBS = src/codec/libcodec.a src/model/libmodel.a src/common/libcommon.a $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
-CODEC_SEEDS = tests/fuzz/corpus/chunk/cold tests/fuzz/corpus/chunk/issued tests/fuzz/corpus/chunk/mixed \
-	tests/fuzz/corpus/chunk/register tests/fuzz/corpus/chunk/runs tests/fuzz/corpus/chunk/states
-EXTRA_DIST += tests/lib/random.h $(CODEC_SEEDS)
+EXTRA_DIST += tests/lib/random.h tests/fuzz/corpus/chunk
 
 if CMOCKA
 check_PROGRAMS += tests/unit/test_kernels tests/unit/test_vector tests/unit/test_points tests/unit/test_chunk

@@ -139,7 +139,7 @@ int h_changes(struct request *request, struct reply *reply, struct err_text *err
         close_changes(&answer->stream);
         return rc;
     }
-    reply_header(reply, "Almanac-Position", "%s", view_position(answer->view));
+    reply_view(reply, answer->view);
     reply_header(reply, "Cache-Control", "private, no-cache");
     return reply_stream(reply, "application/json", &answer->stream, error);
 }

@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
+#include "http/origin.h"
 #include "http/render.h"
 
 struct range_stream {
     struct stream stream;
     struct range range;
     bool parsed;          /* range holds something */
+    struct origin origin;
     struct view *view;
-    struct leases *leases;             /* NULL: pages are not held together */
+    struct leases *leases;             /* NULL: pages are not held together, or need not be: those of a snapshot */
     char lease[LEASE_NAME_MAX];        /* the name under which view waits; "" while it is ours alone */
     struct answer *answer;
     const struct renderer *renderer;
@@ -104,6 +105,7 @@ static void close_range(struct stream *stream)
         leases_give(range->leases, range->view);
     else
         view_close(range->view);
+    origin_give(&range->origin);
     if (range->parsed)
         range_free(&range->range);
     render_done(&range->render);
@@ -128,7 +130,7 @@ static int add_default(void *arg, const struct series_info *info)
 
 /* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The
  * catalog only grows, so that looking after answer_open finds every series of the answer. */
-static int find_columns(struct range_stream *range, struct reader_dir *dir)
+static int find_columns(struct range_stream *range)
 {
     if (range->range.raw)
         return 0;
@@ -138,7 +140,7 @@ static int find_columns(struct range_stream *range, struct reader_dir *dir)
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(dir, &filter, add_default, &range->render);
+    return reader_series(range->origin.dir, &filter, add_default, &range->render);
 }
 
 /* ---- the request ---- */
@@ -160,9 +162,8 @@ static void put_headers(const struct range_stream *range, struct reply *reply)
     size_t from_size = civil_print_rfc3339(from, range->range.from_us, 0, true);
     size_t to_size = civil_print_rfc3339(to, range->range.to_us, 0, true);
     reply_header(reply, "Almanac-Range", "%.*s/%.*s", (int)from_size, from, (int)to_size, to);
-    reply_view(reply, range->view);
     reply_header(reply, "Almanac-Tiers", "%s", answer_tiers(range->answer));
-    reply_header(reply, "Cache-Control", "private, no-cache");
+    origin_headers(&range->origin, range->view, reply);
 }
 
 /* The view of the first page, where a cursor names it; the cursor's rest is left to range_parse. */
@@ -183,22 +184,24 @@ static int take_view(struct range_stream *range, struct request *request, struct
         memmove((char *)parameter->value, dot + 1, strlen(dot + 1) + 1); /* the request owns its values */
         return 0;
     }
-    return view_open(request->opts->dir, &range->view, error);
+    return view_open(range->origin.dir, &range->view, error);
 }
 
 static int open_answer(struct range_stream *range, struct request *request, struct err_text *error)
 {
-    struct reader_dir *dir = request->opts->dir;
-    range->leases = request->leases;
-    int rc = take_view(range, request, error);
+    int rc = origin_take(request, &range->origin, error);
     if (rc)
         return rc;
-    rc = range_parse(request->parameters.rows, request->parameters.n, clock_wall_us(), &range->range, error);
+    range->leases = range->origin.snapshots ? NULL : request->leases;
+    rc = take_view(range, request, error);
+    if (rc)
+        return rc;
+    rc = range_parse(request->parameters.rows, request->parameters.n, range->origin.now_us, &range->range, error);
     if (rc)
         return rc;
     range->parsed = true;
-    rc = answer_open(dir, range->view, &range->range, &range->answer, error);
-    if (!rc && range->renderer != &render_json && (rc = find_columns(range, dir)))
+    rc = answer_open(range->origin.dir, range->view, &range->range, &range->answer, error);
+    if (!rc && range->renderer != &render_json && (rc = find_columns(range)))
         err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
     return rc;
 }

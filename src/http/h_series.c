@@ -9,13 +9,14 @@
 #include "common/civil.h"
 #include "http/filter.h"
 #include "http/jsontext.h"
+#include "http/origin.h"
 
 /* The series that are asked of the catalog at a time: what bounds the memory of a long list. */
 #define PAGE_SERIES 256
 
 struct series_stream {
     struct stream stream;
-    struct reader_dir *dir;
+    struct origin origin;
     struct view *view;
     struct filter filter;
     int64_t left;       /* rows that may still be given; -1 all */
@@ -93,7 +94,7 @@ static int fill_list(struct stream *stream, struct buf *out, struct err_text *er
 {
     struct series_stream *list = (struct series_stream *)stream;
     struct page page = {list, out, 0};
-    int rc = reader_series(list->dir, &list->filter.series, put_row, &page);
+    int rc = reader_series(list->origin.dir, &list->filter.series, put_row, &page);
     if (rc < 0)
         return err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
     if (rc > 0 && !list->full)
@@ -111,6 +112,7 @@ static void close_list(struct stream *stream)
     struct series_stream *list = (struct series_stream *)stream;
     filter_free(&list->filter);
     view_close(list->view);
+    origin_give(&list->origin);
     free(list);
 }
 
@@ -144,18 +146,18 @@ int h_series_list(struct request *request, struct reply *reply, struct err_text 
     if (!list)
         return ERR_NOMEM;
     list->stream = (struct stream){fill_list, close_list};
-    list->dir = request->opts->dir;
-    int rc = filter_init(&list->filter, &request->parameters, error);
+    int rc = origin_take(request, &list->origin, error);
+    if (!rc)
+        rc = filter_init(&list->filter, &request->parameters, error);
     if (!rc)
         rc = parse_paging(list, error);
     if (!rc)
-        rc = view_open(list->dir, &list->view, error);
+        rc = view_open(list->origin.dir, &list->view, error);
     if (rc) {
         close_list(&list->stream);
         return rc;
     }
-    reply_view(reply, list->view);
-    reply_header(reply, "Cache-Control", "private, no-cache");
+    origin_headers(&list->origin, list->view, reply);
     return reply_stream(reply, "application/json", &list->stream, error);
 }
 
@@ -190,16 +192,22 @@ int h_series_one(struct request *request, struct reply *reply, struct err_text *
         return err_set(error, ERR_NOTFOUND, "there is no series \"%.40s\": GET /v1/series lists them", request->id);
     uint32_t id = (uint32_t)number;
     struct one one = {.out = &reply->body};
-    int rc = view_open(request->opts->dir, &one.view, error);
+    struct origin origin;
+    int rc = origin_take(request, &origin, error);
     if (rc)
         return rc;
-    reply_view(reply, one.view);
-    reply_header(reply, "Cache-Control", "private, no-cache");
-    struct series_filter filter = {.ids = &id, .n_ids = 1};
-    rc = reader_series(request->opts->dir, &filter, put_one, &one);
-    view_close(one.view);
+    rc = view_open(origin.dir, &one.view, error);
+    if (!rc) {
+        origin_headers(&origin, one.view, reply);
+        struct series_filter filter = {.ids = &id, .n_ids = 1};
+        rc = reader_series(origin.dir, &filter, put_one, &one);
+        view_close(one.view);
+        if (rc)
+            err_set(error, rc, "series %" PRIu32 " could not be read: %s", id, err_name(rc));
+    }
+    origin_give(&origin);
     if (rc)
-        return err_set(error, rc, "series %" PRIu32 " could not be read: %s", id, err_name(rc));
+        return rc;
     if (!one.found)
         return err_set(error, ERR_NOTFOUND, "there is no series %" PRIu32 ": GET /v1/series lists them", id);
     reply->status = 200;

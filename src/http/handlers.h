@@ -8,6 +8,9 @@ int h_series_list(struct request *request, struct reply *reply, struct err_text 
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
 int h_range(struct request *request, struct reply *reply, struct err_text *error);
 int h_changes(struct request *request, struct reply *reply, struct err_text *error);
+int h_snapshots_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_snapshots_make(struct request *request, struct reply *reply, struct err_text *error);
+int h_snapshots_drop(struct request *request, struct reply *reply, struct err_text *error);
 int h_sql(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

@@ -64,9 +64,10 @@ const char *status_title(unsigned status)
         const char *title;
     } titles[] = {
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {410, "Gone"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
-        {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"},
+        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+        {500, "Internal Server Error"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
         if (titles[i].status == status)
@@ -111,8 +112,14 @@ void reply_error(struct reply *reply, int code, const struct err_text *error)
     case ERR_NOTFOUND:
         status = 404;
         break;
+    case ERR_EXISTS:
+        status = 409;
+        break;
     case ERR_EXPIRED:
         status = 410;
+        break;
+    case ERR_FULL:
+        status = 507;
         break;
     case ERR_BUSY:
         status = 503;

@@ -10,15 +10,20 @@
 #include "http/handlers.h"
 
 static const char *const none[] = {NULL};
-static const char *const series_parameters[] = {"entity", "type", "property", "unit", "q", "limit", "cursor", NULL};
+static const char *const series_parameters[] = {
+    "entity", "type", "property", "unit", "q", "limit", "cursor", "snapshot", NULL,
+};
+static const char *const one_parameters[] = {"snapshot", NULL};
 static const char *const changes_parameters[] = {"since", "series", "entity", "type", "property", NULL};
 static const char *const range_parameters[] = {
     "series", "entity", "type", "property", "from", "to", "step", "agg", "tz", "fill", "time", "limit", "cursor",
-    "format", "layout", NULL,
+    "format", "layout", "snapshot", NULL,
 };
+static const char *const snapshot_parameters[] = {"name", "keep", NULL};
+static const char *const name_parameters[] = {"name", NULL};
 static const char *const sql_parameters[] = {"sql", "format", NULL};
 static const char *const range_planned[] = {
-    "points", "over", "by", "max_gap", "bounds", "unit", "quality", "asof", "lead_min", "snapshot", "reduce", "sep",
+    "points", "over", "by", "max_gap", "bounds", "unit", "quality", "asof", "lead_min", "reduce", "sep",
     "decimal", "bom", "numbers", "explain", NULL,
 };
 
@@ -32,15 +37,22 @@ static const struct media range_media[] = {
 };
 
 static const struct media sql_media[] = {
-    {"json", "application/json", false}, {"csv", "text/csv", false}, {"ndjson", "application/x-ndjson", false}, {NULL, NULL, false},
+    {"json", "application/json", false},
+    {"csv", "text/csv", false},
+    {"ndjson", "application/x-ndjson", false},
+    {NULL, NULL, false},
 };
 
 const struct route routes[] = {
     {"GET", "/v1/series", SCOPE_READ, false, series_parameters, NULL, json_only, h_series_list},
-    {"GET", "/v1/series/{id}", SCOPE_READ, false, none, NULL, json_only, h_series_one},
+    {"GET", "/v1/series/{id}", SCOPE_READ, false, one_parameters, NULL, json_only, h_series_one},
     {"GET", "/v1/changes", SCOPE_READ, false, changes_parameters, NULL, json_only, h_changes},
     {"GET", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
     {"POST", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
+    {"GET", "/v1/snapshots", SCOPE_READ, false, none, NULL, json_only, h_snapshots_list},
+    {"POST", "/v1/snapshots", SCOPE_OPS, false, snapshot_parameters, NULL, json_only, h_snapshots_make},
+    {"DELETE", "/v1/snapshots", SCOPE_OPS, false, name_parameters, NULL, NULL, h_snapshots_drop},
+    {"DELETE", "/v1/snapshots/{id}", SCOPE_OPS, false, none, NULL, NULL, h_snapshots_drop},
     {"POST", "/v1/sql", SCOPE_SQL, false, sql_parameters, NULL, sql_media, h_sql},
     {"GET", "/healthz", SCOPE_OPS, true, none, NULL, NULL, h_healthz},
     {"GET", "/readyz", SCOPE_OPS, true, none, NULL, NULL, h_readyz},

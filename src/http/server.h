@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "store/access.h"
 #include "store/reader.h"
+#include "store/snapshots.h"
 
 /* What /readyz and /metrics ask the program. */
 struct health {
@@ -28,6 +29,7 @@ struct server_opts {
     const char *key;
     struct reader_dir *dir;  /* borrowed */
     struct access *access;   /* borrowed */
+    struct snapshots *snapshots; /* borrowed */
     int64_t ready_lag_us;
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;

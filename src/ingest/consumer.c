@@ -83,9 +83,10 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
 static void note_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *offsets, void *opaque)
 {
     (void)rk;
-    (void)offsets;
     struct consumer *consumer = opaque;
-    if (err && err != RD_KAFKA_RESP_ERR__NO_OFFSET)
+    if (!err)
+        group_commit_done(&consumer->group, offsets);
+    else if (err != RD_KAFKA_RESP_ERR__NO_OFFSET)
         group_commit_failed(&consumer->group);
 }
 

@@ -101,8 +101,9 @@ void ends_lag(struct group *group, int64_t now_us, struct ends_lag *ret_lag)
         int64_t messages = feed_lag(group, feed);
         unknown = unknown || messages < 0;
         lag.messages += messages > 0 ? messages : 0;
-        if (!feed->handle || feed->adrift || feed->end < 0 || (feed->end > 0 && feed_stored(feed) < feed->end))
-            lag.caught_up = false;
+        if (feed->handle && !feed->adrift && feed->end >= 0 && (feed->end == 0 || feed_stored(feed) >= feed->end))
+            feed->reached = true; /* what comes later is a lag */
+        lag.caught_up = lag.caught_up && feed->reached;
         if (messages == 0)
             feed->lag_since_us = 0;
         else if (feed->lag_since_us == 0)

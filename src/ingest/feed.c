@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "ingest/replay.h"
 
 #define RETRY_MIN_US 1000000
 #define RETRY_MAX_US 60000000
@@ -22,6 +23,7 @@
 COUNTER(n_messages, "almanac_kafka_messages_total", "Messages read from Kafka and added to a batch.");
 COUNTER(n_bytes, "almanac_kafka_bytes_total", "Bytes of the values of those messages.");
 COUNTER(n_tombstones, "almanac_kafka_tombstones_total", "Messages without a value: passed over.");
+COUNTER(n_replays, "almanac_replayed_total", "Dead letters that were brought again.");
 COUNTER(n_gaps, "almanac_kafka_gaps_total", "Times that offsets were gone before they could be read.");
 COUNTER(n_reincarnations, "almanac_kafka_reincarnations_total", "Times that a topic was found to be made anew.");
 COUNTER(n_failures, "almanac_kafka_store_failures_total", "Claims and batches that the store did not take.");
@@ -106,6 +108,7 @@ int feed_claim(struct feed *feed, const struct owner *owner, int64_t now_us)
     }
     feed->handle = handle;
     feed->reason[0] = '\0';
+    feed->restored = claim.restored;
     feed->place = (struct place){.next = claim.next_offset, .last = claim.last_offset, .sparse = claim.sparse};
     memcpy(feed->place.last_hash, claim.last_hash, HASH_BYTES);
     place_doubt(&feed->place, claim.next_offset);
@@ -139,6 +142,27 @@ static int refuse_size(struct batch *batch, const rd_kafka_message_t *message, i
                         LIMIT_MESSAGE_BYTES, LIMIT_MESSAGE_BYTES);
 }
 
+/* A dead letter is decoded as of then; it is the newest replay of the batch. */
+static int read_replayed(struct feed *feed, struct decoder *decoder, const rd_kafka_message_t *message,
+                         const struct replay *replay)
+{
+    struct batch *batch = &feed->batch;
+    size_t first_reading = batch->n_readings, first_refusal = batch->n_refusals;
+    struct message value = {.value = message->payload, .size = message->len, .offset = message->offset,
+                            .known_ms = replay->known_ms, .part = replay};
+    int rc = batch_replay(batch, replay);
+    if (rc < 0)
+        return rc;
+    rc = decode_message(decoder, &value, batch);
+    if (rc < 0) {
+        batch->n_replays--;
+        return rc;
+    }
+    batch_replayed(batch, first_reading, first_refusal);
+    metric_add(&n_replays, 1);
+    return 0;
+}
+
 static int read_value(struct feed *feed, struct decoder *decoder, const rd_kafka_message_t *message, int64_t known_ms)
 {
     if (!message->payload) { /* a tombstone says nothing about a reading; readings are taken back by `delete` */
@@ -158,11 +182,13 @@ int feed_add(struct feed *feed, struct decoder *decoder, rd_kafka_message_t *mes
     bool record_hole = hole && !feed->place.sparse;
     if (batch->n_messages > 0 && (record_hole || is_full(feed, message->len)))
         return ERR_BUSY;
-    int64_t known_ms = known_ms_of(message);
+    struct replay replay;
+    bool again = message->payload && replay_read(message, &replay);
+    int64_t known_ms = again ? clock_wall_us() / 1000 : known_ms_of(message); /* its old timestamp is no lag */
     if (batch->n_messages == 0)
         feed->oldest_us = feed->sink->oldest(feed->sink, feed->handle);
     decoder_set_oldest(decoder, feed->oldest_us);
-    int rc = read_value(feed, decoder, message, known_ms);
+    int rc = again ? read_replayed(feed, decoder, message, &replay) : read_value(feed, decoder, message, known_ms);
     if (rc < 0)
         return rc;
     if (batch->n_messages == 0) {

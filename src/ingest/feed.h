@@ -23,12 +23,14 @@ struct feed {
     int64_t oldest_us;           /* readings of the batch that are older have expired */
     rd_kafka_message_t *last;    /* the last message of the batch, kept for its hash */
     int64_t n_holes;             /* met by going back in this assignment */
+    bool restored;               /* from a backup, and the group does not know our place yet */
     bool lost;                   /* another process owns it: hands off until the next assignment */
     bool adrift;                 /* the offset we want is not in the log: its ends must be asked for */
     bool other_topic;            /* ... because the last stored message is another one now */
     bool dead_waits;             /* refused messages may wait to be copied */
     int64_t retry_us, backoff_us; /* when to claim again */
     int64_t end;                 /* the partition's end when it was assigned; -1 unknown */
+    bool reached;                /* the store was once as far as that */
     int64_t eof;                 /* up to here there are no more messages; -1 unknown */
     int64_t committed;           /* last told to Kafka; -1 none */
     int64_t lag_since_us;        /* since when something is not stored yet; 0 nothing is */

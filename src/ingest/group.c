@@ -112,12 +112,12 @@ static void ask_owner(struct group *group)
 }
 
 /* The group's commits carry the UUID of the store that made them: where another store went further than we did, its readings
- * are not ours to read again. */
+ * are not ours to read again. Unless ours is from a backup: the other may be what it was, and be gone. */
 static void heed_other_stores(struct group *group, struct feed **feeds, size_t n, int64_t now_us)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++)
-        if (feeds[i]->handle)
+        if (feeds[i]->handle && !feeds[i]->restored)
             rd_kafka_topic_partition_list_add(list, feeds[i]->id.topic, feeds[i]->id.partition);
     rd_kafka_resp_err_t err = list->cnt > 0 ? rd_kafka_committed(group->rk, list, ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (err) /* then we read on where our own store ends: at worst both stores hold some readings, and none is lost */
@@ -293,6 +293,20 @@ void group_commit_failed(struct group *group)
 {
     for (size_t i = 0; i < group->n_feeds; i++)
         group->feeds[i]->committed = -1;
+}
+
+/* From now on the group's commits name this store, until another one goes on. */
+void group_commit_done(struct group *group, rd_kafka_topic_partition_list_t *offsets)
+{
+    for (size_t i = 0; i < group->n_feeds && offsets; i++) {
+        struct feed *feed = group->feeds[i];
+        if (!feed->restored || !feed->handle)
+            continue;
+        const rd_kafka_topic_partition_t *at =
+            rd_kafka_topic_partition_list_find(offsets, feed->id.topic, feed->id.partition);
+        if (at && !at->err && group->sink->told(group->sink, feed->handle) == 0)
+            feed->restored = false;
+    }
 }
 
 /* Before partitions go away: waits, but not for a broker that is gone. All of it is synced first, so that whoever is next

@@ -56,7 +56,9 @@ void group_done(struct group *group); /* after every partition was revoked */
 /* librdkafka's rebalance callback, its opaque a struct group. */
 void group_rebalance(struct group *group, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions);
 
+/* What became of a commit. */
 void group_commit_failed(struct group *group); /* what was told to Kafka did not arrive: tell it again */
+void group_commit_done(struct group *group, rd_kafka_topic_partition_list_t *offsets);
 
 bool group_holds_back(const struct group *group, int64_t now_us);
 /* Reads what is there, at most about wait_ms, and hands over batches that are due. Returns the number of messages. */

@@ -11,7 +11,8 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/lease.c %D%/lease.h \
 	%D%/members.c %D%/members.h \
 	%D%/place.c %D%/place.h \
-	%D%/producer.c %D%/producer.h
+	%D%/producer.c %D%/producer.h \
+	%D%/replay.c %D%/replay.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 

@@ -57,24 +57,51 @@ static int say_lost(const struct producer *producer, struct err_text *error)
     return ERR_IO;
 }
 
+/* What became of an attempt: 0 sent, 1 the queue is full and it may be tried again. */
+static int look(struct producer *producer, const char *topic, rd_kafka_resp_err_t err, struct err_text *error)
+{
+    if (!err)
+        return 0;
+    if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return err_set(error, ERR_IO, "a message cannot be sent to topic \"%s\": %s", topic, rd_kafka_err2str(err));
+    rd_kafka_poll(producer->rk, 100);
+    return 1;
+}
+
 int producer_send(struct producer *producer, const char *topic, const void *key, size_t key_size, const void *value,
                   size_t value_size, struct err_text *error)
 {
     rd_kafka_poll(producer->rk, 0);
-    for (;;) {
-        int rc = say_lost(producer, error);
+    int rc;
+    do {
+        rc = say_lost(producer, error);
         if (rc < 0)
             return rc;
         rd_kafka_resp_err_t err = rd_kafka_producev(
             producer->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
             RD_KAFKA_V_KEY((void *)(uintptr_t)key, key_size),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_size), RD_KAFKA_V_END);
-        if (!err)
-            return 0;
-        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return err_set(error, ERR_IO, "a message cannot be sent to topic \"%s\": %s", topic, rd_kafka_err2str(err));
-        rd_kafka_poll(producer->rk, 100);
-    }
+        rc = look(producer, topic, err, error);
+    } while (rc == 1);
+    return rc;
+}
+
+int producer_send_to(struct producer *producer, const struct addressed *message, struct err_text *error)
+{
+    rd_kafka_poll(producer->rk, 0);
+    int rc;
+    do {
+        rc = say_lost(producer, error);
+        if (rc < 0)
+            return rc;
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+            producer->rk, RD_KAFKA_V_TOPIC(message->topic), RD_KAFKA_V_PARTITION(message->partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(message->timestamp_ms),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value, message->value_size),
+            RD_KAFKA_V_HEADER(message->header, message->header_value, -1), RD_KAFKA_V_END);
+        rc = look(producer, message->topic, err, error);
+    } while (rc == 1);
+    return rc;
 }
 
 int producer_flush(struct producer *producer, int timeout_ms, struct err_text *error)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 #include "common/mix.h"
 
 static const char *const quality_names[QUALITY_N] = {
@@ -156,6 +158,7 @@ void batch_free(struct batch *batch)
         return;
     free(batch->readings);
     free(batch->refusals);
+    free(batch->replays);
     texts_free(&batch->texts);
     buf_free(&batch->payloads);
     batch_init(batch);
@@ -163,7 +166,7 @@ void batch_free(struct batch *batch)
 
 void batch_clear(struct batch *batch)
 {
-    batch->n_readings = batch->n_refusals = 0;
+    batch->n_readings = batch->n_refusals = batch->n_replays = 0;
     texts_clear(&batch->texts);
     buf_clear(&batch->payloads);
     batch->first_offset = -1;
@@ -185,6 +188,22 @@ struct reading *batch_add(struct batch *batch)
     struct reading *reading = &batch->readings[batch->n_readings++];
     *reading = (struct reading){.issued_us = ISSUED_NONE};
     return reading;
+}
+
+int batch_replay(struct batch *batch, const struct replay *replay)
+{
+    if (array_grow(&batch->replays, &batch->replays_cap, batch->n_replays + 1, sizeof *batch->replays))
+        return ERR_NOMEM;
+    batch->replays[batch->n_replays++] = *replay;
+    return 0;
+}
+
+void batch_replayed(struct batch *batch, size_t first_reading, size_t first_refusal)
+{
+    for (size_t i = first_reading; i < batch->n_readings; i++)
+        batch->readings[i].replayed = true;
+    for (size_t i = first_refusal; i < batch->n_refusals; i++)
+        batch->refusals[i].replay = (uint32_t)batch->n_replays;
 }
 
 /* Where the payload lies in the batch's payloads; copied unless the refusal before has the same one. */

@@ -39,6 +39,7 @@ struct reading {
     int8_t e;          /* exponent: value = m * 10^e */
     uint8_t quality;   /* quality byte, see above */
     uint8_t op;        /* enum op */
+    bool replayed;     /* of a dead letter: known_ms, not the order of arrival, tells its place */
 };
 
 /* The smallest refused part of a message. */
@@ -48,7 +49,16 @@ struct refusal {
     char detail[160];         /* what is wrong, for people: the property, slot or byte position; no payload text */
     char property[LIMIT_NAME_BYTES + 1]; /* the refused property, or "" for all of the payload */
     int32_t slot;             /* the refused time slot, or -1 for all */
+    uint32_t replay;          /* 1 + index of the replay in the batch that was refused again; 0 none */
     size_t payload_at, payload_size; /* the enclosing object (or whole message), in the batch's payloads */
+};
+
+/* A dead letter that a message brings again: its name in the store, and what of the payload was refused. */
+struct replay {
+    int64_t id, offset, known_ms;        /* as the store has them; of the message that was refused */
+    int32_t incarnation, slot;           /* slot -1: all */
+    char property[LIMIT_NAME_BYTES + 1]; /* "": all */
+    int64_t at_offset;                   /* of the message that brings it again */
 };
 
 /* Texts of states, interned: the same text has the same index. Index 0 is "". */
@@ -71,6 +81,8 @@ struct batch {
     size_t n_readings, readings_cap;
     struct refusal *refusals;
     size_t n_refusals, refusals_cap;
+    struct replay *replays;       /* dead letters that these messages bring again */
+    size_t n_replays, replays_cap;
     struct texts texts;
     struct buf payloads;          /* bytes of refused objects */
     int64_t first_offset;         /* of the first message, -1 while empty */
@@ -87,6 +99,10 @@ void batch_clear(struct batch *batch); /* keeps the memory */
 
 /* The next reading to fill in (zeroed but for issued_us = ISSUED_NONE), or NULL without memory. */
 struct reading *batch_add(struct batch *batch);
+/* Adds a replay; what is added from then on up to batch_replayed is of it. ERR_NOMEM. */
+MUST_CHECK int batch_replay(struct batch *batch, const struct replay *replay);
+/* Marks the readings and refusals from first_reading and first_refusal on as those of the last replay. */
+void batch_replayed(struct batch *batch, size_t first_reading, size_t first_refusal);
 /* Copies the payload unless payload is the one of the refusal before. ERR_NOMEM. */
 MUST_CHECK int batch_refuse(struct batch *batch, enum refusal_reason reason, int64_t offset, int64_t known_ms,
                             const char *property, size_t property_size, int32_t slot, const void *payload,

@@ -31,6 +31,7 @@ struct claim {
     uint8_t last_hash[32];  /* and the hash of its value */
     int32_t incarnation;    /* counts recreations of the topic, from 1 */
     bool sparse;            /* holes are normal here (compaction, transactions) */
+    bool restored;          /* from a backup: start here wherever the group is, until told */
 };
 
 struct sink_stats {
@@ -61,6 +62,9 @@ struct sink {
 
     /* The offset that may be told to Kafka: everything below is synced to disk. */
     int64_t (*committable)(struct sink *sink, void *handle);
+
+    /* Kafka knows by now where this store is: a restored source is one like any other from here on. */
+    int (*told)(struct sink *sink, void *handle);
 
     /* Syncs what was taken, so that all of it is committable. */
     int (*sync)(struct sink *sink, void *handle);

@@ -27,6 +27,7 @@ struct message {
     size_t size;
     int64_t offset;
     int64_t known_ms;  /* Kafka timestamp */
+    const struct replay *part; /* only what this names is taken or refused; NULL: all */
 };
 
 struct decoder_opts {

@@ -39,4 +39,4 @@ tests_fuzz_fuzz_decode_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_decode_LDADD = src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
 	$(JANSSON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/corpus/decode
+EXTRA_DIST += tests/fuzz/corpus/decode tests/fuzz/decode.dict

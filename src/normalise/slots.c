@@ -45,7 +45,10 @@ int decoder_time(struct decoder *decoder, uint32_t i, int64_t *ret_t_us)
 static int read_time(struct decoder *decoder, const struct object *object, uint32_t token, uint32_t slot_i)
 {
     int64_t *t_us = &decoder->times[slot_i], read_us;
+    const struct replay *part = decoder->message->part;
     *t_us = SLOT_REFUSED;
+    if (part && part->slot >= 0 && (uint32_t)part->slot != slot_i)
+        return 0;
     if (decoder_time(decoder, token, &read_us) < 0)
         return refuse_slot(decoder, object, slot_i, REFUSED_TIME,
                            "neither an RFC 3339 time with an offset nor whole milliseconds");

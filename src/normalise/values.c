@@ -2,6 +2,8 @@
 
 #include "normalise/decoder.h"
 
+#include <string.h>
+
 /* One property of an object. */
 struct column {
     const struct object *object;
@@ -153,6 +155,14 @@ static int delete_column(struct decoder *decoder, const struct column *column)
     return 0;
 }
 
+/* Whether a message that brings a dead letter again is about this property. */
+static bool is_wanted(const struct decoder *decoder, const struct token *name)
+{
+    const struct replay *part = decoder->message->part;
+    return !part || !*part->property || (strlen(part->property) == name->size &&
+                                         memcmp(token_text(&decoder->scanner, name), part->property, name->size) == 0);
+}
+
 int decoder_values(struct decoder *decoder, const struct object *object)
 {
     const struct token *tokens = decoder->scanner.tokens;
@@ -160,6 +170,8 @@ int decoder_values(struct decoder *decoder, const struct object *object)
     for (uint32_t i = values + 1; i < tokens[values].next; i = tokens[i + 1].next) {
         size_t n_series = registry_n_series(decoder->registry), n_readings = decoder->batch->n_readings;
         struct column column;
+        if (!is_wanted(decoder, &tokens[i]))
+            continue;
         int r = find_series(decoder, object, &tokens[i], &column);
         if (r == 0)
             r = object->deletes ? delete_column(decoder, &column) : read_column(decoder, &column, i + 1);

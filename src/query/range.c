@@ -16,17 +16,19 @@
 
 /* The parameters of the range, lists first. Those before TIME are the question, whose hash a cursor carries; the others say
  * how to hand the answer out. */
-enum name { SERIES, ENTITY, TYPE, PROPERTY, AGG, N_LISTS, FROM = N_LISTS, TO, STEP, TZ, FILL, TIME, LIMIT, CURSOR, N_NAMES };
+enum name {
+    SERIES, ENTITY, TYPE, PROPERTY, AGG, N_LISTS, FROM = N_LISTS, TO, STEP, TZ, FILL, SNAPSHOT, TIME, LIMIT, CURSOR, N_NAMES
+};
 
 static const char *const names[N_NAMES] = {
-    "series", "entity", "type", "property", "agg", "from", "to", "step", "tz", "fill", "time", "limit", "cursor",
+    "series", "entity", "type", "property", "agg", "from", "to", "step", "tz", "fill", "snapshot", "time", "limit", "cursor",
 };
 
 static const char *const passed_over[] = {"format", "layout"};
 
 /* Of the contract, and not there yet. */
 static const char *const later[] = {
-    "over",   "by",     "bounds", "unit",    "quality", "asof",    "lead_min", "snapshot", "reduce",
+    "over",   "by",     "bounds", "unit",    "quality", "asof",    "lead_min", "reduce",
     "points", "max_gap", "sep",   "decimal", "bom",     "numbers", "explain",
 };
 
@@ -64,7 +66,7 @@ static int refuse_name(const char *name, struct err_text *error)
         return err_set_field(error, ERR_INVALID, name, "the parameter \"%s\" is not there yet in this version", name);
     return err_set_field(error, ERR_INVALID, name,
                          "there is no parameter \"%.64s\"; take series, entity, type, property, from, to, step, agg, tz, "
-                         "fill, time, limit, cursor, format or layout",
+                         "fill, snapshot, time, limit, cursor, format or layout",
                          name);
 }
 

@@ -52,10 +52,11 @@ struct parameter {
     const char *name, *value;
 };
 
-/* Parses and checks the parameters that belong to the range (`series entity type property from to step agg tz fill time
- * limit cursor`); `format` and `layout` are the renderer's and are passed over; any other name is ERR_INVALID with that
- * name as the field. Lists may be repeated or separated by commas. now_us is what `now` and `-P7D` refer to; with a cursor
- * from and to are those of the first page. hash_init must have been called. */
+/* Parses and checks the parameters that belong to the range (`series entity type property from to step agg tz fill snapshot
+ * time limit cursor`); `snapshot` says which view the caller opens, here it only goes with a cursor; `format` and `layout` are
+ * the renderer's and are passed over; any other name is ERR_INVALID with that name as the field. Lists may be repeated or
+ * separated by commas. now_us is what `now` and `-P7D` refer to; with a cursor from and to are those of the first page.
+ * hash_init must have been called. */
 MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
                            struct err_text *error);
 void range_free(struct range *range);

@@ -15,7 +15,7 @@ const struct db_format catalog_format = {"catalog", 0x414c4d63, 1, false}; /* "A
 
 enum sql {
     SQL_SOURCE_ADD, SQL_SOURCE, SQL_ENTITY_ADD, SQL_ENTITY, SQL_SERIES_ADD, SQL_SERIES_SOURCE_ADD, SQL_UNITS, SQL_ALIASES,
-    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_N
+    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_RESTORE, SQL_N
 };
 
 static const char *const sql[SQL_N] = {
@@ -34,15 +34,17 @@ static const char *const sql[SQL_N] = {
                    "FROM series s JOIN entity e ON e.id = s.entity ORDER BY s.id",
     [SQL_SERIES_ONE] = "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step "
                        "FROM series s JOIN entity e ON e.id = s.entity WHERE s.id = :series",
-    [SQL_UUID] = "SELECT value FROM info WHERE name = 'uuid'",
+    [SQL_UUID] = "SELECT value, EXISTS (SELECT 1 FROM info WHERE name = 'restored_us') FROM info WHERE name = 'uuid'",
     [SQL_ELSEWHERE] = "INSERT INTO info (name, value) VALUES ('elsewhere', :n) ON CONFLICT DO UPDATE SET value = excluded.value "
                       "WHERE value <> excluded.value",
     [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
+    [SQL_RESTORE] = "INSERT OR REPLACE INTO info (name, value) VALUES ('uuid', :uuid), ('restored_us', :now_us)",
 };
 
 struct catalog {
     struct db *db;
     char uuid[UUID_TEXT_MAX];
+    bool is_restored;
 };
 
 static void path_of(const char *dir, char *out, size_t size)
@@ -172,8 +174,10 @@ static int read_uuid(struct catalog *catalog, struct err_text *error)
 {
     sqlite3_stmt *stmt = db_stmt(catalog->db, SQL_UUID);
     int rc = db_step(catalog->db, stmt);
-    if (rc == 1)
+    if (rc == 1) {
         snprintf(catalog->uuid, sizeof(catalog->uuid), "%s", text(stmt, 0));
+        catalog->is_restored = sqlite3_column_int(stmt, 1) != 0;
+    }
     if (stmt)
         sqlite3_reset(stmt);
     return rc == 1 ? 0 : db_error(catalog->db, error, rc ? rc : ERR_CORRUPT, "read");
@@ -228,6 +232,30 @@ int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_
 const char *catalog_uuid(const struct catalog *catalog)
 {
     return catalog->uuid;
+}
+
+bool catalog_is_restored(const struct catalog *catalog)
+{
+    return catalog->is_restored;
+}
+
+int catalog_restore(const char *dir, struct err_text *error)
+{
+    char path[4096], uuid[UUID_TEXT_MAX];
+    struct db *db;
+    path_of(dir, path, sizeof(path));
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &catalog_format, .sync_each_commit = true,
+                                       .sql = sql, .n_sql = SQL_N}, &db, error);
+    if (rc)
+        return rc;
+    make_uuid(uuid);
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RESTORE);
+    db_bind_text(stmt, ":uuid", uuid);
+    db_bind_i64(stmt, ":now_us", clock_wall_us());
+    if ((rc = db_run(db, stmt)))
+        db_error(db, error, rc, "write");
+    db_close_settled(db);
+    return rc;
 }
 
 int catalog_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,

@@ -35,6 +35,11 @@ void catalog_close(struct catalog *catalog);
 const char *catalog_uuid(const struct catalog *catalog);
 /* Keeps how many partitions other members of the consumer group have. */
 MUST_CHECK int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_text *error);
+bool catalog_is_restored(const struct catalog *catalog);
+
+/* Makes the copy of a store in dir a store of its own, with a new uuid: a position or a commit of the one that it was copied
+ * from says nothing about it. Nobody has it open. */
+MUST_CHECK int catalog_restore(const char *dir, struct err_text *error);
 
 /* The catalog's id of a topic-partition, made when new. */
 MUST_CHECK int catalog_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,

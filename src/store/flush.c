@@ -12,6 +12,7 @@
 #include "common/files.h"
 #include "store/changes.h"
 #include "store/parcel.h"
+#include "store/replay.h"
 #include "store/rows.h"
 #include "store/window_days.h"
 #include "store/window_file.h"
@@ -40,6 +41,7 @@ struct target {
     struct file listed;  /* its open file in the list of live files; name "" when it has none */
     int64_t generation;  /* of the sealed file below; 0 none */
     struct window_file *file;
+    struct window_file *below; /* the sealed file, where a replayed dead letter asked for it */
     int64_t mark;        /* what the file has already */
     int64_t n_put;
 };
@@ -291,7 +293,7 @@ static int absorb(struct flush *flush, struct target *target, enum role role, co
     points_clear(&flush->points);
     int rc = window_file_read(target->file, flush->series.id, role, chunk->id, POINTS_ALL, &flush->points);
     if (!rc)
-        rc = rows_add_points(&flush->work, &flush->points, 0, flush->points.n, 0);
+        rc = rows_add_points(&flush->work, &flush->points, 0, flush->points.n, STORED_OPEN);
     return rc ? rc : window_file_kill(target->file, chunk->id, flush->last);
 }
 
@@ -316,6 +318,21 @@ static int absorb_chunks(struct flush *flush, struct target *target, int64_t beg
     return rc;
 }
 
+/* A replayed dead letter meets what is stored at its time, in the sealed file too. */
+static int meet_stored(struct flush *flush, struct target *target)
+{
+    int rc = 0;
+    for (size_t i = 0; i < flush->files.n && !target->below && !rc; i++) {
+        const struct file *file = &flush->files.at[i];
+        char path[4096];
+        if (file->kind != FILE_RAW || file->window.begin_us != target->window.begin_us)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", partition_folder(flush->opts->partition), file->name);
+        rc = window_file_open_read(path, FILE_RAW, &target->below, flush->error);
+    }
+    return rc ? rc : replay_meet(&flush->work, flush->series.id, target->file, flush->last, target->below);
+}
+
 static int write_settled(struct flush *flush, struct target *target)
 {
     struct settled *settled = &flush->settled;
@@ -323,7 +340,7 @@ static int write_settled(struct flush *flush, struct target *target)
     int rc = window_file_put(target->file, &flush->series, ROLE_PLAIN, &settled->plain, born);
     rc = rc ? rc : window_file_put(target->file, &flush->series, ROLE_ISSUED, &settled->issued, born);
     rc = rc ? rc : window_file_put(target->file, &flush->series, ROLE_REVISION, &settled->revisions, born);
-    for (size_t i = 0; target->generation && i < settled->deletions.n && !rc; i++)
+    for (size_t i = 0; i < settled->deletions.n && !rc; i++)
         rc = window_file_put_deletion(target->file, flush->series.id, &settled->deletions.at[i], born);
     return rc;
 }
@@ -390,6 +407,8 @@ static int flush_series(struct flush *flush, struct target *target)
         rc = write_changes(flush, target);
     if (!rc)
         rc = absorb_chunks(flush, target, begin_us, end_us);
+    if (!rc && replay_any(&flush->work))
+        rc = meet_stored(flush, target);
     if (!rc)
         rc = rows_settle(&flush->work, &flush->settled);
     if (!rc)
@@ -434,7 +453,8 @@ static int flush_windows(struct flush *flush, size_t begin, size_t end)
         rc = commit_target(flush, &flush->targets[i]);
     for (size_t i = begin; i < end; i++) {
         window_file_settle(flush->targets[i].file);
-        flush->targets[i].file = NULL;
+        window_file_close(flush->targets[i].below);
+        flush->targets[i].file = flush->targets[i].below = NULL;
     }
     return rc;
 }

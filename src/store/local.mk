@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
+	%D%/partition_dead.c \
 	%D%/partition_files.c \
 	%D%/partition_take.c \
 	%D%/people.c %D%/people.h \
@@ -19,12 +20,14 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/reader.c %D%/reader.h \
 	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
 	%D%/rebuild_catalog.c \
+	%D%/replay.c %D%/replay.h \
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/snapshot.c %D%/snapshot.h \
+	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_window.c \
@@ -48,27 +51,52 @@ tests_unit_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_access_LDADD = src/store/libstore.a src/db/libdb.a src/common/libcommon.a $(CMOCKA_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 endif
 
-# make bench/bench_store
-EXTRA_PROGRAMS += bench/bench_store
+# make bench/bench_store bench/bench_rows
+EXTRA_PROGRAMS += bench/bench_store bench/bench_rows
+bench_bench_rows_SOURCES = bench/bench_rows.c bench/sets.c bench/sets.h
+bench_bench_rows_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+bench_bench_rows_LDADD = src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 bench_bench_store_SOURCES = bench/bench_store.c bench/sets.c bench/sets.h
 bench_bench_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 bench_bench_store_LDADD = %D%/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
+
+EXTRA_PROGRAMS += bench/bench_late
+bench_bench_late_SOURCES = bench/bench_late.c
+bench_bench_late_LDADD = $(STORE_LIBS)
 
 EXTRA_DIST += tests/lib/naive.h tests/lib/fault_heap.h tests/lib/stream.h tests/fuzz/corpus/parcel/number tests/fuzz/corpus/parcel/state
 STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/codec/libcodec.a src/model/libmodel.a \
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_expire tests/unit/test_revisions tests/unit/test_rows tests/unit/test_parcel tests/unit/test_writer tests/unit/test_copy \
-	tests/unit/test_crash tests/unit/test_partition tests/unit/test_people \
-	tests/unit/test_window tests/unit/test_seal tests/unit/test_tier_file \
-	tests/unit/test_window_file tests/unit/test_nomem tests/unit/test_bits tests/unit/test_verify
+check_PROGRAMS += tests/unit/test_backfill
+check_PROGRAMS += tests/unit/test_bits
+check_PROGRAMS += tests/unit/test_changes
+check_PROGRAMS += tests/unit/test_copy
+check_PROGRAMS += tests/unit/test_crash
+check_PROGRAMS += tests/unit/test_expire
+check_PROGRAMS += tests/unit/test_history
+check_PROGRAMS += tests/unit/test_nomem
+check_PROGRAMS += tests/unit/test_parcel
+check_PROGRAMS += tests/unit/test_partition
+check_PROGRAMS += tests/unit/test_people
+check_PROGRAMS += tests/unit/test_replay
+check_PROGRAMS += tests/unit/test_revisions
+check_PROGRAMS += tests/unit/test_rows
+check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_snapshots
+check_PROGRAMS += tests/unit/test_tier_file
+check_PROGRAMS += tests/unit/test_verify
+check_PROGRAMS += tests/unit/test_window
+check_PROGRAMS += tests/unit/test_window_file
+check_PROGRAMS += tests/unit/test_writer
 tests_unit_test_bits_SOURCES = tests/unit/test_bits.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_bits_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/test_changes tests/unit/test_history
+tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
+tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
@@ -95,8 +123,12 @@ tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/lib/fault_
 tests_unit_test_partition_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_crash_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_snapshots_SOURCES = tests/unit/test_snapshots.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_snapshots_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_copy_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_replay_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_writer_SOURCES = tests/unit/test_writer.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_writer_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_parcel_SOURCES = tests/unit/test_parcel.c tests/lib/models.c

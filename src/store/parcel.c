@@ -16,7 +16,7 @@ enum {
     ROW_ISSUED = 0x10,   /* a stated issue, as a difference to the time */
     ROW_EXPONENT = 0x20, /* another exponent than the previous row's */
     ROW_KNOWN = 0x40,    /* another known-at than the previous row's */
-    ROW_RESERVED = 0x80
+    ROW_REPLAYED = 0x80  /* of a dead letter that was replayed */
 };
 
 /* What the previous row of the run had. */
@@ -45,6 +45,7 @@ static void encode_row(const struct reading *reading, const struct texts *texts,
     flags |= reading->issued_us != ISSUED_NONE ? ROW_ISSUED : 0;
     flags |= reading->e != state->e ? ROW_EXPONENT : 0;
     flags |= reading->known_ms != state->known_ms ? ROW_KNOWN : 0;
+    flags |= reading->replayed ? ROW_REPLAYED : 0;
     buf_putc(out, (char)flags);
     int64_t step_us = difference(reading->t_us, state->t_us);
     buf_put_svarint(out, difference(step_us, state->step_us));
@@ -218,9 +219,10 @@ static int decode_row(struct reader *in, struct rows *rows, struct row *row, str
     row->e = state->e;
     row->known_ms = state->known_ms;
     row->op = flags & ROW_OP;
+    row->replayed = flags & ROW_REPLAYED;
     int rc = decode_value(in, rows, row, state);
     state->m = rows->is_state ? 0 : row->m;
-    return rc ? rc : in->failed || row->op > OP_DELETE_RANGE || (flags & ROW_RESERVED) ? ERR_CORRUPT : 0;
+    return rc ? rc : in->failed || row->op > OP_DELETE_RANGE ? ERR_CORRUPT : 0;
 }
 
 int parcel_rows(const struct parcel *parcel, const struct parcel_run *run, uint64_t order, struct rows *rows)

@@ -26,11 +26,12 @@ const char *const partition_sql[SQL_N] = {
     [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
                        "last_hash, last_known_ms, n_holes, next_batch, epoch, generation, member) "
                        "VALUES (1, '', :topic, :partition, 1, -1, -1, x'', 0, 0, 1, 0, -1, '')",
-    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, "
+    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, told_as, "
                    EXPIRED_COLUMNS " FROM source",
     [SQL_CLAIM] = "UPDATE source SET cluster = :cluster, epoch = :epoch, generation = :generation, member = :member",
     [SQL_ADVANCE] = "UPDATE source SET next_offset = :next_offset, last_offset = :last_offset, last_hash = :last_hash, "
                     "last_known_ms = :last_known_ms, n_holes = :n_holes, next_batch = :next_batch WHERE epoch = :epoch",
+    [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
     [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
@@ -42,6 +43,14 @@ const char *const partition_sql[SQL_N] = {
                       "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
     [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
+                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, 1 "
+                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+                       "AND property = :property AND slot = :slot AND payload = :payload)",
+    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
+    [SQL_DEAD_HELD] = "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
+    [SQL_DEAD_OLDEST] = "SELECT id, length(payload) + 200 FROM dead ORDER BY id LIMIT :max",
+    [SQL_DEAD_TRIM] = "DELETE FROM dead WHERE id <= :id",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
                     "VALUES (:incarnation, :from, :to, :at_us, :why)",
     [SQL_BACKLOG] = "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n_readings), 0) FROM batch",
@@ -123,7 +132,8 @@ int partition_read_source(struct partition *partition)
     partition->n_holes = sqlite3_column_int64(stmt, 5);
     partition->next_batch = sqlite3_column_int64(stmt, 6);
     partition->epoch = sqlite3_column_int64(stmt, 7);
-    expired_read(stmt, 8, &partition->expired);
+    column_copy(stmt, 8, partition->told_as, sizeof(partition->told_as));
+    expired_read(stmt, 9, &partition->expired);
     sqlite3_reset(stmt);
     return 0;
 }

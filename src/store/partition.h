@@ -73,7 +73,7 @@ MUST_CHECK int partition_gap(struct partition *partition, int64_t epoch, int64_t
 struct taking {
     int64_t epoch;
     const struct batch *batch;
-    size_t begin_refusal;
+    size_t begin_refusal, begin_replay;
     const struct buf *parcel;
     int64_t n_readings;
 };
@@ -81,6 +81,9 @@ MUST_CHECK int partition_take(struct partition *partition, const struct taking *
 /* Next offset as stored; readings below it have taken effect (I1). */
 int64_t partition_next_offset(struct partition *partition);
 int64_t partition_committable(struct partition *partition);
+/* Notes that Kafka knows the place of the store of this uuid; whether it was. */
+MUST_CHECK int partition_tell(struct partition *partition, int64_t epoch, const char *uuid, struct err_text *error);
+bool partition_is_told(struct partition *partition, const char *uuid);
 MUST_CHECK int partition_dead_next(struct partition *partition, int max,
                                    int (*row)(void *arg, int64_t id, const struct refusal *refusal,
                                               const void *payload), void *arg);
@@ -91,6 +94,13 @@ MUST_CHECK int partition_note_store(struct partition *partition, const char *uui
 /* Gives up the batches from number first_batch on: Kafka is read again from the offset before them. */
 MUST_CHECK int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset,
                                 struct err_text *error);
+/* What is held of dead letters: how many, their bytes (the payloads' and 200 a letter), and when the oldest was refused. */
+struct dead_held {
+    int64_t n, bytes, oldest_us;
+};
+MUST_CHECK int partition_dead_held(struct partition *partition, struct dead_held *ret_held);
+/* Drops the oldest ones until at least bytes are free, 1,000 of them at the most; *ret_n says how many went. */
+MUST_CHECK int partition_dead_trim(struct partition *partition, int64_t bytes, int64_t *ret_n, struct err_text *error);
 
 /* What waits to be flushed. */
 struct backlog {

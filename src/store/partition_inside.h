@@ -5,14 +5,16 @@
 
 #include <pthread.h>
 
+#include "store/catalog.h"
 #include "store/partition.h"
 
 enum partition_sql {
-    SQL_SOURCE_ADD, SQL_SOURCE, SQL_CLAIM, SQL_ADVANCE, SQL_BATCH_ADD, SQL_DEAD_ADD, SQL_GAP_ADD, SQL_BACKLOG,
+    SQL_SOURCE_ADD, SQL_SOURCE, SQL_CLAIM, SQL_ADVANCE, SQL_BATCH_ADD, SQL_DEAD_ADD, SQL_DEAD_AGAIN, SQL_DEAD_DROP,
+    SQL_DEAD_HELD, SQL_DEAD_OLDEST, SQL_DEAD_TRIM, SQL_GAP_ADD, SQL_BACKLOG,
     SQL_BATCHES, SQL_BATCHES_DROP, SQL_FILES, SQL_FILES_CHANGED, SQL_FILE_PUT, SQL_FILE_DROP, SQL_RETIRE, SQL_RETIRED,
     SQL_RETIRED_DROP, SQL_RULES, SQL_RULE_ADD, SQL_DEAD_NEXT, SQL_DEAD_DONE, SQL_DEAD_EXPIRE, SQL_REINCARNATE,
-    SQL_MOMENT_ADD, SQL_MOMENTS_DROP, SQL_SYNCED, SQL_EXPIRE, SQL_CARRY_PUT, SQL_CARRY_TRIM,
-    SQL_NOTE_STORE, SQL_REWIND, SQL_BATCHES_GIVE_UP, SQL_DEAD_GIVE_UP, SQL_N
+    SQL_MOMENT_ADD, SQL_MOMENTS_DROP, SQL_SYNCED, SQL_TOLD, SQL_EXPIRE, SQL_CARRY_PUT, SQL_CARRY_TRIM, SQL_NOTE_STORE,
+    SQL_REWIND, SQL_BATCHES_GIVE_UP, SQL_DEAD_GIVE_UP, SQL_N
 };
 extern const char *const partition_sql[SQL_N];
 
@@ -25,6 +27,7 @@ struct partition {
     char cluster[64];
     int64_t incarnation, next_offset, last_offset, n_holes, next_batch, epoch;
     uint8_t last_hash[32];
+    char told_as[UUID_TEXT_MAX];
     struct expired expired;
     struct owner owner;    /* of the claim in force; its word is for this process only */
     struct backlog backlog;

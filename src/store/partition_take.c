@@ -140,14 +140,30 @@ int partition_gap(struct partition *partition, int64_t epoch, int64_t from, int6
     return rc;
 }
 
+/* Dead letters that were brought again are gone, whether their readings were taken or are refused anew. */
+static int drop_replayed(struct partition *partition, const struct batch *batch, size_t begin)
+{
+    int rc = 0;
+    for (size_t i = begin; i < batch->n_replays && !rc; i++) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_DROP);
+        db_bind_i64(stmt, ":id", batch->replays[i].id);
+        db_bind_i64(stmt, ":incarnation", batch->replays[i].incarnation);
+        db_bind_i64(stmt, ":offset", batch->replays[i].offset);
+        rc = db_run(partition->db, stmt);
+    }
+    return rc;
+}
+
+/* What is refused again keeps its first place, and the dead topic has it. */
 static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
 {
     int rc = 0;
     for (size_t i = begin; i < batch->n_refusals && !rc; i++) {
         const struct refusal *refusal = &batch->refusals[i];
-        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_ADD);
-        db_bind_i64(stmt, ":incarnation", partition->incarnation);
-        db_bind_i64(stmt, ":offset", refusal->offset);
+        const struct replay *replay = refusal->replay ? &batch->replays[refusal->replay - 1] : NULL;
+        sqlite3_stmt *stmt = db_stmt(partition->db, replay ? SQL_DEAD_AGAIN : SQL_DEAD_ADD);
+        db_bind_i64(stmt, ":incarnation", replay ? replay->incarnation : partition->incarnation);
+        db_bind_i64(stmt, ":offset", replay ? replay->offset : refusal->offset);
         db_bind_i64(stmt, ":known_ms", refusal->known_ms);
         db_bind_i64(stmt, ":at_us", clock_wall_us());
         db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
@@ -213,6 +229,8 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         if (!rc && taking->n_readings)
             rc = add_batch(partition, taking);
         if (!rc)
+            rc = drop_replayed(partition, batch, taking->begin_replay);
+        if (!rc)
             rc = add_dead(partition, batch, taking->begin_refusal);
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)
             rc = add_gap(partition, batch->hole_from, batch->hole_to, "offsets are missing in the topic");
@@ -240,45 +258,31 @@ int64_t partition_committable(struct partition *partition)
     return offset;
 }
 
-int partition_dead_next(struct partition *partition, int max,
-                        int (*row)(void *arg, int64_t id, const struct refusal *refusal, const void *payload), void *arg)
+int partition_tell(struct partition *partition, int64_t epoch, const char *uuid, struct err_text *error)
 {
-    int rc = partition_enter(partition, NULL);
+    int rc = partition_enter(partition, error);
     if (rc)
         return rc;
-    sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_NEXT);
-    db_bind_i64(stmt, ":max", max);
-    while ((rc = db_step(partition->db, stmt)) == 1) {
-        struct refusal refusal = {.offset = sqlite3_column_int64(stmt, 1), .known_ms = sqlite3_column_int64(stmt, 2),
-                                  .slot = sqlite3_column_int(stmt, 6),
-                                  .payload_size = (size_t)sqlite3_column_bytes(stmt, 7)};
-        for (unsigned i = 1; i < REFUSED_N; i++)
-            if (column_equals(stmt, 3, refusal_name((enum refusal_reason)i)))
-                refusal.reason = (enum refusal_reason)i;
-        column_copy(stmt, 4, refusal.detail, sizeof(refusal.detail));
-        column_copy(stmt, 5, refusal.property, sizeof(refusal.property));
-        if ((rc = row(arg, sqlite3_column_int64(stmt, 0), &refusal, sqlite3_column_blob(stmt, 7)))) {
-            sqlite3_reset(stmt);
-            break;
-        }
+    if ((rc = db_begin(partition->db)) == 0) {
+        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_TOLD);
+        db_bind_i64(stmt, ":epoch", epoch);
+        db_bind_text(stmt, ":uuid", uuid);
+        rc = db_run(partition->db, stmt);
+        rc = rc ? rc : check_owner(partition, epoch, error);
     }
+    rc = finish_owned(partition, rc, error);
+    if (!rc)
+        snprintf(partition->told_as, sizeof(partition->told_as), "%s", uuid);
     partition_leave(partition);
     return rc;
 }
 
-int partition_dead_done(struct partition *partition, int64_t id)
+bool partition_is_told(struct partition *partition, const char *uuid)
 {
-    int rc = partition_enter(partition, NULL);
-    if (rc)
-        return rc;
-    if ((rc = db_begin(partition->db)) == 0) {
-        sqlite3_stmt *stmt = db_stmt(partition->db, SQL_DEAD_DONE);
-        db_bind_i64(stmt, ":id", id);
-        rc = db_run(partition->db, stmt);
-    }
-    rc = partition_finish(partition, rc, NULL, "write");
+    pthread_mutex_lock(&partition->lock);
+    bool told = strcmp(partition->told_as, uuid) == 0;
     partition_leave(partition);
-    return rc;
+    return told;
 }
 
 int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error)

@@ -80,7 +80,8 @@ int revisions_keep(const struct points *points, const struct settled *settled, b
         size_t first = count_old(&history, cut);
         note_next(&history, first, cut);
         for (size_t r = first; r < history.n && !rc; r++)
-            rc = points_append(kept, points, key[r].i, is_state);
+            if (r == first || !points_same(points, key[r - 1].i, key[r].i, is_state)) /* a replay may tell one twice */
+                rc = points_append(kept, points, key[r].i, is_state);
     }
     free(keys);
     return rc;

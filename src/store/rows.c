@@ -43,8 +43,9 @@ int rows_add_points(struct rows *rows, const struct points *points, size_t begin
         }
         rows->at[rows->n++] = (struct row){.t_us = points->t_us[i], .issued_us = points->issued_us[i], .m = m,
                                            .period_us = points->period_us[i], .known_ms = points->known_ms[i],
-                                           .order = order, .e = points->e[i], .quality = points->quality[i],
-                                           .op = OP_VALUE};
+                                           .order = order, .e = points->e[i],
+                                           .quality = points->quality[i] & (uint8_t)~QUALITY_REPLAYED, .op = OP_VALUE,
+                                           .replayed = points->quality[i] & QUALITY_REPLAYED};
     }
     return 0;
 }
@@ -93,6 +94,7 @@ int rows_add_deletions(struct rows *rows, const struct deletions *deletions, int
             return ERR_NOMEM;
         *row = (struct row){.t_us = deletion->begin_us, .period_us = deletion->end_us - deletion->begin_us,
                             .issued_us = deletion->issued_us, .known_ms = deletion->known_ms, .order = order,
+                            .replayed = deletion->replayed,
                             .op = deletion->issued_us == ISSUED_NONE ? OP_DELETE_RANGE : OP_DELETE};
     }
     return 0;
@@ -112,7 +114,9 @@ static int compare_places(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
     int order = compare_keys(a, b);
-    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+    if (order || x->known_ms != y->known_ms)
+        return order ? order : x->known_ms < y->known_ms ? -1 : 1;
+    return x->i < y->i ? -1 : x->i > y->i;
 }
 
 int keys_sort(const struct points *points, struct key **ret_keys)
@@ -121,10 +125,20 @@ int keys_sort(const struct points *points, struct key **ret_keys)
     if (!keys)
         return ERR_NOMEM;
     for (size_t i = 0; i < points->n; i++)
-        keys[i] = (struct key){points->t_us[i], points->issued_us[i], i};
+        keys[i] = (struct key){points->t_us[i], points->issued_us[i], points->known_ms[i], i};
     qsort(keys, points->n, sizeof(*keys), compare_places);
     *ret_keys = keys;
     return 0;
+}
+
+bool points_same(const struct points *points, size_t i, size_t j, bool is_state)
+{
+    bool taken_back = points->quality[i] & QUALITY_TAKEN_BACK;
+    return points->t_us[i] == points->t_us[j] && points->issued_us[i] == points->issued_us[j] &&
+           points->known_ms[i] == points->known_ms[j] && points->quality[i] == points->quality[j] &&
+           points->period_us[i] == points->period_us[j] && points->e[i] == points->e[j] &&
+           (points->m[i] == points->m[j] ||
+            (is_state && !taken_back && !strcmp(texts_at(&points->texts, points->m[i]), texts_at(&points->texts, points->m[j]))));
 }
 
 int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revisions)
@@ -135,8 +149,8 @@ int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revi
         return rc;
     for (size_t i = 0; i < rows->n; i++) {
         struct row *row = &rows->at[i];
-        struct key key = {row->t_us, row->issued_us, 0};
-        row->again = row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys);
+        struct key key = {.t_us = row->t_us, .issued_us = row->issued_us};
+        row->again = row->again || (row->order == order && bsearch(&key, keys, revisions->n, sizeof(*keys), compare_keys));
     }
     free(keys);
     return 0;
@@ -189,17 +203,23 @@ static void sort_rows(struct row *at, size_t n, struct row *scratch)
     merge_halves(scratch, middle, n, at);
 }
 
-/* ---- deletions of all issues: only the newest one that covers a time matters. A heap by order, newest on top. ---- */
+/* ---- deletions of all issues: only the newest one that covers a time matters. A heap, newest on top. ---- */
 
 struct cover {
     const struct row **heap;
     size_t n;
 };
 
+/* By order, and of one layer by known-at. */
+static bool is_newer(const struct row *a, const struct row *b)
+{
+    return a->order != b->order ? a->order > b->order : a->known_ms > b->known_ms;
+}
+
 static void cover_push(struct cover *cover, const struct row *row)
 {
     size_t i = cover->n++;
-    while (i && cover->heap[(i - 1) / 2]->order < row->order) {
+    while (i && is_newer(row, cover->heap[(i - 1) / 2])) {
         cover->heap[i] = cover->heap[(i - 1) / 2];
         i = (i - 1) / 2;
     }
@@ -211,9 +231,9 @@ static void cover_pop(struct cover *cover)
     const struct row *last = cover->heap[--cover->n];
     size_t i = 0, child;
     while ((child = 2 * i + 1) < cover->n) {
-        if (child + 1 < cover->n && cover->heap[child + 1]->order > cover->heap[child]->order)
+        if (child + 1 < cover->n && is_newer(cover->heap[child + 1], cover->heap[child]))
             child++;
-        if (cover->heap[child]->order <= last->order)
+        if (!is_newer(cover->heap[child], last))
             break;
         cover->heap[i] = cover->heap[child];
         i = child;
@@ -229,6 +249,86 @@ static const struct row *cover_at(struct cover *cover, const struct row *wide, s
     while (cover->n && cover->heap[0]->t_us + cover->heap[0]->period_us <= t_us)
         cover_pop(cover);
     return cover->n ? cover->heap[0] : NULL;
+}
+
+/* ---- dead letters that are replayed: rare, so that nothing else has to be quick about them ---- */
+
+static bool was_known_later(const struct row *row, const struct row *replayed)
+{
+    return row->known_ms > replayed->known_ms || (row->known_ms == replayed->known_ms && !row->replayed);
+}
+
+/* Moves the replayed rows of one time and issue down to their place: before the first row that was known later, and below
+ * wide, the deletion of all issues there (or NULL) that was known last, where that is later. What arrived after stays after. */
+static void place_replayed(struct row *at, size_t n, const struct row *wide)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct row row = at[i];
+        if (!row.replayed)
+            continue;
+        bool covered = wide && wide->order < row.order && was_known_later(wide, &row);
+        size_t to = 0;
+        while (to < i && !was_known_later(&at[to], &row) && !(covered && at[to].order >= wide->order))
+            to++;
+        if (to < i)
+            row.order = at[to].order;
+        if (covered && row.order >= wide->order)
+            row.order = wide->order - 1;
+        memmove(&at[to + 1], &at[to], (i - to) * sizeof(*at));
+        at[to] = row;
+    }
+}
+
+/* Replayed deletions of all issues, by begin: unlike others each of them counts, at its own place. */
+struct replayed {
+    struct row *at, *group; /* group: room for all rows and deletions */
+    size_t n, first;        /* those before first end before every time to come */
+};
+
+/* Of the deletions of all issues that cover t_us the one that was known last, or NULL. It need not be the newest one: a
+ * deletion that is replayed is stored above others that were known later. */
+static const struct row *known_last(const struct row *wide, size_t n_wide, int64_t t_us)
+{
+    const struct row *last = NULL;
+    for (size_t i = 0; i < n_wide && wide[i].t_us <= t_us; i++)
+        if (wide[i].t_us + wide[i].period_us > t_us && (!last || wide[i].known_ms > last->known_ms))
+            last = &wide[i];
+    return last;
+}
+
+static void insert_row(struct row *at, size_t *n, const struct row *row)
+{
+    size_t i = (*n)++;
+    for (; i && at[i - 1].order > row->order; i--)
+        at[i] = at[i - 1];
+    at[i] = *row;
+}
+
+/* Gives the rows [0, *n) of one time and issue in the order of the history, with the replayed deletions of that time among
+ * them as OP_DELETE_RANGE. */
+static const struct row *order_history(struct replayed *replayed, const struct row *at, size_t *n, const struct row *wide,
+                                       size_t n_wide)
+{
+    int64_t t_us = at->t_us;
+    bool any = false;
+    memcpy(replayed->group, at, *n * sizeof(*at));
+    while (replayed->first < replayed->n &&
+           replayed->at[replayed->first].t_us + replayed->at[replayed->first].period_us <= t_us)
+        replayed->first++;
+    for (size_t i = replayed->first; i < replayed->n && replayed->at[i].t_us <= t_us; i++) {
+        struct row row = replayed->at[i];
+        if (row.t_us + row.period_us <= t_us)
+            continue;
+        row.t_us = t_us;
+        row.issued_us = at->issued_us;
+        row.op = OP_DELETE_RANGE;
+        insert_row(replayed->group, n, &row);
+    }
+    for (size_t i = 0; i < *n; i++)
+        any = any || replayed->group[i].replayed;
+    if (any)
+        place_replayed(replayed->group, *n, known_last(wide, n_wide, t_us));
+    return replayed->group;
 }
 
 /* ---- settling ---- */
@@ -247,7 +347,7 @@ static int put_point(struct points *to, const struct rows *rows, const struct ro
     to->t_us[i] = row->t_us;
     to->m[i] = m;
     to->e[i] = row->e;
-    to->quality[i] = row->quality;
+    to->quality[i] = row->quality | (row->replayed && rows->is_layer ? QUALITY_REPLAYED : 0);
     to->period_us[i] = row->period_us;
     to->issued_us[i] = row->issued_us;
     to->known_ms[i] = row->known_ms;
@@ -255,13 +355,26 @@ static int put_point(struct points *to, const struct rows *rows, const struct ro
     return 0;
 }
 
+static int put_revision(struct settled *settled, const struct rows *rows, const struct row *replaced)
+{
+    struct row row = *replaced;
+    row.replayed = false;
+    return put_point(&settled->revisions, rows, &row);
+}
+
 /* The value of replaced was in force until it was taken back at known_ms. */
 static int put_taken_back(struct settled *settled, const struct rows *rows, const struct row *replaced, int64_t known_ms)
 {
     struct row mark = {.t_us = replaced->t_us, .issued_us = replaced->issued_us, .known_ms = known_ms,
                        .quality = QUALITY_TAKEN_BACK, .op = OP_DELETE};
-    int rc = put_point(&settled->revisions, rows, replaced);
-    return rc ? rc : put_point(&settled->revisions, rows, &mark);
+    int rc = put_revision(settled, rows, replaced);
+    return rc ? rc : put_revision(settled, rows, &mark);
+}
+
+static int tell_deletion(struct settled *settled, const struct row *row, int64_t end_us)
+{
+    return row->witness ? 0 : deletions_add(&settled->deletions, &(struct deletion){row->t_us, end_us, row->issued_us,
+                                                                                    row->known_ms, row->replayed});
 }
 
 /* A chunk may give 2 back as 20 * 10^-1: numbers are compared by what they are worth. */
@@ -286,16 +399,15 @@ static int settle_one(const struct rows *rows, const struct row *at, size_t n, c
         }
         if (rc)
             break;
-        if (row->op == OP_DELETE) {
+        if (row->op != OP_VALUE) {
             if (now)
                 rc = put_taken_back(settled, rows, now, row->known_ms);
             now = NULL;
-            if (!rc)
-                rc = deletions_add(&settled->deletions, &(struct deletion){row->t_us, row->t_us + 1, row->issued_us,
-                                                                           row->known_ms});
-        } else if (!now || row->again || !same_value(now, row)) {
+            if (!rc && row->op == OP_DELETE)
+                rc = tell_deletion(settled, row, row->t_us + 1);
+        } else if (!now || (row->again && row->known_ms != now->known_ms) || !same_value(now, row)) {
             if (now)
-                rc = put_point(&settled->revisions, rows, now);
+                rc = put_revision(settled, rows, now);
             now = row;
         }
     }
@@ -313,8 +425,8 @@ static bool takes_back_all(const struct row *row)
     return row->op == OP_DELETE_RANGE || (row->op == OP_DELETE && row->issued_us == ISSUED_NONE);
 }
 
-/* Moves the deletions of all issues out of rows into wide, as ranges in the order of their begin. */
-static size_t part_wide(struct rows *rows, struct row *wide)
+/* Moves the deletions of all issues out of rows into wide, as ranges, those that are replayed into replayed. */
+static size_t part_wide(struct rows *rows, struct row *wide, struct replayed *replayed)
 {
     size_t n = 0, n_wide = 0;
     for (size_t i = 0; i < rows->n; i++) {
@@ -326,26 +438,34 @@ static size_t part_wide(struct rows *rows, struct row *wide)
         if (row.op == OP_DELETE)
             row.period_us = 1;
         row.issued_us = ISSUED_NONE;
-        wide[n_wide++] = row;
+        if (row.replayed)
+            replayed->at[replayed->n++] = row;
+        else
+            wide[n_wide++] = row;
     }
     rows->n = n;
     return n_wide;
 }
 
 static int settle_all(struct rows *rows, const struct row *wide, size_t n_wide, struct cover *cover,
-                      struct settled *settled)
+                      struct replayed *replayed, struct settled *settled)
 {
     int rc = 0;
     size_t next_wide = 0;
     for (size_t i = 0; i < n_wide && !rc; i++)
-        rc = deletions_add(&settled->deletions, &(struct deletion){wide[i].t_us, wide[i].t_us + wide[i].period_us,
-                                                                   ISSUED_NONE, wide[i].known_ms});
+        rc = tell_deletion(settled, &wide[i], wide[i].t_us + wide[i].period_us);
+    for (size_t i = 0; i < replayed->n && !rc; i++)
+        rc = tell_deletion(settled, &replayed->at[i], replayed->at[i].t_us + replayed->at[i].period_us);
     for (size_t i = 0, end; i < rows->n && !rc; i = end) {
         const struct row *first = &rows->at[i];
         for (end = i + 1; end < rows->n && rows->at[end].t_us == first->t_us &&
                           rows->at[end].issued_us == first->issued_us;)
             end++;
-        rc = settle_one(rows, first, end - i, cover_at(cover, wide, n_wide, &next_wide, first->t_us), settled);
+        const struct row *newest = cover_at(cover, wide, n_wide, &next_wide, first->t_us);
+        size_t n = end - i;
+        if (replayed->group)
+            first = order_history(replayed, first, &n, wide, n_wide);
+        rc = settle_one(rows, first, n, newest, settled);
     }
     return rc;
 }
@@ -359,20 +479,28 @@ int rows_settle(struct rows *rows, struct settled *settled)
     if (!rows->n)
         return 0;
     size_t n_wide = 0;
-    for (size_t i = 0; i < rows->n; i++)
+    bool any_replayed = false;
+    for (size_t i = 0; i < rows->n; i++) {
         n_wide += takes_back_all(&rows->at[i]);
+        any_replayed = any_replayed || rows->at[i].replayed;
+    }
     struct row *scratch = malloc(rows->n * sizeof(*scratch));
     struct row *wide = malloc((n_wide + 1) * sizeof(*wide));
+    struct replayed replayed = {.at = any_replayed ? malloc((n_wide + 1) * sizeof(*wide)) : NULL,
+                                .group = any_replayed ? malloc(rows->n * sizeof(*wide)) : NULL};
     struct cover cover = {.heap = malloc((n_wide + 1) * sizeof(struct row *))};
     int rc = ERR_NOMEM;
-    if (scratch && wide && cover.heap) {
-        part_wide(rows, wide);
+    if (scratch && wide && cover.heap && (!any_replayed || (replayed.at && replayed.group))) {
+        n_wide = part_wide(rows, wide, &replayed);
         sort_rows(wide, n_wide, scratch);
+        sort_rows(replayed.at, replayed.n, scratch);
         sort_rows(rows->at, rows->n, scratch);
-        rc = settle_all(rows, wide, n_wide, &cover, settled);
+        rc = settle_all(rows, wide, n_wide, &cover, &replayed, settled);
     }
     free(scratch);
     free(wide);
+    free(replayed.at);
+    free(replayed.group);
     free(cover.heap);
     return rc;
 }

@@ -15,13 +15,17 @@
 
 /* Mark in the quality byte of a revision: nothing was in force from here on (the value was taken back). */
 #define QUALITY_TAKEN_BACK 0x20
+/* Mark in the quality byte of a replayed dead letter's reading while it is settled with others; never in a file. */
+#define QUALITY_REPLAYED 0x40
 
 struct row {
     int64_t t_us, issued_us, m, period_us, known_ms;
-    uint64_t order; /* later rows take effect after earlier ones; ties keep the order of adding */
+    uint64_t order; /* from 1; later rows take effect after earlier ones; ties keep the order of adding */
     int8_t e;
     uint8_t quality, op;
-    bool again; /* other values were in force since the equal one below: it is no repetition */
+    bool again;    /* other values were in force since the equal one below: it is no repetition */
+    bool replayed; /* a dead letter: takes effect before every row of lower order that was known as late or later */
+    bool witness;  /* a deletion that is stored already: stands against what is replayed, and is not told again */
 };
 
 struct rows {
@@ -29,6 +33,7 @@ struct rows {
     size_t n, cap;
     struct texts texts; /* of states; m is an index */
     bool is_state;
+    bool is_layer; /* settled apart from the layers below: what is replayed stays marked, so that they have their say */
 };
 
 /* A zeroed struct is empty. */
@@ -41,14 +46,17 @@ MUST_CHECK int rows_add_points(struct rows *rows, const struct points *points, s
 
 /* Forgets what lies before t_us; a deleted range that reaches beyond it is cut. Returns how many values went. */
 size_t rows_drop_before(struct rows *rows, int64_t t_us);
-/* A time and issue of points, and the row where it stands. */
+/* A time, issue and known-at of points, and the row where it stands. */
 struct key {
-    int64_t t_us, issued_us;
+    int64_t t_us, issued_us, known_ms;
     size_t i;
 };
-/* The rows of points by (time, issue), else as they stand; the caller frees them. ERR_NOMEM. */
+/* The rows of points by (time, issue, known-at), else as they stand; the caller frees them. ERR_NOMEM. */
 MUST_CHECK int keys_sort(const struct points *points, struct key **ret_keys);
-/* A value of layer order that replaced others there, its revisions, is new even where it is equal to the one below. ERR_NOMEM. */
+/* Whether rows i and j of points say the same in every column. */
+bool points_same(const struct points *points, size_t i, size_t j, bool is_state);
+/* A value of layer order that replaced others there, its revisions, is new even where it is equal to the one below.
+ * ERR_NOMEM. */
 MUST_CHECK int rows_mark_again(struct rows *rows, uint64_t order, const struct points *revisions);
 
 /* Times that no longer count in lower layers. */
@@ -56,6 +64,7 @@ struct deletion {
     int64_t begin_us, end_us;
     int64_t issued_us; /* ISSUED_NONE: every issue and the plain reading */
     int64_t known_ms;
+    bool replayed; /* what was known as late or later still counts */
 };
 struct deletions {
     struct deletion *at;
@@ -67,7 +76,8 @@ MUST_CHECK int deletions_add(struct deletions *deletions, const struct deletion 
 MUST_CHECK int rows_add_deletions(struct rows *rows, const struct deletions *deletions, int64_t begin_us, int64_t end_us,
                                   uint64_t order);
 
-/* What holds after all rows. A value equal to the one it would replace changes nothing; the value it replaces becomes a
+/* What holds after all rows. A replayed dead letter takes effect at its place in the history, which its known-at tells, as if
+ * it had been accepted at once; what arrived after its replay stays after it. A value equal to the one it would replace changes nothing; the value it replaces becomes a
  * revision; a deletion adds a revision marked QUALITY_TAKEN_BACK. */
 struct settled {
     struct points plain;     /* by time */

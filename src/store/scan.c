@@ -15,7 +15,7 @@
 #define HEAD_ROWS_MAX 16384 /* unflushed rows handed out at once */
 
 /* What takes effect first within a source. */
-enum { ORDER_RAW, ORDER_OPEN_DELETION, ORDER_OPEN, ORDER_HEAD_DELETION, ORDER_HEAD };
+enum { ORDER_RAW_DELETION = 1, ORDER_RAW, ORDER_OPEN_DELETION, ORDER_OPEN, ORDER_HEAD_DELETION, ORDER_HEAD };
 
 /* A chunk, and where it lies. */
 struct extent {
@@ -37,6 +37,7 @@ struct scan {
     struct extent *extents; /* by begin */
     size_t n_extents, extents_cap, next_extent;
     struct deletions *deletions; /* of open files, one list a place */
+    struct deletions *settled_deletions; /* of raw files, which stand against what is replayed; read where something is */
     int64_t at_us; /* everything before it was handed out */
     /* scratch */
     struct rows rows;
@@ -76,8 +77,9 @@ static int use_file(struct scan *scan, size_t place_i, const struct file *file, 
     bool is_open = file->kind == FILE_OPEN;
     int64_t mark = is_open ? file->mark : INT64_MAX - 1;
     rc = list_chunks(scan, place_i, opened, is_open ? ORDER_OPEN : ORDER_RAW, mark, begin_us, end_us);
-    if (!rc && is_open)
-        rc = window_file_deletions(opened, scan->trail.series_id, begin_us, end_us, mark, &scan->deletions[place_i]);
+    if (!rc && (is_open || place->has_replayed))
+        rc = window_file_deletions(opened, scan->trail.series_id, begin_us, end_us, mark,
+                                   is_open ? &scan->deletions[place_i] : &scan->settled_deletions[place_i]);
     return rc;
 }
 
@@ -95,7 +97,7 @@ static int begin_step(struct scan *scan)
     scan->n_extents = scan->next_extent = 0;
     for (size_t p = 0; p < trail->n_places && !rc; p++) {
         struct window_files files = place_files(&trail->places[p], begin_us);
-        scan->deletions[p].n = 0;
+        scan->deletions[p].n = scan->settled_deletions[p].n = 0;
         if (files.raw)
             rc = use_file(scan, p, files.raw, begin_us, end_us);
         if (!rc && files.open)
@@ -190,6 +192,44 @@ static int add_head(struct scan *scan, const struct points *points, const struct
     return rows_add_points(&scan->rows, points, first, end - first, ORDER_HEAD);
 }
 
+/* What the open file's values replaced there, where the group has chunks of it over some of a sealed file. */
+static int read_revisions(struct scan *scan, const struct group *group, size_t place_i, struct points *revisions)
+{
+    const struct file *open = place_files(&scan->trail.places[place_i], group->begin_us).open;
+    struct window_file *file = NULL;
+    bool has_raw = false;
+    for (size_t i = group->begin; i < group->end; i++) {
+        const struct extent *extent = &scan->extents[i];
+        has_raw = has_raw || (extent->place_i == place_i && extent->order == ORDER_RAW);
+        file = extent->place_i == place_i && extent->order == ORDER_OPEN ? extent->file : file;
+    }
+    if (!has_raw || !file)
+        return 0;
+    int rc = window_file_chunks(file, scan->trail.series_id, ROLE_REVISION, group->begin_us, group->end_us, open->mark,
+                                &scan->chunks);
+    for (size_t i = 0; i < scan->chunks.n && !rc; i++) {
+        points_clear(&scan->points);
+        rc = window_file_read(file, scan->trail.series_id, ROLE_REVISION, scan->chunks.at[i].id, POINTS_ALL, &scan->points);
+        for (size_t p = 0; p < scan->points.n && !rc; p++)
+            rc = points_append(revisions, &scan->points, p, scan->trail.is_state);
+    }
+    return rc;
+}
+
+/* Since when a value is known matters where it is asked for and where sources vie: a value that came again after others is known
+ * anew, though it equals one below. */
+static int mark_again(struct scan *scan, const struct group *group, size_t place_i)
+{
+    struct points revisions = {0};
+    if (scan->trail.n_places == 1 && !(scan->want & POINTS_KNOWN))
+        return 0;
+    int rc = read_revisions(scan, group, place_i, &revisions);
+    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_OPEN, &revisions);
+    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_HEAD, &scan->trail.places[place_i].head.revisions);
+    points_free(&revisions);
+    return rc;
+}
+
 /* Settles what one source says of the group's time. */
 static int settle_place(struct scan *scan, const struct group *group, size_t place_i)
 {
@@ -208,12 +248,15 @@ static int settle_place(struct scan *scan, const struct group *group, size_t pla
         size_t first = points_seek(&scan->points, 0, group->begin_us), end = points_seek(&scan->points, 0, group->end_us);
         rc = rows_add_points(&scan->rows, &scan->points, first, end - first, extent->order);
     }
+    rc = rc ? rc : rows_add_deletions(&scan->rows, &scan->settled_deletions[place_i], group->begin_us, group->end_us,
+                                      ORDER_RAW_DELETION);
     rc = rc ? rc : rows_add_deletions(&scan->rows, &scan->deletions[place_i], group->begin_us, group->end_us,
                                       ORDER_OPEN_DELETION);
     rc = rc ? rc : rows_add_deletions(&scan->rows, &head->deletions, group->begin_us, group->end_us,
                                       ORDER_HEAD_DELETION);
     rc = rc ? rc : add_head(scan, &head->plain, group);
     rc = rc ? rc : add_head(scan, &head->issued, group);
+    rc = rc ? rc : mark_again(scan, group, place_i);
     return rc ? rc : rows_settle(&scan->rows, &scan->settled);
 }
 
@@ -309,8 +352,11 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     scan->want = want;
     int rc = begin_us < end_us ? trail_open(view, series_id, begin_us, end_us, &scan->trail) : 0;
     scan->rows.is_state = scan->trail.is_state;
-    if (!rc && !(scan->deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->deletions))))
-        rc = ERR_NOMEM;
+    if (!rc) {
+        scan->deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->deletions));
+        scan->settled_deletions = calloc(scan->trail.n_places + 1, sizeof(*scan->settled_deletions));
+        rc = scan->deletions && scan->settled_deletions ? 0 : ERR_NOMEM;
+    }
     if (rc) {
         scan_close(scan);
         return rc;
@@ -348,9 +394,14 @@ void scan_close(struct scan *scan)
     if (!scan)
         return;
     end_step(scan);
-    for (size_t p = 0; scan->deletions && p < scan->trail.n_places; p++)
-        deletions_free(&scan->deletions[p]);
+    for (size_t p = 0; p < scan->trail.n_places; p++) {
+        if (scan->deletions)
+            deletions_free(&scan->deletions[p]);
+        if (scan->settled_deletions)
+            deletions_free(&scan->settled_deletions[p]);
+    }
     free(scan->deletions);
+    free(scan->settled_deletions);
     free(scan->files);
     free(scan->extents);
     rows_free(&scan->rows);

@@ -146,7 +146,7 @@ static int create_outputs(struct seal *seal)
 /* ---- one series ---- */
 
 /* What takes effect first: the sealed file, then the open file's deletions of it, then the open file's readings. */
-enum { ORDER_BELOW = 0, ORDER_DELETION = 1, ORDER_ABOVE = 2 };
+enum { ORDER_BELOW = 1, ORDER_DELETION, ORDER_ABOVE };
 
 static int add_layer(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, uint64_t order)
 {
@@ -219,6 +219,18 @@ static int put_revisions(struct seal *seal, const struct series_row *series)
     return rc;
 }
 
+/* What was taken back is kept: a dead letter that was known before may still be replayed. */
+static int keep_deletions(struct seal *seal, struct window_file *file, uint32_t series_id, int64_t mark, size_t *n_kept)
+{
+    struct deletions deletions = {0};
+    int rc = window_file_deletions(file, series_id, seal->opts->window.begin_us, seal->opts->window.end_us, mark, &deletions);
+    for (size_t i = 0; i < deletions.n && !rc; i++)
+        rc = window_file_put_deletion(seal->raw_out, series_id, &deletions.at[i], seal->mark);
+    *n_kept += deletions.n;
+    deletions_free(&deletions);
+    return rc;
+}
+
 static int put_raw(struct seal *seal, const struct series_row *series)
 {
     int rc = window_file_add_series(seal->raw_out, series);
@@ -245,8 +257,13 @@ static int settle_series(struct seal *seal, const struct series_row *series)
 
 static int seal_series(struct seal *seal, const struct series_row *series)
 {
+    size_t n_kept = 0;
     int rc = settle_series(seal, series);
-    if (rc || (!seal->settled.plain.n && !seal->settled.issued.n && !seal->settled.revisions.n && !seal->rows.n))
+    if (!rc && seal->below && seal->raw_out)
+        rc = keep_deletions(seal, seal->below, series->id, INT64_MAX - 1, &n_kept);
+    if (!rc && seal->above && seal->raw_out)
+        rc = keep_deletions(seal, seal->above, series->id, seal->mark, &n_kept);
+    if (rc || (!n_kept && !seal->settled.plain.n && !seal->settled.issued.n && !seal->settled.revisions.n && !seal->rows.n))
         return rc;
     points_clear(&seal->points);
     rc = settled_in_force(&seal->settled, seal->rows.is_state, &seal->points);

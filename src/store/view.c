@@ -28,7 +28,7 @@ struct window_files place_files(const struct place *place, int64_t t_us)
 static int load_head(const struct trail *trail, struct place *place)
 {
     const struct snapshot *snapshot = place->source->snapshot;
-    struct rows rows = {.is_state = trail->is_state};
+    struct rows rows = {.is_state = trail->is_state, .is_layer = true};
     int rc = 0;
     for (size_t i = 0; i < snapshot->n_parcels && !rc; i++) {
         const struct held_parcel *held = snapshot->parcels[i];
@@ -36,12 +36,14 @@ static int load_head(const struct trail *trail, struct place *place)
         size_t first = rows.n, n = first;
         if (!run)
             continue;
-        rc = parcel_rows(&held->parcel, run, (uint64_t)i << 32, &rows);
+        rc = parcel_rows(&held->parcel, run, (uint64_t)(i + 1) << 32, &rows);
         for (size_t r = first; r < rows.n && !rc; r++) {
             const struct row *row = &rows.at[r];
             int64_t row_end_us = row->op == OP_DELETE_RANGE ? row->t_us + row->period_us : row->t_us + 1;
-            if (row->t_us < trail->end_us && row_end_us > trail->begin_us)
-                rows.at[n++] = *row;
+            if (row->t_us >= trail->end_us || row_end_us <= trail->begin_us)
+                continue;
+            place->has_replayed = place->has_replayed || row->replayed;
+            rows.at[n++] = *row;
         }
         rows.n = rc ? rows.n : n;
     }

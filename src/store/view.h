@@ -45,6 +45,7 @@ struct place {
     const struct view_source *source;
     uint64_t rank;        /* by (topic, partition): the later one wins ties across sources */
     struct settled head;  /* its unflushed readings within the range asked for */
+    bool has_replayed;    /* some of these are replayed dead letters: the layers below have their say */
 };
 
 /* A series in a view, for [begin, end). */

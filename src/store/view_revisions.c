@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 #include "common/array.h"
+#include "model/decimal.h"
 #include "store/view.h"
 
 /* Goes from cut to cut as a scan does. What is in a window and source of a series is settled as a whole where there are
  * revisions or layers that may replace each other, which is rare; elsewhere nothing is read. */
 
 /* What takes effect first when a layer is laid over another. */
-enum { ORDER_BELOW, ORDER_DELETION, ORDER_ABOVE };
+enum { ORDER_STORED_DELETION = 1, ORDER_BELOW, ORDER_DELETION, ORDER_ABOVE };
 
 struct revisions {
     struct trail trail;
@@ -27,6 +28,7 @@ struct revisions {
     struct points points;
     struct chunk_rows chunks;
     struct deletions deletions;
+    struct deletions stored;   /* of all files, where a replayed dead letter may have to yield to them */
 };
 
 int revisions_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct revisions **ret_revisions)
@@ -56,6 +58,7 @@ void revisions_close(struct revisions *revisions)
     points_free(&revisions->points);
     chunk_rows_free(&revisions->chunks);
     deletions_free(&revisions->deletions);
+    deletions_free(&revisions->stored);
     if (revisions->trail.view)
         trail_close(&revisions->trail);
     free(revisions);
@@ -144,6 +147,7 @@ static struct points tail_of(const struct points *points, size_t first)
     tail.n -= first;
     tail.t_us += first;
     tail.issued_us += first;
+    tail.known_ms += first;
     return tail;
 }
 
@@ -176,6 +180,13 @@ static int settle_files(struct revisions *revisions, const struct layer *raw, co
     return rc ? rc : each_chunk(revisions, open, ROLE_REVISION, take_history, 0);
 }
 
+static int add_stored(struct revisions *revisions, const struct layer *layer)
+{
+    return layer->pooled ? window_file_deletions(layer->file, revisions->trail.series_id, revisions->begin_us,
+                                                 revisions->end_us, layer->mark, &revisions->stored)
+                         : 0;
+}
+
 static size_t seek_end(const struct points *points, size_t first, int64_t end_us)
 {
     return points_seek(points, first, end_us) - first;
@@ -194,6 +205,7 @@ static int settle_head(struct revisions *revisions, const struct settled *head)
     rows_clear(&revisions->rows);
     int rc = rows_add_points(&revisions->rows, &lower->plain, 0, lower->plain.n, ORDER_BELOW);
     rc = rc ? rc : rows_add_points(&revisions->rows, &lower->issued, 0, lower->issued.n, ORDER_BELOW);
+    rc = rc ? rc : rows_add_deletions(&revisions->rows, &revisions->stored, begin_us, end_us, ORDER_STORED_DELETION);
     rc = rc ? rc : rows_add_deletions(&revisions->rows, &head->deletions, begin_us, end_us, ORDER_DELETION);
     rc = rc ? rc : rows_add_points(&revisions->rows, &head->plain, plain, seek_end(&head->plain, plain, end_us), ORDER_ABOVE);
     rc = rc ? rc : rows_add_points(&revisions->rows, &head->issued, issued, seek_end(&head->issued, issued, end_us), ORDER_ABOVE);
@@ -223,6 +235,11 @@ static int settle_place(struct revisions *revisions, const struct place *place)
     int rc = take_layer(revisions, place, files.raw, &raw);
     rc = rc ? rc : take_layer(revisions, place, files.open, &open);
     bool alone = !raw.has_revisions && !open.has_revisions && !has_head && !(raw.has_values && open.pooled);
+    revisions->stored.n = 0;
+    if (!rc && place->has_replayed) {
+        rc = add_stored(revisions, &raw);
+        rc = rc ? rc : add_stored(revisions, &open);
+    }
     if (!rc && !alone) {
         rc = settle_files(revisions, &raw, &open);
         rc = rc || !has_head ? rc : settle_head(revisions, head);
@@ -246,6 +263,19 @@ static int64_t known_now(const struct settled *in_force, const struct key *key)
     return INT64_MIN;
 }
 
+static bool same_key(const struct key *a, const struct key *b)
+{
+    return a->t_us == b->t_us && a->issued_us == b->issued_us;
+}
+
+/* A layer does not know what is below it, so that it may say again what was in force already. */
+static bool says_again(const struct points *points, size_t before, size_t i)
+{
+    return points->quality[before] == points->quality[i] && points->period_us[before] == points->period_us[i] &&
+           decimal_compare((struct decimal){points->m[before], points->e[before]},
+                           (struct decimal){points->m[i], points->e[i]}) == 0;
+}
+
 /* Values without the marks, in order of time and then oldest first; each was in force until the next one was known. */
 static int give(struct revisions *revisions, struct points *points)
 {
@@ -253,12 +283,14 @@ static int give(struct revisions *revisions, struct points *points)
     struct key *keys = NULL;
     int rc = keys_sort(history, &keys);
     rc = rc ? rc : array_grow(&revisions->until_ms, &revisions->until_cap, history->n, sizeof(*revisions->until_ms));
-    for (size_t i = 0; i < history->n && !rc; i++) {
-        const struct key *next = i + 1 < history->n ? &keys[i + 1] : NULL;
-        bool replaced = next && next->t_us == keys[i].t_us && next->issued_us == keys[i].issued_us;
+    for (size_t i = 0, next; i < history->n && !rc; i = next) {
+        next = i + 1;
+        while (next < history->n && same_key(&keys[next], &keys[i]) && says_again(history, keys[i].i, keys[next].i))
+            next++;
+        bool replaced = next < history->n && same_key(&keys[next], &keys[i]);
         if (history->quality[keys[i].i] & QUALITY_TAKEN_BACK)
             continue;
-        revisions->until_ms[points->n] = replaced ? history->known_ms[next->i] : known_now(&revisions->in_force, &keys[i]);
+        revisions->until_ms[points->n] = replaced ? history->known_ms[keys[next].i] : known_now(&revisions->in_force, &keys[i]);
         rc = points_append(points, history, keys[i].i, revisions->trail.is_state);
     }
     free(keys);

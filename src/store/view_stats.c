@@ -99,7 +99,7 @@ static int count_step(struct trail *trail, int64_t begin_us, int64_t end_us, str
     count_points(&head->plain, points_seek(&head->plain, 0, begin_us), points_seek(&head->plain, 0, end_us), &fresh);
     size_t issued_i = points_seek(&head->issued, 0, begin_us);
     bool has_issued = issued_i < head->issued.n && head->issued.t_us[issued_i] < end_us;
-    if (simple && !has_issued && !head->deletions.n && !overlap(&raw, &open) && !overlap(&raw, &fresh) &&
+    if (simple && !has_issued && !head->deletions.n && !place->has_replayed && !overlap(&raw, &open) && !overlap(&raw, &fresh) &&
         !overlap(&open, &fresh)) {
         add_counts(stats, &raw);
         add_counts(stats, &open);

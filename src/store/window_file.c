@@ -331,6 +331,12 @@ static void read_chunk_row(sqlite3_stmt *stmt, struct chunk_row *row)
                               sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)};
 }
 
+static int compare_chunk_ids(const void *a, const void *b)
+{
+    const struct chunk_row *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
 int window_file_chunks(struct window_file *file, uint32_t series_id, enum role role, int64_t begin_us, int64_t end_us,
                        int64_t mark, struct chunk_rows *ret_chunks)
 {
@@ -349,6 +355,8 @@ int window_file_chunks(struct window_file *file, uint32_t series_id, enum role r
         }
         read_chunk_row(stmt, &ret_chunks->at[ret_chunks->n++]);
     }
+    if (role == ROLE_REVISION && ret_chunks->n) /* later flushes add what was in force later, of whatever time */
+        qsort(ret_chunks->at, ret_chunks->n, sizeof(*ret_chunks->at), compare_chunk_ids);
     return rc;
 }
 
@@ -405,8 +413,8 @@ int window_file_deletions(struct window_file *file, uint32_t series_id, int64_t 
     db_bind_i64(stmt, ":mark", mark);
     int rc;
     while ((rc = db_step(file->db, stmt)) == 1) {
-        struct deletion deletion = {sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                                    sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)};
+        struct deletion deletion = {.begin_us = sqlite3_column_int64(stmt, 0), .end_us = sqlite3_column_int64(stmt, 1),
+                                    .issued_us = sqlite3_column_int64(stmt, 2), .known_ms = sqlite3_column_int64(stmt, 3)};
         if (deletions_add(deletions, &deletion)) {
             sqlite3_reset(stmt);
             return ERR_NOMEM;

@@ -76,7 +76,8 @@ MUST_CHECK int window_file_put_deletion(struct window_file *file, uint32_t serie
 struct chunk_row {
     int64_t id, begin_us, last_us, n;
 };
-/* The chunks of a series and role that overlap [begin_us, end_us) in state mark, by time. */
+/* The chunks of a series and role that overlap [begin_us, end_us) in state mark, by time; those of revisions in the order in
+ * which they were written. */
 struct chunk_rows {
     struct chunk_row *at;
     size_t n, cap;

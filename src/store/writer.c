@@ -34,6 +34,7 @@
 #define SYNC_EVERY_US INT64_C(1000000)         /* what was committed is synced, and Kafka told, at least so often */
 #define FLUSH_BYTES_DEFAULT (INT64_C(16) << 20)
 #define REVISIONS_KEEP_US_DEFAULT (90 * INT64_C(86400000000))
+#define DEAD_BYTES_DEFAULT INT64_C(1000000000)
 #define FLUSH_BATCHES_MAX 1024                 /* readers search each batch */
 #define FLUSH_AGE_US (15 * INT64_C(60000000))  /* readings reach a window file after so long at the latest */
 #define FULL_FACTOR 4                          /* so many times flush_bytes: ingest waits for the flush */
@@ -54,6 +55,12 @@ static struct metric late_total = {.name = "almanac_expired_readings_total", .ty
                                    .help = "Readings that were stored but whose window had expired before they were flushed."};
 static struct metric failures_total = {.name = "almanac_store_failures_total", .type = METRIC_COUNTER,
                                        .help = "Flushes, seals and syncs that failed and are tried again."};
+static struct metric dead_letters = {.name = "almanac_dead_letters", .type = METRIC_GAUGE,
+                                     .help = "Refused parts of messages that are kept."};
+static struct metric dead_bytes = {.name = "almanac_dead_letter_bytes", .type = METRIC_GAUGE,
+                                   .help = "Bytes of these, roughly."};
+static struct metric dead_dropped = {.name = "almanac_dead_letters_dropped_total", .type = METRIC_COUNTER,
+                                     .help = "Dead letters dropped before their time, since there were too many."};
 static struct metric unflushed_bytes = {.name = "almanac_unflushed_bytes", .type = METRIC_GAUGE,
                                         .help = "Bytes of batches that are not in window files yet."};
 
@@ -258,6 +265,8 @@ static int sink_claim(struct sink *sink, const struct source *source, const stru
         free(handle);
         return rc;
     }
+    ret_claim->restored = catalog_is_restored(writer->catalog) &&
+                          !partition_is_told(handle->shard->partition, catalog_uuid(writer->catalog));
     *ret_handle = handle;
     return 0;
 }
@@ -359,14 +368,17 @@ static void wait_for_relief(struct writer *writer, struct shard *shard)
     }
 }
 
-static size_t skip_below(const struct batch *batch, int64_t next_offset, size_t *ret_refusal)
+/* What comes first of a batch whose messages below next_offset are stored already; the reading is returned. */
+static size_t skip_below(const struct batch *batch, int64_t next_offset, struct taking *taking)
 {
     size_t i = 0, r = 0;
     while (i < batch->n_readings && batch->readings[i].offset < next_offset)
         i++;
     while (r < batch->n_refusals && batch->refusals[r].offset < next_offset)
         r++;
-    *ret_refusal = r;
+    taking->begin_refusal = r;
+    while (taking->begin_replay < batch->n_replays && batch->replays[taking->begin_replay].at_offset < next_offset)
+        taking->begin_replay++;
     return i;
 }
 
@@ -378,8 +390,8 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     int64_t next_offset = partition_next_offset(partition);
     if (batch->next_offset <= next_offset)
         return 0;
-    size_t begin_refusal;
-    size_t begin = skip_below(batch, next_offset, &begin_refusal);
+    struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel};
+    size_t begin = skip_below(batch, next_offset, &taking);
     wait_for_relief(writer, handle->shard);
     int rc = persist_series(writer, handle->shard, batch, begin, error);
     if (rc)
@@ -387,13 +399,12 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     buf_clear(&writer->parcel);
     if (begin < batch->n_readings && parcel_encode(batch, begin, writer->registry, &writer->parcel))
         return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
-    struct taking taking = {handle->epoch, batch, begin_refusal, &writer->parcel,
-                            (int64_t)(batch->n_readings - begin)};
+    taking.n_readings = (int64_t)(batch->n_readings - begin);
     rc = partition_take(partition, &taking, error);
     if (rc)
         return rc;
     metric_add(&readings_total, taking.n_readings);
-    metric_add(&refusals_total, (int64_t)(batch->n_refusals - begin_refusal));
+    metric_add(&refusals_total, (int64_t)(batch->n_refusals - taking.begin_refusal));
     struct backlog backlog;
     partition_backlog(partition, &backlog);
     if (backlog.bytes >= writer->opts.flush_bytes || backlog.batches >= FLUSH_BATCHES_MAX)
@@ -417,6 +428,12 @@ static int64_t sink_committable(struct sink *sink, void *handle_arg)
     struct handle *handle = handle_arg;
     (void)sink;
     return partition_committable(handle->shard->partition);
+}
+
+static int sink_told(struct sink *sink, void *handle_arg)
+{
+    struct handle *handle = handle_arg;
+    return partition_tell(handle->shard->partition, handle->epoch, catalog_uuid(of_sink(sink)->catalog), NULL);
 }
 
 static int sink_sync(struct sink *sink, void *handle_arg)
@@ -613,6 +630,47 @@ static struct shard *shard_at(struct writer *writer, size_t i)
     return shard;
 }
 
+/* What all partitions hold of dead letters; *ret_oldest is the one with the oldest of them, NULL where there are none. */
+static int64_t count_dead(struct writer *writer, struct shard **ret_oldest)
+{
+    int64_t n = 0, bytes = 0, oldest_us = INT64_MAX;
+    struct shard *shard;
+    *ret_oldest = NULL;
+    for (size_t i = 0; (shard = shard_at(writer, i)); i++) {
+        struct dead_held held;
+        if (partition_dead_held(shard->partition, &held))
+            continue;
+        n += held.n;
+        bytes += held.bytes;
+        if (held.n && held.oldest_us < oldest_us) {
+            oldest_us = held.oldest_us;
+            *ret_oldest = shard;
+        }
+    }
+    metric_set(&dead_letters, n);
+    metric_set(&dead_bytes, bytes);
+    return bytes;
+}
+
+/* Too many dead letters: the oldest ones go. */
+static void trim_dead(struct writer *writer)
+{
+    struct shard *oldest;
+    int64_t excess, n, n_all = 0;
+    while ((excess = count_dead(writer, &oldest) - writer->opts.dead_bytes_max) > 0 && oldest && !is_stopping(writer)) {
+        struct err_text error = {0};
+        if (partition_dead_trim(oldest->partition, excess, &n, &error)) {
+            note_failure(writer, oldest, "trim_failed", &error);
+            break;
+        }
+        n_all += n;
+    }
+    metric_add(&dead_dropped, n_all);
+    if (n_all)
+        log_event(LOG_WARNING, "dead_letters_dropped", "n=%lld why=\"more than %lld bytes of them\"", (long long)n_all,
+                  (long long)writer->opts.dead_bytes_max);
+}
+
 static void write_manifest(struct writer *writer)
 {
     struct err_text error = {0};
@@ -670,6 +728,8 @@ static void *tend(void *arg)
         bool sync = now_us >= sync_us, purge = now_us >= purge_us;
         if (tend_shards(writer, sync, purge))
             write_manifest(writer);
+        if (sync)
+            trim_dead(writer);
         sync_us = sync ? now_us + SYNC_EVERY_US : sync_us;
         purge_us = purge ? now_us + PURGE_EVERY_US : purge_us;
         pthread_mutex_lock(&writer->lock);
@@ -714,6 +774,7 @@ static struct writer *writer_new(const struct writer_opts *opts)
     init_condition(&writer->wake);
     init_condition(&writer->relieved);
     writer->opts = *opts;
+    writer->opts.dead_bytes_max = opts->dead_bytes_max ? opts->dead_bytes_max : DEAD_BYTES_DEFAULT;
     writer->opts.flush_bytes = opts->flush_bytes ? opts->flush_bytes : FLUSH_BYTES_DEFAULT;
     writer->opts.seal_after_us = opts->seal_after_us ? opts->seal_after_us : 600 * INT64_C(1000000);
     writer->opts.revisions_keep_us = opts->revisions_keep_us ? opts->revisions_keep_us : REVISIONS_KEEP_US_DEFAULT;
@@ -724,8 +785,8 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     }
     writer->sink = (struct sink){.claim = sink_claim, .reincarnate = sink_reincarnate, .gap = sink_gap, .take = sink_take,
-                                 .oldest = sink_oldest, .committable = sink_committable, .sync = sink_sync,
-                                 .elsewhere = sink_elsewhere,
+                                 .oldest = sink_oldest, .committable = sink_committable, .told = sink_told,
+                                 .sync = sink_sync, .elsewhere = sink_elsewhere,
                                  .release = sink_release, .stats = sink_stats,
                                  .dead_next = sink_dead_next, .dead_done = sink_dead_done};
     return writer;

@@ -28,6 +28,7 @@ struct writer_opts {
     int64_t revisions_keep_us;   /* 0: 90 days */
     int64_t seal_after_us;       /* 0: 10 minutes */
     int64_t free_min_bytes;      /* less free disk pauses ingest */
+    int64_t dead_bytes_max;      /* 0: 1 GB of dead letters; the oldest go first */
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
 };
 

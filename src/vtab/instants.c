@@ -77,19 +77,7 @@ int instants_compare_text(struct instants *instants, enum comparison comparison,
     return begin_us < end_us ? add_edge(instants, begin_us, comparison, text, size) : 0;
 }
 
-void instants_prefix(struct instants *instants, const char *prefix, size_t size)
-{
-    char next[SECOND_TEXT_SIZE + 1];
-    if (!size)
-        return;
-    if (size > SECOND_TEXT_SIZE)
-        size = SECOND_TEXT_SIZE;
-    memcpy(next, prefix, size);
-    next[size - 1]++;
-    narrow(instants, find_second(prefix, size, false) * US_PER_SECOND, find_second(next, size, true) * US_PER_SECOND);
-}
-
-static bool holds(enum comparison comparison, int order)
+bool compare_holds(enum comparison comparison, int order)
 {
     switch (comparison) {
     case COMPARE_EQ:
@@ -117,7 +105,7 @@ bool instants_check_edges(const struct instants *instants, int64_t t_us)
             size = civil_print_rfc3339(text, t_us, 0, true);
         int order = memcmp(text, edge->text, size < edge->size ? size : edge->size);
         order = order ? order : size < edge->size ? -1 : size > edge->size;
-        if (!holds(edge->comparison, order))
+        if (!compare_holds(edge->comparison, order))
             return false;
     }
     return true;

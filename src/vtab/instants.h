@@ -13,6 +13,8 @@
 /* How a column is compared with a constant. */
 enum comparison { COMPARE_EQ, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
+bool compare_holds(enum comparison comparison, int order); /* order: below, equal or above 0 */
+
 /* A condition that the second [begin_us, begin_us + 1 s) fulfils in part. */
 struct edge {
     int64_t begin_us;
@@ -32,8 +34,6 @@ void instants_done(struct instants *instants);
 
 /* Narrows to what the text of the instant fulfils; exact together with instants_have. ERR_NOMEM. */
 MUST_CHECK int instants_compare_text(struct instants *instants, enum comparison comparison, const char *text, size_t size);
-/* Narrows to the instants whose text begins with prefix, and perhaps some more. */
-void instants_prefix(struct instants *instants, const char *prefix, size_t size);
 /* t_us compared with a number; exact. */
 void instants_compare_i64(struct instants *instants, enum comparison comparison, int64_t number);
 void instants_compare_double(struct instants *instants, enum comparison comparison, double number);

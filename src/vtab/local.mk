@@ -1,4 +1,5 @@
 noinst_LIBRARIES += %D%/libvtab.a
+EXTRA_DIST += docs/SQLITE.md
 vtab_sources = \
 	%D%/connection.c %D%/connection.h \
 	%D%/functions.c %D%/functions.h \
@@ -24,3 +25,10 @@ almanac_so_LDFLAGS = $(AM_LDFLAGS) -shared -Wl,-z,defs -Wl,--gc-sections
 almanac_so_LDADD = src/query/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/model/libmodel.a \
 	src/common/libcommon.a $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) -lm
 $(almanac_so_OBJECTS): $(sql_headers)
+
+if CMOCKA
+check_PROGRAMS += tests/unit/test_vtab
+tests_unit_test_vtab_SOURCES = tests/unit/test_vtab.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_vtab_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_vtab_LDADD = %D%/libvtab.a src/query/libquery.a $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+endif

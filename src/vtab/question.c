@@ -8,8 +8,11 @@
 
 #include "common/array.h"
 
-/* A plan is encoded as the mask of columns in hexadecimal, a colon, and two letters for each constant: what its column means
- * and how it is compared. */
+/* A plan is encoded as the mask of columns in hexadecimal, a colon, and three letters for each constant: what its column means,
+ * how it is compared, and whether capitals count (c) or not (n).
+ *
+ * LIKE and GLOB come as the ranges that SQLite makes of them; it offers them as such, too, but also where they stand in the ON of
+ * a LEFT JOIN and must not be used (SQLite 3.40). */
 static const char meaning_letters[MEANS_N + 1] = "-etpuTUsz";
 
 static const struct operation {
@@ -20,8 +23,7 @@ static const struct operation {
 } operations[] = {
     {'=', SQLITE_INDEX_CONSTRAINT_EQ, COMPARE_EQ, 1e-5}, {'<', SQLITE_INDEX_CONSTRAINT_LT, COMPARE_LT, 0.2},
     {'l', SQLITE_INDEX_CONSTRAINT_LE, COMPARE_LE, 0.2},  {'>', SQLITE_INDEX_CONSTRAINT_GT, COMPARE_GT, 0.2},
-    {'g', SQLITE_INDEX_CONSTRAINT_GE, COMPARE_GE, 0.2},  {'L', SQLITE_INDEX_CONSTRAINT_LIKE, COMPARE_EQ, 0.1},
-    {'G', SQLITE_INDEX_CONSTRAINT_GLOB, COMPARE_EQ, 0.1}, {'i', 0, COMPARE_EQ, 1e-4}, /* all of an IN at once */
+    {'g', SQLITE_INDEX_CONSTRAINT_GE, COMPARE_GE, 0.2},  {'i', 0, COMPARE_EQ, 1e-4}, /* all of an IN at once */
 };
 #define N_OPERATIONS (sizeof(operations) / sizeof(*operations))
 
@@ -43,20 +45,20 @@ static bool is_text(enum meaning meaning)
 }
 
 /* Whether the table can make use of the condition. */
-static bool takes(const struct question_table *table, enum meaning meaning, char letter)
+static bool takes(const struct question_table *table, enum meaning meaning, const struct operation *operation)
 {
     if (meaning == MEANS_TIME || meaning == MEANS_T_US)
-        return table->by_time && (meaning == MEANS_TIME || (letter != 'L' && letter != 'G'));
+        return table->by_time;
     if (meaning == MEANS_STEP || meaning == MEANS_ZONE)
-        return letter == '=';
-    return letter == '=' || letter == 'L' || letter == 'G';
+        return operation->letter == '=';
+    return meaning != MEANS_NOTHING;
 }
 
 /* Whether the constant is known and of the type for which question_open is exact, so that SQLite need not check again. */
-static bool is_exact(sqlite3_index_info *info, int i, enum meaning meaning, char letter)
+static bool is_exact(sqlite3_index_info *info, int i, enum meaning meaning)
 {
     sqlite3_value *value;
-    if (letter == 'L' || letter == 'G' || sqlite3_vtab_rhs_value(info, i, &value) != SQLITE_OK)
+    if (sqlite3_vtab_rhs_value(info, i, &value) != SQLITE_OK)
         return false;
     return sqlite3_value_type(value) == (meaning == MEANS_T_US ? SQLITE_INTEGER : SQLITE_TEXT);
 }
@@ -68,8 +70,8 @@ static double share_of(enum meaning meaning, const struct operation *operation)
         return 0.3;
     if (meaning == MEANS_PROPERTY)
         return 0.1;
-    if (meaning == MEANS_ENTITY && operation->letter == '=')
-        return 1e-4;
+    if (meaning == MEANS_ENTITY)
+        return operation->letter == '=' ? 1e-4 : 0.2;
     return meaning == MEANS_STEP || meaning == MEANS_ZONE ? 1 : operation->share;
 }
 
@@ -95,41 +97,47 @@ struct draft {
     size_t n;
     int n_values;
     double rows;
-    unsigned fixed, given; /* meanings that equal one constant; that have a condition at all */
+    unsigned fixed; /* meanings that equal one constant */
 };
 
 static void take(struct draft *draft, sqlite3_index_info *info, int i, enum meaning meaning, const struct operation *operation)
 {
-    char letter = operation->letter;
-    bool exact = is_exact(info, i, meaning, letter);
-    if (letter == '=' && meaning <= MEANS_UNIT && sqlite3_vtab_in(info, i, -1)) {
+    bool nocase = is_text(meaning) && sqlite3_stricmp(sqlite3_vtab_collation(info, i), "NOCASE") == 0;
+    bool exact = !nocase && is_exact(info, i, meaning);
+    if (operation->letter == '=' && meaning <= MEANS_UNIT && sqlite3_vtab_in(info, i, -1)) {
         sqlite3_vtab_in(info, i, 1);
         operation = &operations[N_OPERATIONS - 1];
     }
-    if (operation->letter == '=')
+    if (operation->letter == '=' && !nocase)
         draft->fixed |= 1U << meaning;
-    draft->given |= 1U << meaning;
     info->aConstraintUsage[i].argvIndex = ++draft->n_values;
     info->aConstraintUsage[i].omit = exact;
     draft->text[draft->n++] = meaning_letters[meaning];
     draft->text[draft->n++] = operation->letter;
+    draft->text[draft->n++] = nocase ? 'n' : 'c';
     draft->text[draft->n] = '\0';
     draft->rows *= share_of(meaning, operation);
+}
+
+static bool knows_collation(sqlite3_index_info *info, int i)
+{
+    const char *name = sqlite3_vtab_collation(info, i);
+    return sqlite3_stricmp(name, "BINARY") == 0 || sqlite3_stricmp(name, "NOCASE") == 0;
 }
 
 int question_plan(const struct question_table *table, sqlite3_index_info *info)
 {
     struct draft draft = {.rows = table->rows};
     draft.n = (size_t)snprintf(draft.text, sizeof(draft.text), "%llx:", (unsigned long long)info->colUsed);
-    for (int i = 0; i < info->nConstraint && draft.n + 3 < sizeof(draft.text); i++) {
+    for (int i = 0; i < info->nConstraint && draft.n + 4 < sizeof(draft.text); i++) {
         const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
         const struct operation *operation = find_operation(constraint->op);
         enum meaning meaning = constraint->iColumn < 0 ? MEANS_NOTHING : table->meanings[constraint->iColumn];
-        if (!operation || meaning == MEANS_NOTHING || !takes(table, meaning, operation->letter))
+        if (!operation || !takes(table, meaning, operation))
             continue;
         if (!constraint->usable && (meaning == MEANS_STEP || meaning == MEANS_ZONE))
             return SQLITE_CONSTRAINT; /* without it the rows would be others */
-        if (!constraint->usable || (is_text(meaning) && strcmp(sqlite3_vtab_collation(info, i), "BINARY") != 0))
+        if (!constraint->usable || (is_text(meaning) && !knows_collation(info, i)))
             continue;
         take(&draft, info, i, meaning, operation);
     }
@@ -181,11 +189,12 @@ static bool has_text(const struct texts_list *list, const char *text)
 
 /* ---- the conditions on series ---- */
 
-/* A condition: one of some texts, or a pattern. */
+/* A condition: equal to one of some texts, or less or more than the only one. */
 struct term {
     enum meaning meaning;
-    char letter;
-    struct texts_list texts; /* sorted; of a pattern it alone */
+    enum comparison comparison;
+    bool nocase;
+    struct texts_list texts; /* sorted */
 };
 
 struct search {
@@ -205,11 +214,13 @@ static const char *text_of(const struct series_info *info, enum meaning meaning)
 static bool meets(const struct term *term, const struct series_info *info)
 {
     const char *text = text_of(info, term->meaning);
-    if (term->letter == 'L')
-        return sqlite3_strlike(term->texts.rows[0], text, 0) == 0;
-    if (term->letter == 'G')
-        return sqlite3_strglob(term->texts.rows[0], text) == 0;
-    return has_text(&term->texts, text);
+    if (term->comparison == COMPARE_EQ && !term->nocase)
+        return has_text(&term->texts, text);
+    for (size_t i = 0; i < term->texts.n; i++)
+        if (compare_holds(term->comparison, term->nocase ? sqlite3_stricmp(text, term->texts.rows[i])
+                                                         : strcmp(text, term->texts.rows[i])))
+            return true;
+    return false;
 }
 
 static int keep_series(void *arg, const struct series_info *info)
@@ -255,7 +266,7 @@ static int find_series(struct search *search)
     const struct term *named = NULL;
     int rc = 0;
     for (size_t i = 0; i < search->n_terms; i++)
-        if (search->terms[i].meaning == MEANS_ENTITY && strchr("=i", search->terms[i].letter) &&
+        if (search->terms[i].meaning == MEANS_ENTITY && search->terms[i].comparison == COMPARE_EQ && !search->terms[i].nocase &&
             (!named || search->terms[i].texts.n < named->texts.n))
             named = &search->terms[i];
     if (!named || named->texts.n > LOOKUPS_MAX)
@@ -277,13 +288,21 @@ static int compare_series(const void *a, const void *b)
 
 /* ---- constants ---- */
 
+static const struct operation *operation_of(char letter)
+{
+    size_t i = 0;
+    while (operations[i].letter != letter)
+        i++;
+    return &operations[i];
+}
+
 /* Numbers are left to SQLite, which may compare them as texts or not, depending on where they come from. */
-static int read_term(struct search *search, enum meaning meaning, char letter, sqlite3_value *value)
+static int read_term(struct search *search, enum meaning meaning, const char *letters, sqlite3_value *value)
 {
     struct term *term = &search->terms[search->n_terms];
-    *term = (struct term){.meaning = meaning, .letter = letter};
+    *term = (struct term){.meaning = meaning, .comparison = operation_of(letters[1])->comparison, .nocase = letters[2] == 'n'};
     int rc = 0;
-    if (letter == 'i') {
+    if (letters[1] == 'i') {
         sqlite3_value *item;
         int code = sqlite3_vtab_in_first(value, &item);
         for (; code == SQLITE_OK && !rc; code = sqlite3_vtab_in_next(value, &item)) {
@@ -294,7 +313,8 @@ static int read_term(struct search *search, enum meaning meaning, char letter, s
             if (sqlite3_value_type(item) == SQLITE_TEXT)
                 rc = add_text(&term->texts, item);
         }
-        qsort(term->texts.rows, term->texts.n, term->texts.n ? sizeof(char *) : 1, compare_texts);
+        if (term->texts.n)
+            qsort(term->texts.rows, term->texts.n, sizeof(char *), compare_texts);
     } else if (sqlite3_value_type(value) == SQLITE_TEXT) {
         rc = add_text(&term->texts, value);
     } else {
@@ -307,33 +327,17 @@ static int read_term(struct search *search, enum meaning meaning, char letter, s
     return rc;
 }
 
-/* What every text that matches a pattern begins with. LIKE does not tell small letters from capitals. */
-static size_t prefix_size(char letter, const char *pattern)
-{
-    return strspn(pattern, letter == 'G' ? "0123456789-:.TZ" : "0123456789-:.");
-}
-
-static const struct operation *operation_of(char letter)
-{
-    size_t i = 0;
-    while (operations[i].letter != letter)
-        i++;
-    return &operations[i];
-}
-
-static int read_time(struct question *question, char letter, sqlite3_value *value)
+static int read_time(struct question *question, const char *letters, sqlite3_value *value)
 {
     if (sqlite3_value_type(value) != SQLITE_TEXT)
         return 0;
     const char *text = (const char *)sqlite3_value_text(value);
     if (!text)
         return ERR_NOMEM;
-    if (letter == 'L' || letter == 'G')
-        instants_prefix(&question->instants, text, prefix_size(letter, text));
-    else
-        return instants_compare_text(&question->instants, operation_of(letter)->comparison, text,
-                                     (size_t)sqlite3_value_bytes(value));
-    return 0;
+    if (letters[2] == 'n' && text[strspn(text, "0123456789-:.")]) /* only these sort alike against T and t */
+        return 0;
+    return instants_compare_text(&question->instants, operation_of(letters[1])->comparison, text,
+                                 (size_t)sqlite3_value_bytes(value));
 }
 
 static void read_t_us(struct question *question, char letter, sqlite3_value *value)
@@ -359,25 +363,21 @@ static int read_parameter(enum meaning meaning, sqlite3_value *value, char **tex
     return *text ? 0 : ERR_NOMEM;
 }
 
-static int read_value(struct search *search, enum meaning meaning, char letter, sqlite3_value *value, struct err_text *error)
+static int read_value(struct search *search, const char *letters, sqlite3_value *value, struct err_text *error)
 {
     struct question *question = search->question;
-    if (letter != 'i' && sqlite3_value_type(value) == SQLITE_NULL)
+    enum meaning meaning = (enum meaning)(strchr(meaning_letters, letters[0]) - meaning_letters);
+    if (letters[1] != 'i' && sqlite3_value_type(value) == SQLITE_NULL)
         search->nothing = true;
     else if (meaning == MEANS_STEP || meaning == MEANS_ZONE)
         return read_parameter(meaning, value, meaning == MEANS_STEP ? &question->step : &question->zone, error);
     else if (meaning == MEANS_T_US)
-        read_t_us(question, letter, value);
+        read_t_us(question, letters[1], value);
     else if (meaning == MEANS_TIME)
-        return read_time(question, letter, value);
+        return read_time(question, letters, value);
     else
-        return read_term(search, meaning, letter, value);
+        return read_term(search, meaning, letters, value);
     return 0;
-}
-
-static enum meaning meaning_of(char letter)
-{
-    return (enum meaning)(strchr(meaning_letters, letter) - meaning_letters);
 }
 
 int question_open(struct connection *connection, const char *encoded, int order, sqlite3_value **values,
@@ -392,8 +392,8 @@ int question_open(struct connection *connection, const char *encoded, int order,
         return ERR_NOMEM;
     *search = (struct search){.connection = connection, .question = &question};
     int rc = 0;
-    for (letters++; *letters && !rc; letters += 2)
-        rc = read_value(search, meaning_of(letters[0]), letters[1], *values++, error);
+    for (letters++; *letters && !rc; letters += 3)
+        rc = read_value(search, letters, *values++, error);
     if (!rc && !search->nothing && question.instants.begin_us < question.instants.end_us)
         rc = find_series(search);
     if (!rc && order && question.n_series)

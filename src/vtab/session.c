@@ -90,8 +90,8 @@ static int authorize(void *arg, int action, const char *first, const char *secon
 
 static int refuse(const struct session *session, struct err_text *error)
 {
-    return err_set_field(error, ERR_DENIED, "sql", "the statement may not %s; a SELECT (or WITH ... SELECT, VALUES) on the tables "
-                         "readings, rollup, last and revisions is allowed", session->denied);
+    return err_set_field(error, ERR_DENIED, "sql", "the statement may not %s; a SELECT (or WITH ... SELECT, VALUES) on the "
+                         "tables readings, rollup, last and revisions is allowed", session->denied);
 }
 
 /* ---- faults ---- */
@@ -101,7 +101,8 @@ static int fail(const struct session *session, int code, struct err_text *error)
     const char *text = sqlite3_errmsg(session->db);
     if (*session->denied)
         return refuse(session, error);
-    if (session->limit && *session->limit == 't')
+    bool in_table = (code & 0xff) == SQLITE_INTERRUPT && !session->limit; /* which looks at the time only */
+    if (in_table || (session->limit && *session->limit == 't'))
         return err_set_field(error, ERR_LIMIT, "sql", "the statement took longer than %.0f s: ask for less time or fewer series, "
                              "or run it with `almanac sql`, which has no limit", session->time_max_s);
     if (session->limit)
@@ -118,8 +119,6 @@ static int fail(const struct session *session, int code, struct err_text *error)
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         return err_set(error, ERR_IO, "%s", text);
-    case SQLITE_INTERRUPT:
-        return err_set_field(error, ERR_LIMIT, "sql", "the statement was interrupted");
     default:
         return err_set_field(error, ERR_INVALID, "sql", "%s", text);
     }
@@ -141,6 +140,9 @@ static int open_database(struct session *session, const struct session_opts *opt
         code = sqlite3_db_config(session->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (code == SQLITE_OK)
         code = vtab_register(session->db, &tables);
+    if (code == SQLITE_OK) /* makes SQLite know their columns, by statements that later nobody may run */
+        code = sqlite3_exec(session->db, "SELECT 1 FROM readings, rollup, last, revisions, json_each(1), json_tree(1) LIMIT 0",
+                            NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return session->db ? fail(session, code, error) : ERR_NOMEM;
     set_limits(session);
@@ -173,7 +175,7 @@ static int prepare(struct session *session, const char *sql, struct err_text *er
     if (!session->stmt)
         return err_set_field(error, ERR_INVALID, "sql", "there is no statement; send a SELECT");
     int rc = check_alone(session, tail, error);
-    if (!rc && !sqlite3_stmt_readonly(session->stmt)) { /* the authorizer has let nothing of the kind through */
+    if (!rc && !sqlite3_column_count(session->stmt)) { /* such as REINDEX of nothing, which nobody has to authorize */
         sqlite3_snprintf(sizeof(session->denied), session->denied, "%s", action_name(0));
         rc = refuse(session, error);
     }

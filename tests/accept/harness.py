@@ -123,6 +123,8 @@ class Site:
         self.tls = ssl.create_default_context(cafile=str(self.folder / "tls" / "server.pem"))
         self.process = None
         self.n_settled = 0
+        self.log_path = self.folder.parent / (self.folder.name + ".log")
+        self.environment = {}
         atexit.register(lambda: self.process and self.kill())
 
     def another(self):
@@ -142,13 +144,12 @@ class Site:
         return done
 
     def log(self):
-        path = self.folder.parent / (self.folder.name + ".log")
-        return path.read_text() if path.exists() else ""
+        return self.log_path.read_text() if self.log_path.exists() else ""
 
     def start(self, ready=True, *args):
-        with open(self.folder.parent / (self.folder.name + ".log"), "ab") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([str(BUILD / "almanacd"), "-c", str(self.folder / "almanac.conf"), *args], stderr=log,
-                                            stdout=log)
+                                            stdout=log, env=os.environ | self.environment)
         if ready:
             self.wait_ready()
         return self

@@ -3,19 +3,24 @@ ACCEPT =
 ACCEPT += %D%/10-way.py
 ACCEPT += %D%/15-range.py
 ACCEPT += %D%/17-changes.py
+ACCEPT += %D%/18-replay.py
 ACCEPT += %D%/20-kill.py
 ACCEPT += %D%/30-files.py
+ACCEPT += %D%/35-keep.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
+ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
-EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py
+ACCEPT += %D%/72-disk.py
+EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c
 
-# make soak: what is random, for hours instead of seconds
-soak: almanacd almanac
+# make soak: the random proofs with full counts, about an hour; make soak-more: whatever else is random, and the fuzzers, for hours
+EXTRA_DIST += tests/soak.sh
+soak: almanacd almanac $(check_PROGRAMS)
+	TEST_BUILDDIR='$(abs_top_builddir)' '$(srcdir)/tests/soak.sh'
+soak-more: almanacd almanac
 	ALMANAC_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check
-	cd '$(srcdir)' && TEST_BUILDDIR='$(abs_top_builddir)' KILLS=50 READINGS=1000000 %D%/20-kill.py
-	cd '$(srcdir)' && TEST_BUILDDIR='$(abs_top_builddir)' ROUNDS=40 %D%/10-way.py
 	cd '$(srcdir)' && FUZZ_SECONDS=1200 contrib/check.sh fuzz
-.PHONY: soak
+.PHONY: soak soak-more

@@ -52,7 +52,8 @@ static int claim(struct sink *sink, const struct source *id, const struct owner 
         source->owner = *owner;
         source->n_claims++;
         *ret_claim = (struct claim){.next_offset = source->next_offset, .last_offset = source->last_offset,
-                                    .incarnation = source->incarnation, .sparse = source->sparse};
+                                    .incarnation = source->incarnation, .sparse = source->sparse,
+                                    .restored = source->restored};
         memcpy(ret_claim->last_hash, source->last_hash, sizeof(source->last_hash));
         *ret_handle = handle;
     }
@@ -142,6 +143,18 @@ static int take(struct sink *sink, void *handle, struct batch *batch, struct err
     return rc;
 }
 
+static int told(struct sink *sink, void *handle)
+{
+    struct memory_sink *memory = (struct memory_sink *)sink;
+    struct memory_source *source = ((struct memory_handle *)handle)->source;
+    pthread_mutex_lock(&memory->lock);
+    if (!source->restored || source->handle != handle)
+        note_fault(memory, "told of a source that is not restored", source);
+    source->restored = false;
+    pthread_mutex_unlock(&memory->lock);
+    return 0;
+}
+
 static int64_t oldest(struct sink *sink, void *handle)
 {
     (void)sink, (void)handle;
@@ -216,7 +229,8 @@ static int dead_done(struct sink *sink, void *handle, int64_t id)
 
 void memory_sink_init(struct memory_sink *memory)
 {
-    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, sync_source, elsewhere, release,
+    *memory = (struct memory_sink){.sink = {claim, reincarnate, gap, take, oldest, committable, told, sync_source, elsewhere,
+                                            release,
                                             stats, dead_next, dead_done}};
     pthread_mutex_init(&memory->lock, NULL);
 }
@@ -278,6 +292,20 @@ int memory_sink_compare(struct memory_sink *memory, int64_t n)
     pthread_mutex_unlock(&memory->lock);
     free(seen);
     return faults;
+}
+
+void memory_sink_drop(struct memory_sink *memory, int64_t value)
+{
+    pthread_mutex_lock(&memory->lock);
+    for (int i = 0; i < memory->n_sources; i++) {
+        struct memory_source *source = &memory->sources[i];
+        size_t n = 0;
+        for (size_t j = 0; j < source->n_readings; j++)
+            if (source->readings[j].m != value)
+                source->readings[n++] = source->readings[j];
+        source->n_readings = n;
+    }
+    pthread_mutex_unlock(&memory->lock);
 }
 
 void memory_sink_steal(struct memory_sink *memory)

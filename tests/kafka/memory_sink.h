@@ -24,7 +24,7 @@ struct memory_source {
     int64_t next_offset, last_offset, committable;
     uint8_t last_hash[32];
     int32_t incarnation;
-    bool sparse;
+    bool sparse, restored;
     struct reading *readings;   /* in order of arrival, all incarnations */
     size_t n_readings;
     struct memory_gap gaps[MEMORY_EVENTS], holes[MEMORY_EVENTS];
@@ -57,6 +57,7 @@ struct memory_source *memory_sink_find(struct memory_sink *memory, const char *t
 bool memory_sink_released(struct memory_sink *memory);               /* every source was */
 /* 0 when the values 0 to n - 1 are stored, each exactly once; else a message on stderr. */
 int memory_sink_compare(struct memory_sink *memory, int64_t n);
+void memory_sink_drop(struct memory_sink *memory, int64_t value); /* forgets readings of this value */
 /* As though another process had claimed every source. */
 void memory_sink_steal(struct memory_sink *memory);
 

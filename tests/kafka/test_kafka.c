@@ -72,14 +72,21 @@ static void expect_done(rd_kafka_queue_t *queue)
     rd_kafka_queue_destroy(queue);
 }
 
-static void create_topic(struct fixture *f, const char *name, int n_partitions)
+static void create_topic_with(struct fixture *f, const char *name, int n_partitions, const char *const (*settings)[2])
 {
     char why[200];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(f->admin);
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, n_partitions, 1, why, sizeof(why));
+    for (; settings && (*settings)[0]; settings++)
+        rd_kafka_NewTopic_set_config(topic, (*settings)[0], (*settings)[1]);
     rd_kafka_CreateTopics(f->admin, &topic, 1, NULL, queue);
     rd_kafka_NewTopic_destroy(topic);
     expect_done(queue);
+}
+
+static void create_topic(struct fixture *f, const char *name, int n_partitions)
+{
+    create_topic_with(f, name, n_partitions, NULL);
 }
 
 static bool is_known(struct fixture *f, const char *name)
@@ -301,6 +308,70 @@ static void transactions_leave_holes_that_are_passed_and_counted_until_they_are_
     assert_int_equal(memory_sink_compare(&f->rig.memory, 70), 0);
 }
 
+/* How many messages a reader from the beginning gets of partition 0. */
+static int count_messages(const char *topic)
+{
+    char why[200];
+    int n = 0;
+    bool at_end = false;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, why, sizeof(why));
+    rd_kafka_conf_set(conf, "group.id", "count", why, sizeof(why));
+    rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof(why));
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof(why));
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    for (int64_t end_us = clock_mono_us() + WAIT_US; !at_end && clock_mono_us() < end_us;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 100);
+        if (!message)
+            continue;
+        n += !message->err;
+        at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_destroy(rk);
+    assert_true(at_end);
+    return n;
+}
+
+static void a_compacted_log_has_holes_that_are_passed(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const settings[][2] = {{"cleanup.policy", "compact"}, {"segment.ms", "100"},
+                                              {"min.cleanable.dirty.ratio", "0.0"}, {NULL, NULL}};
+    create_topic_with(f, f->topic, 1, settings);
+    rig_send(&f->rig, "first", "v -1", 4); /* stays; then ten times each of 17 keys, of which one stays */
+    rig_send_values(&f->rig, 170);
+    struct consumer *consumer = rig_start(&f->rig);
+    WAIT_FOR(rig_stored(&f->rig) == 171);
+    rig_stop(&f->rig, consumer);
+    WAIT_FOR((rig_send(&f->rig, "other", "v -1", 4), rig_flush(&f->rig), count_messages(f->topic) < 100));
+    rig_send_values(&f->rig, 30);
+    consumer = rig_start(&f->rig); /* the last stored message is still there, but little before it */
+    WAIT_FOR(rig_is_done(consumer));
+    rig_stop(&f->rig, consumer);
+    const struct memory_source *source = memory_sink_find(&f->rig.memory, f->topic, 0);
+    assert_int_equal(source->n_gaps, 0);
+    assert_int_equal(source->n_reincarnations, 0);
+    memory_sink_drop(&f->rig.memory, -1); /* those only made the broker begin segments, and most of them are gone */
+    assert_int_equal(memory_sink_compare(&f->rig.memory, 200), 0);
+    int n = count_messages(f->topic);
+    struct rig second = {0}; /* another store, which meets the holes */
+    rig_open(&second, bootstrap, f->topic, f->pattern, NULL);
+    rig_property(&second, "group.id", f->second_topic);
+    consumer = rig_start(&second);
+    WAIT_FOR(rig_is_done(consumer));
+    rig_stop(&second, consumer);
+    source = memory_sink_find(&second.memory, f->topic, 0);
+    assert_int_equal(rig_stored(&second), n);
+    assert_true(source->n_holes > 0);
+    assert_int_equal(source->n_gaps, 0);
+    rig_close(&second);
+}
+
 /* A process that reads until it is killed; it says so in the pipe once it has stored something. */
 static void read_until_killed(struct fixture *f, int told)
 {
@@ -387,6 +458,7 @@ int main(int argc, char **argv)
         CASE(a_topic_made_anew_while_we_were_away_is_read_from_its_beginning),
         CASE(a_topic_made_anew_under_our_eyes_is_read_from_its_beginning),
         CASE(transactions_leave_holes_that_are_passed_and_counted_until_they_are_normal),
+        CASE(a_compacted_log_has_holes_that_are_passed),
         CASE(a_killed_member_reads_again_at_once),
         CASE(a_second_member_of_the_same_name_takes_over),
     };
@@ -400,6 +472,10 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     snprintf(rest, sizeof(rest), "%s %d", folder, (int)getpid());
+    snprintf(line, sizeof(line), "%s/extra.properties", folder);
+    FILE *extra = fopen(line, "w"); /* compaction within a test's patience */
+    if (!extra || fputs("log.cleaner.backoff.ms=100\n", extra) < 0 || fclose(extra))
+        return 1;
     bool started = run_script("start", rest, bootstrap, sizeof(bootstrap));
     log_level_set(getenv("ALMANAC_TEST_LOG") ? LOG_DEBUG : LOG_ERROR);
     int n_failed = started ? parallel_run(tests, sizeof(tests) / sizeof(tests[0]), argc > 1 ? argv[1] : NULL) : 1;

@@ -2,9 +2,11 @@
 
 #include "fake_source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/snapshots.h"
 #include "vtab/session.h"
 
 struct fake_source fake_source = {.fail_at = -1};
@@ -72,10 +74,22 @@ void view_close(struct view *view)
     free(view);
 }
 
+bool view_is_partial(const struct view *view)
+{
+    (void)view;
+    return false;
+}
+
 const char *view_position(const struct view *view)
 {
     (void)view;
     return "position-1";
+}
+
+bool view_is_partial(const struct view *view)
+{
+    (void)view;
+    return fake_source.partial;
 }
 
 void view_changes_free(struct view_changes *changes)
@@ -336,4 +350,56 @@ struct session_value session_value(struct session *session, size_t i)
 {
     (void)session;
     return sql_columns[i].value;
+}
+
+/* ---- snapshots ---- */
+
+static int find_snapshot(const char *name, const char *field, struct err_text *error)
+{
+    int rc = !strcmp(name, "kept") ? 0 : !strcmp(name, "over") ? ERR_EXPIRED : ERR_NOTFOUND;
+    return rc ? err_set_field(error, rc, field, "no snapshot \"%.64s\"", name) : 0;
+}
+
+int snapshots_take(struct snapshots *snapshots, const char *name, struct snapshot_info *ret_info, struct reader_dir **ret_dir,
+                   struct err_text *error)
+{
+    (void)snapshots;
+    int rc = find_snapshot(name, "snapshot", error);
+    if (rc)
+        return rc;
+    *ret_info = (struct snapshot_info){.name = "kept", .created_us = FAKE_SNAPSHOT_US, .expires_us = FAKE_SNAPSHOT_END_US};
+    *ret_dir = NULL;
+    fake_source.n_snapshots++;
+    return 0;
+}
+
+void snapshots_give(struct snapshots *snapshots, struct reader_dir *dir)
+{
+    (void)snapshots;
+    (void)dir;
+    fake_source.n_snapshots--;
+}
+
+int snapshots_list(struct snapshots *snapshots, const char *only,
+                   int (*row)(void *arg, const struct snapshot_info *info), void *arg, struct err_text *error)
+{
+    (void)snapshots;
+    (void)error;
+    struct snapshot_info info = {.created_us = FAKE_SNAPSHOT_US, .expires_us = FAKE_SNAPSHOT_END_US, .position = "cG9z"};
+    snprintf(info.name, sizeof(info.name), "%s", only ? only : "kept");
+    return row(arg, &info);
+}
+
+int snapshots_make(struct snapshots *snapshots, const char *name, const struct duration *keep, struct err_text *error)
+{
+    (void)snapshots;
+    if (!strcmp(name, "kept"))
+        return err_set_field(error, ERR_EXISTS, "name", "there already");
+    return keep->days == 90 || keep->us == US_PER_HOUR ? 0 : err_set_field(error, ERR_INVALID, "keep", "another time");
+}
+
+int snapshots_drop(struct snapshots *snapshots, const char *name, struct err_text *error)
+{
+    (void)snapshots;
+    return find_snapshot(name, "name", error);
 }

@@ -17,14 +17,19 @@ struct fake_series {
 struct fake_source {
     const struct fake_series *series;
     size_t n_series;
+    bool partial;                /* another store has a part */
     const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
     size_t n_changes;
     int64_t n_rows, step_us;
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */
-    atomic_int n_views, n_answers; /* open ones: 0 when everything was given back */
+    atomic_int n_views, n_answers, n_snapshots; /* open ones: 0 when everything was given back */
 };
 extern struct fake_source fake_source;
+
+/* One snapshot is there, kept from and until then; another name than "kept" is unknown, "over" has expired. */
+#define FAKE_SNAPSHOT_US INT64_C(1700000000000000)
+#define FAKE_SNAPSHOT_END_US INT64_C(4102444800000000) /* 2100 */
 
 /* The value of a row's column, the same at each call; exact is where a VALUE_EXACT points to. */
 void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_value, struct exact *exact);

@@ -60,12 +60,13 @@ static int count_change(enum change change, int code)
     int rc = SQLITE_OK;
     if (hit && armed == FAULT_SYNC_ONCE && n_until_death-- == 0)
         armed = FAULT_DEAD;
-    bool counts = armed != FAULT_SYNC_ONCE || change == CHANGE_SYNC;
+    bool counts = (armed != FAULT_SYNC_ONCE && armed != FAULT_CUT) || change == CHANGE_SYNC;
     counts = counts && (armed != FAULT_FULL_ONCE || change != CHANGE_SYNC);
     counts = counts && (change == CHANGE_READ) == (armed == FAULT_READ_ONCE || armed == FAULT_SHORT_ONCE);
     if (counts && ++n_counted >= n_until && armed != FAULT_NONE && (armed == FAULT_DEAD || !hit)) {
         hit = true;
         rc = armed == FAULT_FULL_ONCE ? SQLITE_FULL : code;
+        armed = armed == FAULT_CUT ? FAULT_DEAD : armed;
     }
     pthread_mutex_unlock(&lock);
     return rc;
@@ -179,6 +180,71 @@ static void blank(int fd, int64_t at, int64_t size)
     }
 }
 
+/* ---- a loss of power ---- */
+
+#define SECTOR 512
+
+/* The sectors of a file whose contents are settled: some write to them reached the disk, and no older one matters. */
+struct fate {
+    const char *path;
+    uint8_t *settled; /* a byte a sector */
+    int64_t n;
+};
+static struct fate fates[64];
+static size_t n_fates;
+
+static struct fate *fate_of(const char *path, int64_t sector)
+{
+    size_t i = 0;
+    while (i < n_fates && strcmp(fates[i].path, path) != 0)
+        i++;
+    if (i == sizeof(fates) / sizeof(*fates))
+        die("too many files were written");
+    if (i == n_fates)
+        fates[n_fates++] = (struct fate){.path = path};
+    if (sector >= fates[i].n) {
+        int64_t n = 2 * sector + 64;
+        fates[i].settled = realloc(fates[i].settled, (size_t)n);
+        if (!fates[i].settled)
+            die("no memory");
+        memset(fates[i].settled + fates[i].n, 0, (size_t)(n - fates[i].n));
+        fates[i].n = n;
+    }
+    return &fates[i];
+}
+
+static void forget_fates(void)
+{
+    for (size_t i = 0; i < n_fates; i++)
+        free(fates[i].settled);
+    n_fates = 0;
+}
+
+/* Writes back [at, at + size) of what was there before the change; what the change added is zeroes. */
+static void restore(int fd, const struct undo *undo, int64_t at, int64_t size)
+{
+    int64_t had = undo->at + (int64_t)undo->n - at;
+    had = had < 0 ? 0 : had < size ? had : size;
+    if (had && pwrite(fd, undo->before + (at - undo->at), (size_t)had, at) != had)
+        die("old bytes cannot be written");
+    blank(fd, at + had, size - had);
+}
+
+/* Each sector of the change for itself: it reached the disk, or not. */
+static void tear(int fd, const struct undo *undo, uint64_t *seed)
+{
+    int64_t end = undo->at + (undo->size == INT32_MAX ? (int64_t)undo->n : undo->size);
+    for (int64_t at = undo->at, next; at < end; at = next) {
+        next = (at / SECTOR + 1) * SECTOR;
+        next = next < end ? next : end;
+        uint8_t *settled = &fate_of(undo->path, at / SECTOR)->settled[at / SECTOR];
+        if (!undo->lost && !*settled && random_below(seed, 2))
+            *settled = 1;
+        if (!*settled)
+            restore(fd, undo, at, next - at);
+    }
+}
+
 /* Newest first, so that what is there in the end is an older state of each place. */
 void fault_vfs_lose_power(uint64_t seed)
 {
@@ -186,18 +252,22 @@ void fault_vfs_lose_power(uint64_t seed)
     pthread_mutex_lock(&lock);
     for (size_t i = n_undos; i-- > 0;) {
         const struct undo *undo = &undos[i];
-        bool reached = seed && !undo->lost && random_below(&seed, 2);
-        int fd = reached ? -1 : open(undo->path, O_WRONLY | O_CLOEXEC);
+        int fd = open(undo->path, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
-            continue; /* it reached the disk after all, or the file is gone */
-        if (undo->lost)
-            blank(fd, undo->at, undo->size);
-        if (undo->n && pwrite(fd, undo->before, undo->n, undo->at) != (ssize_t)undo->n)
-            die("old bytes cannot be written");
-        if (!seed && !undo->lost && ftruncate(fd, undo->size_before))
-            die("a file cannot be cut");
+            continue; /* the file is gone */
+        if (seed) {
+            tear(fd, undo, &seed);
+        } else {
+            if (undo->lost)
+                blank(fd, undo->at, undo->size);
+            if (undo->n && pwrite(fd, undo->before, undo->n, undo->at) != (ssize_t)undo->n)
+                die("old bytes cannot be written");
+            if (!undo->lost && ftruncate(fd, undo->size_before))
+                die("a file cannot be cut");
+        }
         close(fd);
     }
+    forget_fates();
     forget_path(NULL, true);
     pthread_mutex_unlock(&lock);
 }

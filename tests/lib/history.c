@@ -173,7 +173,7 @@ void history_next(struct history *history, int source)
 {
     history->source = source;
     history->n_events = 0;
-    history->known_ms += 1 + below(history, 100000);
+    history->known_ms += 1000 * (1 + below(history, 100)); /* sealed files keep it to the second */
     for (int64_t parts = 1 + below(history, 4); parts > 0; parts--) {
         /* most series live in one source, so that their tiers are used */
         uint32_t series = (uint32_t)below(history, HISTORY_SERIES);

@@ -22,6 +22,7 @@ static const struct {
 } names[STREAM_SERIES] = {{"m-1", "SmartMeter", "voltage"}, {"m-1", "SmartMeter", "activeEnergyImport"},
                           {"m-2", "SmartMeter", "energy"}, {"wx", "Weather", "temperature"},
                           {"m-2", "SmartMeter", "tariff"}, {"b-1", "Battery", "operationalState"}};
+bool stream_no_repeats;
 static const char *const states[] = {"", "day", "night", "off"};
 
 static bool is_state(uint32_t series)
@@ -37,7 +38,7 @@ struct part {
     int64_t t_us, issued_us, period_us, m;
     int e;
     uint8_t quality;
-    const char *text;
+    char text[32];
 };
 
 #define PARTS_MAX 6
@@ -71,7 +72,11 @@ static size_t make_parts(const struct stream *stream, int64_t offset, struct par
             part->quality = (uint8_t)(random_below(&seed, 5) ? 0 : random_below(&seed, QUALITY_N));
             part->m = random_below(&seed, 4) * (random_below(&seed, 3) ? 1 : 1000001);
             part->e = part->m && random_below(&seed, 3) == 0 ? -3 : 0;
-            part->text = states[random_below(&seed, 4)];
+            snprintf(part->text, sizeof(part->text), "%s", states[random_below(&seed, 4)]);
+            if (stream_no_repeats) {
+                part->m = offset * PARTS_MAX + (int64_t)i + 1;
+                snprintf(part->text, sizeof(part->text), "state %lld", (long long)part->m);
+            }
         }
     }
     return n;
@@ -82,27 +87,29 @@ static int64_t known_ms(int64_t offset)
     return STREAM_KNOWN_MS + offset * 1000;
 }
 
-void stream_expect(const struct stream *stream, int64_t to, struct naive *ret_naive)
+void stream_apply(const struct stream *stream, int64_t offset, struct naive *naive)
 {
     struct part parts[PARTS_MAX];
-    for (int64_t offset = 0; offset < to; offset++) {
-        size_t n = make_parts(stream, offset, parts);
-        for (size_t i = 0; i < n; i++) {
-            const struct part *part = &parts[i];
-            struct naive_value value = {.quality = part->quality, .period_us = part->period_us,
-                                        .known_ms = known_ms(offset)};
-            if (is_state(part->series))
-                snprintf(value.text, sizeof(value.text), "%s", part->text ? part->text : "");
-            else
-                value.m = part->m, value.e = part->e;
-            if (part->op == OP_VALUE)
-                naive_put(ret_naive, part->series, part->t_us, part->issued_us, &value);
-            else
-                naive_delete(ret_naive, part->series, part->t_us,
-                             part->t_us + (part->op == OP_DELETE ? 1 : part->period_us), part->issued_us,
-                             known_ms(offset));
-        }
+    size_t n = make_parts(stream, offset, parts);
+    for (size_t i = 0; i < n; i++) {
+        const struct part *part = &parts[i];
+        struct naive_value value = {.quality = part->quality, .period_us = part->period_us, .known_ms = known_ms(offset)};
+        if (is_state(part->series))
+            snprintf(value.text, sizeof(value.text), "%s", part->text);
+        else
+            value.m = part->m, value.e = part->e;
+        if (part->op == OP_VALUE)
+            naive_put(naive, part->series, part->t_us, part->issued_us, &value);
+        else
+            naive_delete(naive, part->series, part->t_us, part->t_us + (part->op == OP_DELETE ? 1 : part->period_us),
+                         part->issued_us, known_ms(offset));
     }
+}
+
+void stream_expect(const struct stream *stream, int64_t to, struct naive *ret_naive)
+{
+    for (int64_t offset = 0; offset < to; offset++)
+        stream_apply(stream, offset, ret_naive);
 }
 
 /* ---- a store ---- */

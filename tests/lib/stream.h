@@ -24,6 +24,9 @@ struct stream {
     bool with_wide;      /* deletions of all issues and of ranges, too */
 };
 
+/* Set: every value of every stream is another one. */
+extern bool stream_no_repeats;
+
 /* A store in a temporary folder with a writer and one claim. */
 struct store {
     char dir[256], folder[400]; /* folder: of the partition */
@@ -53,8 +56,9 @@ int store_take(struct store *store, const struct stream *stream, int64_t from, i
 /* Seals every window that has an open file and removes retired files; the writer must be closed. */
 int store_seal(struct store *store);
 
-/* What ought to be there after messages [0, to). */
+/* What ought to be there after messages [0, to), and what one message adds to it. */
 void stream_expect(const struct stream *stream, int64_t to, struct naive *ret_naive);
+void stream_apply(const struct stream *stream, int64_t offset, struct naive *naive);
 
 /* What the files hold; the batches must be flushed. Also checks what every set of files has to fulfil: digests, windows,
  * names, nothing unlisted, no rows for other windows. Returns what is wrong, or NULL. history gets revisions, too, in the order

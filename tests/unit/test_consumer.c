@@ -449,6 +449,16 @@ static void what_was_truncated_before_it_was_read_is_a_gap(void **state)
     assert_int_equal(memory_sink_compare(&f->rig.memory, 2), 0);
 }
 
+static bool is_any_restored(struct memory_sink *memory)
+{
+    bool found = false;
+    pthread_mutex_lock(&memory->lock);
+    for (int i = 0; i < memory->n_sources; i++)
+        found = found || memory->sources[i].restored;
+    pthread_mutex_unlock(&memory->lock);
+    return found;
+}
+
 static void what_another_store_of_the_group_committed_is_not_read_again(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +487,36 @@ static void what_another_store_of_the_group_committed_is_not_read_again(void **s
         assert_int_equal(source->gaps[0].to, memory_sink_find(&other, TOPIC, source->id.partition)->next_offset);
     }
     memory_sink_done(&other);
+}
+
+/* The commits of the store that it was copied from do not count; once the group knows of the restored one, others' do again. */
+static void a_restored_store_reads_on_where_it_stands(void **state)
+{
+    struct fixture *f = *state;
+    f->rig.opts.store_uuid = "store-1";
+    rig_send_values(&f->rig, 100);
+    struct consumer *consumer = rig_start(&f->rig);
+    WAIT_FOR(rig_stored(&f->rig) >= 100);
+    rig_stop(&f->rig, consumer);
+    struct memory_sink later; /* the same store after the backup */
+    memory_sink_init(&later);
+    f->rig.opts.sink = &later.sink;
+    rig_send_values(&f->rig, 100);
+    consumer = rig_start(&f->rig);
+    WAIT_FOR(memory_sink_readings(&later) >= 200);
+    rig_stop(&f->rig, consumer);
+    memory_sink_done(&later);
+    f->rig.opts.sink = &f->rig.memory.sink;
+    f->rig.opts.store_uuid = "restored";
+    for (int i = 0; i < f->rig.memory.n_sources; i++)
+        f->rig.memory.sources[i].restored = true;
+    consumer = rig_start(&f->rig);
+    WAIT_FOR(rig_stored(&f->rig) >= 200);
+    WAIT_FOR(!is_any_restored(&f->rig.memory));
+    rig_stop(&f->rig, consumer);
+    assert_int_equal(memory_sink_compare(&f->rig.memory, 200), 0);
+    for (int i = 0; i < f->rig.memory.n_sources; i++)
+        assert_int_equal(f->rig.memory.sources[i].n_gaps, 0);
 }
 
 static void properties_that_cannot_be_are_refused_by_name(void **state)
@@ -561,6 +601,7 @@ int main(int argc, char **argv)
         CASE(a_topic_shorter_than_what_is_stored_was_made_anew),
         CASE(what_was_truncated_before_it_was_read_is_a_gap),
         CASE(what_another_store_of_the_group_committed_is_not_read_again),
+        CASE(a_restored_store_reads_on_where_it_stands),
         CASE(properties_that_cannot_be_are_refused_by_name),
         CASE(the_embedded_broker_makes_producers_wait_for_the_store),
     };

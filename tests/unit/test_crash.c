@@ -17,7 +17,7 @@
 
 #define N_PHASES 4 /* each flushed in the end, every second one sealed */
 
-static const struct stream stream = {.seed = 42, .n_messages = 84, .n_days = 3, .with_wide = true};
+static struct stream stream = {.seed = 42, .n_messages = 84, .n_days = 3, .with_wide = true};
 
 struct trial {
     struct store store;
@@ -192,6 +192,31 @@ static void a_full_disk_loses_and_doubles_nothing(void **state)
     fail_everywhere(FAULT_FULL_ONCE, LOSS_NONE, "full disk");
 }
 
+/* Every sync point: the power fails there, and any part of what was written since is on the disk. */
+static void a_cut_at_every_sync_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    struct stream whole = stream;
+    int n_seeds = getenv("ALMANAC_SOAK") ? 20 : 1, n_trials = 0;
+    int64_t n = 1;
+    stream = (struct stream){.seed = 42, .n_messages = 16, .n_days = 2, .with_wide = true};
+    for (bool hit = true; hit; n++)
+        for (uint64_t seed = (uint64_t)n; hit && seed < (uint64_t)n + (uint64_t)n_seeds; seed++) {
+            struct trial trial;
+            begin_trial(&trial);
+            fault_vfs_arm(FAULT_CUT, n);
+            run(&trial);
+            hit = fault_vfs_hit();
+            fault_vfs_disarm();
+            fault_vfs_lose_power(seed);
+            remove_shm(&trial);
+            recover_and_check(&trial, "cut at sync", n, seed);
+            n_trials++;
+        }
+    print_message("# power cut at each of %lld syncs, %d trials\n", (long long)n - 2, n_trials);
+    stream = whole;
+}
+
 static void a_read_that_fails_once_loses_and_doubles_nothing(void **state)
 {
     (void)state;
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_loss_of_power_that_leaves_some_writes_loses_and_doubles_nothing),
         cmocka_unit_test(a_write_that_fails_once_loses_and_doubles_nothing),
         cmocka_unit_test(a_full_disk_loses_and_doubles_nothing),
+        cmocka_unit_test(a_cut_at_every_sync_loses_and_doubles_nothing),
         cmocka_unit_test(a_read_that_fails_once_loses_and_doubles_nothing),
         cmocka_unit_test(a_read_that_comes_short_loses_and_doubles_nothing),
         cmocka_unit_test(a_failed_sync_is_not_repeated_into_success),

@@ -267,8 +267,9 @@ static void take(struct rig *rig)
 
 static int flush(struct rig *rig, int source, struct err_text *error)
 {
+    int64_t n_expired;
     return flush_run(&(struct flush_opts){.partition = rig->partitions[source], .catalog = rig->lookup, .window = rig->window,
-                                          .revisions_keep_us = 90 * US_PER_DAY}, error);
+                                          .revisions_keep_us = 90 * US_PER_DAY}, &n_expired, error);
 }
 
 /* Seals one of the open windows, or all; readings may still wait for them. */
@@ -286,7 +287,8 @@ static int seal(struct rig *rig, int source, bool all, struct err_text *error)
         file_list_free(&files);
         if (!rc && n_open) {
             rc = partition_files(rig->partitions[source], &files, error);
-            rc = rc ? rc : seal_window(rig->partitions[source], &files, window, error);
+            struct seal_opts opts = {window, (1u << TIER_N) - 1, INT64_MIN, false};
+            rc = rc ? rc : seal_window(rig->partitions[source], &files, &opts, error);
             file_list_free(&files);
         }
         more = all && n_open;

@@ -62,6 +62,7 @@ static struct server_opts options(void)
         .certificate = certificate,
         .key = key,
         .access = access_handle,
+        .snapshots = (struct snapshots *)&fake_source, /* only handed through */
         .ready_lag_us = 60000000,
         .health = get_health,
     };
@@ -124,6 +125,7 @@ static int tear_down(void **state)
     server = NULL;
     assert_int_equal(atomic_load(&fake_source.n_views), 0);
     assert_int_equal(atomic_load(&fake_source.n_answers), 0);
+    assert_int_equal(atomic_load(&fake_source.n_snapshots), 0);
     return 0;
 }
 
@@ -620,6 +622,71 @@ static void sql_that_reaches_a_bound_late_is_an_error_all_the_same(void **state)
     https_answer_free(&answer);
 }
 
+/* ---- snapshots ---- */
+
+static struct https_answer ask_snapshots(const char *method, const char *path, const char *body, const char *token)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    return ask((struct https_request){.method = method, .path = path, .token = token, .headers = json, .body = body,
+                                      .body_size = body ? strlen(body) : 0});
+}
+
+#define KEPT "{\"name\":\"%s\",\"created\":\"2023-11-14T22:13:20Z\",\"expires\":\"2100-01-01T00:00:00Z\",\"position\":\"cG9z\"}"
+
+static void snapshots_are_made_listed_and_dropped(void **state)
+{
+    char expected[400];
+    (void)state;
+    struct https_answer answer = ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"fix\",\"keep\":\"PT1H\"}", ops_token);
+    assert_int_equal(answer.status, 201);
+    snprintf(expected, sizeof(expected), KEPT "\n", "fix");
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    answer = ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"fix\"}", ops_token); /* 90 days when nothing is said */
+    assert_int_equal(answer.status, 201);
+    https_answer_free(&answer);
+    snprintf(expected, sizeof(expected), "{\"snapshots\":[" KEPT "]}\n", "kept");
+    assert_body(get("/v1/snapshots"), expected);
+    static const char *const paths[] = {"/v1/snapshots/kept", "/v1/snapshots?name=kept"};
+    for (size_t i = 0; i < 2; i++) {
+        answer = ask_snapshots("DELETE", paths[i], NULL, ops_token);
+        assert_int_equal(answer.status, 204);
+        https_answer_free(&answer);
+    }
+}
+
+static void refused_snapshots_have_a_status_and_a_field(void **state)
+{
+    (void)state;
+    assert_problem(ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"fix\"}", reader_token), 403, "");
+    assert_problem(ask_snapshots("DELETE", "/v1/snapshots/kept", NULL, reader_token), 403, "");
+    assert_problem(ask_snapshots("POST", "/v1/snapshots", "{}", ops_token), 400, "name");
+    assert_problem(ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"kept\"}", ops_token), 409, "name");
+    assert_problem(ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"x\",\"keep\":\"long\"}", ops_token), 400, "keep");
+    assert_problem(ask_snapshots("POST", "/v1/snapshots", "{\"name\":\"x\",\"keep\":\"P1D\"}", ops_token), 400, "keep");
+    assert_problem(ask_snapshots("DELETE", "/v1/snapshots", NULL, ops_token), 400, "name");
+    assert_problem(ask_snapshots("DELETE", "/v1/snapshots/never", NULL, ops_token), 404, "name");
+    assert_problem(ask_snapshots("DELETE", "/v1/snapshots/over", NULL, ops_token), 410, "name");
+    assert_problem(get(RANGE "&snapshot=never"), 404, "snapshot");
+    assert_problem(get("/v1/series?snapshot=never"), 404, "snapshot");
+    assert_problem(get("/v1/series/7?snapshot=over"), 410, "snapshot");
+}
+
+static void an_answer_from_a_snapshot_may_be_kept_and_says_so(void **state)
+{
+    static const char *const paths[] = {RANGE "&snapshot=kept", "/v1/series?snapshot=kept", "/v1/series/7?snapshot=kept"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct https_answer answer = get(paths[i]);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(https_header(&answer, "Cache-Control"), "private, max-age=86400, immutable");
+        https_answer_free(&answer);
+    }
+    struct https_answer answer = get(RANGE);
+    assert_string_equal(https_header(&answer, "Cache-Control"), "private, no-cache");
+    https_answer_free(&answer);
+}
+
 static void the_plus_of_an_offset_may_arrive_as_a_blank(void **state)
 {
     (void)state;
@@ -1018,6 +1085,9 @@ int main(void)
         CASE(rows_of_sql_come_as_json_csv_and_ndjson),
         CASE(refused_sql_has_a_status_and_names_the_field),
         CASE(sql_that_reaches_a_bound_late_is_an_error_all_the_same),
+        CASE(snapshots_are_made_listed_and_dropped),
+        CASE(refused_snapshots_have_a_status_and_a_field),
+        CASE(an_answer_from_a_snapshot_may_be_kept_and_says_so),
         CASE(the_plus_of_an_offset_may_arrive_as_a_blank),
         CASE(errors_of_the_query_keep_their_status_and_field),
         CASE(a_wrong_parameter_is_named),

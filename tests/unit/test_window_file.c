@@ -234,7 +234,8 @@ static void deletions_are_found_by_time_and_state(void **state)
     (void)state;
     struct window_file *file = create(FILE_OPEN);
     struct deletions found = {0};
-    static const struct deletion range = {BEGIN + 10, BEGIN + 20, ISSUED_NONE, 77}, one = {BEGIN + 30, BEGIN + 31, 0, 78};
+    static const struct deletion range = {BEGIN + 10, BEGIN + 20, ISSUED_NONE, 77, false};
+    static const struct deletion one = {BEGIN + 30, BEGIN + 31, 0, 78, false};
     assert_int_equal(window_file_put_deletion(file, 7, &range, 4), 0);
     assert_int_equal(window_file_put_deletion(file, 7, &one, 5), 0);
     assert_int_equal(window_file_deletions(file, 7, BEGIN, BEGIN + 10, 9, &found), 0);
