@@ -9,6 +9,7 @@
 static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_demo,
                                                  &cmd_query,
+                                                 &cmd_export,
                                                  &cmd_sql,
                                                  &cmd_token_create,
                                                  &cmd_deadletter_list,
@@ -16,6 +17,8 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_deadletter_replay,
                                                  &cmd_verify,
                                                  &cmd_rebuild,
+                                                 &cmd_backup,
+                                                 &cmd_restore,
                                                  &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
