@@ -234,7 +234,7 @@ static int take_batch(struct rig *rig)
     struct buf parcel = {0};
     fill_batch(rig);
     assert_int_equal(parcel_encode(&rig->batch, 0, rig->registry, &parcel), 0);
-    struct taking taking = {rig->epochs[source], &rig->batch, 0, &parcel, (int64_t)rig->batch.n_readings};
+    struct taking taking = {rig->epochs[source], &rig->batch, 0, 0, &parcel, (int64_t)rig->batch.n_readings};
     int rc = partition_take(rig->partitions[source], &taking, NULL);
     buf_free(&parcel);
     return rc;
