@@ -1,6 +1,6 @@
 /* What disorder, a restart and the question for changes cost.
  *
- *     bench_late DIR   (a new folder)
+ *     bench_late DIR [disorder | restart | changes]   (a new folder; all of it)
  *
  * Prints one figure a line:
  *   ingest_in_order_readings_per_s, ingest_late_readings_per_s, late_cost_percent   1 s readings; 5 % of them out of order within
@@ -308,8 +308,9 @@ int main(int argc, char **argv)
 {
     struct err_text error = {0};
     struct bench bench = {.random = 88172645463325252u};
-    if (argc != 2) {
-        fprintf(stderr, "usage: bench_late DIR\n");
+    const char *part = argc == 3 ? argv[2] : "";
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: bench_late DIR [disorder | restart | changes]\n");
         return 2;
     }
     snprintf(bench.dir, sizeof(bench.dir), "%.2900s", argv[1]);
@@ -317,9 +318,12 @@ int main(int argc, char **argv)
     if (hash_init() || mkdir(bench.dir, 0777) || store_create(bench.dir, &error))
         die("create", &error);
     batch_init(&bench.batch);
-    bench_disorder(&bench);
-    bench_restart(&bench);
-    bench_changes(&bench);
+    if (!*part || !strcmp(part, "disorder"))
+        bench_disorder(&bench);
+    if (!*part || !strcmp(part, "restart"))
+        bench_restart(&bench);
+    if (!*part || !strcmp(part, "changes"))
+        bench_changes(&bench);
     batch_free(&bench.batch);
     free(bench.series_i);
     return 0;

@@ -18,6 +18,9 @@
 #include "store/rows.h"
 #include "store/window.h"
 
+/* Chunks of open files are smaller than sealed ones: what comes out of order has those that it meets written anew. */
+#define OPEN_CHUNK_POINTS 4096
+
 enum role { ROLE_PLAIN, ROLE_ISSUED, ROLE_REVISION, ROLE_N };
 
 /* What the CRC of a chunk covers beside its bytes. */
