@@ -1,5 +1,5 @@
-/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read, by scan,
- * counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
+/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read,
+ * by scan, counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
  *
  *     ALMANAC_SEED=7 tests/unit/test_history */
 #include <config.h>
