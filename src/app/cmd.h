@@ -15,6 +15,8 @@ extern const struct command cmd_deadletter_show;
 extern const struct command cmd_deadletter_replay;
 extern const struct command cmd_export;
 extern const struct command cmd_verify;
+extern const struct command cmd_backup;
+extern const struct command cmd_restore;
 extern const struct command cmd_version;
 
 #endif

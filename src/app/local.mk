@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
 	%D%/args.c %D%/args.h \
 	%D%/ask.c %D%/ask.h \
+	%D%/backup.c %D%/backup.h \
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
 	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
@@ -22,12 +23,14 @@ bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
+	%D%/cmd_backup.c \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_export.c \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
 	%D%/cmd_rebuild.c \
+	%D%/cmd_restore.c \
 	%D%/cmd_sql.c \
 	%D%/cmd_token_create.c \
 	%D%/cmd_verify.c \

@@ -17,6 +17,8 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_deadletter_replay,
                                                  &cmd_verify,
                                                  &cmd_rebuild,
+                                                 &cmd_backup,
+                                                 &cmd_restore,
                                                  &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -145,7 +145,7 @@ static int make_folder(const char *path, struct err_text *error)
     return err_set(error, ERR_IO, "cannot make the folder \"%s\": %s", path, strerror(errno));
 }
 
-static int make_certificate(const struct conf *conf, struct err_text *error)
+int site_make_certificate(const struct conf *conf, struct err_text *error)
 {
     if (access(conf->certificate, F_OK) == 0 && access(conf->key, F_OK) == 0)
         return 0; /* settings named a pair that is there */
@@ -187,7 +187,7 @@ int site_create(const char *dir, const char *const *settings, size_t n_settings,
     if (code == 0)
         code = make_folder(conf->data, error);
     if (code == 0)
-        code = make_certificate(conf, error);
+        code = site_make_certificate(conf, error);
     if (code == 0)
         code = store_create(conf->data, error);
     if (code == 0)

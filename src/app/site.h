@@ -36,6 +36,9 @@ MUST_CHECK int site_conf(const struct args *args, struct conf **ret_conf, struct
 MUST_CHECK int site_create(const char *dir, const char *const *settings, size_t n_settings,
                            char ret_token[static TOKEN_TEXT_MAX], struct err_text *error);
 
+/* Makes a self-signed pair where certificate and key that conf names are not both there. */
+MUST_CHECK int site_make_certificate(const struct conf *conf, struct err_text *error);
+
 /* Writes a new file and syncs it; ERR_EXISTS when it is there. */
 MUST_CHECK int site_write_file(const char *path, mode_t mode, const void *data, size_t size,
                                struct err_text *error);

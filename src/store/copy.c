@@ -21,7 +21,6 @@
 #include "store/window_file.h"
 
 #define PARTITION_TRIES 5 /* a partition is taken again when a file of its list has gone meanwhile */
-#define INCOMPLETE "incomplete" /* lies in a copy until it is whole */
 
 struct copy {
     const struct copy_opts *opts;
@@ -174,14 +173,38 @@ static int copy_partition(struct copy *copy, const struct view_source *source)
 
 /* ---- the whole ---- */
 
+/* Whether an empty folder can be replaced by a rename, where there is anything. */
+static int check_dest(const char *dest, struct err_text *error)
+{
+    char parent[3200];
+    struct stat at, above;
+    struct dirent **names;
+    if (lstat(dest, &at))
+        return 0;
+    int n = S_ISDIR(at.st_mode) ? scandir(dest, &names, NULL, NULL) : -1;
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    if (n >= 0)
+        free(names);
+    if (n != 2) /* . and .. */
+        return err_set(error, ERR_EXISTS, "\"%s\" exists already and is no empty folder", dest);
+    snprintf(parent, sizeof(parent), "%s/..", dest);
+    if (stat(parent, &above) || above.st_dev != at.st_dev)
+        return err_set(error, ERR_EXISTS, "\"%s\" is where a file system is mounted: name a folder inside of it", dest);
+    return 0;
+}
+
 static int begin(struct copy *copy)
 {
     char path[3200];
-    struct stat stat_of;
-    if (lstat(copy->opts->dest, &stat_of) == 0)
-        return err_set(copy->error, ERR_EXISTS, "\"%s\" exists already", copy->opts->dest);
-    snprintf(copy->part, sizeof(copy->part), "%s.part", copy->opts->dest);
-    snprintf(path, sizeof(path), "%s/" INCOMPLETE, copy->part);
+    int rc = check_dest(copy->opts->dest, copy->error);
+    if (rc)
+        return rc;
+    size_t size = strlen(copy->opts->dest);
+    while (size > 1 && copy->opts->dest[size - 1] == '/') /* DEST/.part would lie inside */
+        size--;
+    snprintf(copy->part, sizeof(copy->part), "%.*s.part", (int)size, copy->opts->dest);
+    snprintf(path, sizeof(path), "%s/" COPY_INCOMPLETE, copy->part);
     if (access(path, F_OK) == 0)
         files_remove_tree(copy->part); /* of a copy that a crash ended */
     else
@@ -225,7 +248,7 @@ static int publish(struct copy *copy)
     char path[3200], parent[3200];
     snprintf(path, sizeof(path), "%s/store", copy->part);
     int rc = files_sync(path);
-    snprintf(path, sizeof(path), "%s/" INCOMPLETE, copy->part);
+    snprintf(path, sizeof(path), "%s/" COPY_INCOMPLETE, copy->part);
     unlink(path);
     rc = rc ? rc : files_sync(copy->part);
     if (!rc && rename(copy->part, copy->opts->dest))

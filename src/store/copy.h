@@ -8,9 +8,11 @@
 
 #include "common/err.h"
 
+#define COPY_INCOMPLETE "incomplete" /* a file that lies in a copy until it is whole */
+
 struct copy_opts {
     const char *dir;  /* the data directory; another process may write it meanwhile */
-    const char *dest; /* must not exist; appears by rename when it is whole and synced */
+    const char *dest; /* must not exist or be an empty folder; appears by rename when it is whole and synced */
     bool link;        /* sealed files by hard link where both are on one file system: cheap, for snapshots */
     /* Told now and then how many more bytes are copied; an answer other than 0 ends the copying and is returned. May be
      * NULL. */

@@ -178,7 +178,7 @@ static void names_that_mean_something_else_are_refused(void **state)
 }
 
 struct names {
-    char text[400];
+    struct buf text;
 };
 
 static int add_name(void *arg, const struct snapshot_info *info)
@@ -186,17 +186,19 @@ static int add_name(void *arg, const struct snapshot_info *info)
     struct names *names = arg;
     assert_non_null(info->position);
     assert_true(info->expires_us == info->created_us + US_PER_HOUR);
-    strcat(strcat(names->text, info->name), " ");
+    buf_printf(&names->text, "%s ", info->name);
     return 0;
 }
 
 static void check_list(struct fixture *f, const char *expected)
 {
-    struct names names = {""};
+    struct names names = {0};
     struct err_text error = {0};
     if (snapshots_list(f->snapshots, NULL, add_name, &names, &error))
         fail_msg("%s", error.text);
-    assert_string_equal(names.text, expected);
+    buf_putc(&names.text, '\0');
+    assert_string_equal((const char *)names.text.data, expected);
+    buf_free(&names.text);
 }
 
 static void a_dropped_one_is_unknown_and_its_name_free_again(void **state)
@@ -276,7 +278,7 @@ static void only_so_many_are_open_at_a_time(void **state)
 {
     struct fixture *f = *state;
     struct reader_dir *dirs[9];
-    char name[8];
+    char name[16];
     for (int i = 0; i < 9; i++) {
         snprintf(name, sizeof(name), "s%d", i);
         make(f, name);
