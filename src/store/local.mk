@@ -18,9 +18,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/people.c %D%/people.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/reader.c %D%/reader.h \
+	%D%/replay.c %D%/replay.h \
 	%D%/rebuild.c %D%/rebuild.h %D%/rebuild_inside.h \
 	%D%/rebuild_catalog.c \
-	%D%/replay.c %D%/replay.h \
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
@@ -71,7 +71,6 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 
 if CMOCKA
 check_PROGRAMS += tests/unit/test_backfill
-check_PROGRAMS += tests/unit/test_bits
 check_PROGRAMS += tests/unit/test_changes
 check_PROGRAMS += tests/unit/test_copy
 check_PROGRAMS += tests/unit/test_crash
@@ -91,8 +90,6 @@ check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
 check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
-tests_unit_test_bits_SOURCES = tests/unit/test_bits.c tests/lib/naive.c tests/lib/stream.c
-tests_unit_test_bits_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c

@@ -77,19 +77,13 @@ void view_close(struct view *view)
 bool view_is_partial(const struct view *view)
 {
     (void)view;
-    return false;
+    return fake_source.partial;
 }
 
 const char *view_position(const struct view *view)
 {
     (void)view;
     return "position-1";
-}
-
-bool view_is_partial(const struct view *view)
-{
-    (void)view;
-    return fake_source.partial;
 }
 
 void view_changes_free(struct view_changes *changes)
