@@ -17,8 +17,8 @@
 #include "store/tier_file.h"
 #include "store/window_file.h"
 
-/* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's own
- * models, the ids of sources) is taken over row by row, as far as it can be read. */
+/* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's
+ * own models, the ids of sources) is taken over row by row, as far as it can be read. */
 #define WORK "catalog.rebuild"
 
 enum sql {
@@ -302,7 +302,8 @@ static int swap(const struct making *making)
     snprintf(to, sizeof(to), "%s/catalog.db", making->rebuild->opts->dir);
     rc = rc ? rc : files_rename(from, to);
     rc = rc ? rc : files_sync(making->rebuild->opts->dir);
-    return rc ? err_set(making->rebuild->error, rc, "cannot put the new catalog in its place \"%s\": %s", to, strerror(errno)) : 0;
+    return rc ? err_set(making->rebuild->error, rc, "cannot put the new catalog in its place \"%s\": %s", to, strerror(errno))
+              : 0;
 }
 
 int rebuild_catalog(struct rebuild *rebuild)

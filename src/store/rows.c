@@ -198,7 +198,8 @@ static size_t count_late(const struct row *at, size_t n)
 
 static void sort_rows(struct row *at, size_t n, struct row *scratch);
 
-/* Takes the few late rows out, sorts them and merges them in from the back; those that equal one which was there stay behind it. */
+/* Takes the few late rows out, sorts them and merges them in from the back; those that equal one
+ * which was there stay behind it. */
 static void sort_late(struct row *at, size_t n, size_t n_late, struct row *scratch)
 {
     size_t kept = 1, late = 0;

@@ -16,7 +16,7 @@ enum fault {
     FAULT_READ_ONCE, /* the n-th read alone fails: SQLITE_IOERR_READ; only reads are counted */
     FAULT_SHORT_ONCE, /* the n-th read alone gives half of what was asked for, zeroes behind it, and says so */
     FAULT_SYNC_ONCE, /* the n-th sync alone fails; what it should have synced is lost, unless it is written again */
-    FAULT_CUT,       /* at the n-th sync the power fails: it syncs nothing, and nothing reaches the disk after it; only syncs count */
+    FAULT_CUT,       /* at the n-th sync the power fails: neither it nor anything after it has an effect; only syncs count */
     FAULT_DEAD       /* from the n-th change on nothing reaches the disk: the process is as good as killed */
 };
 
@@ -33,8 +33,8 @@ int64_t fault_vfs_disarm(void);
 int fault_vfs_hit(void);
 
 /* Loses power: what was not synced is taken back, all of it (seed 0) or a random part: each sector of 512 bytes is as it was
- * after some of the writes to it since the last sync, so that pages are torn and writes reordered. Every database must be closed; -shm
- * files below dir are the caller's to remove. Disarms. */
+ * after some of the writes to it since the last sync, so that pages are torn and writes reordered. Every database must be
+ * closed; -shm files below dir are the caller's to remove. Disarms. */
 void fault_vfs_lose_power(uint64_t seed);
 /* Everything written so far counts as synced. */
 void fault_vfs_forget(void);

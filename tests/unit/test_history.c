@@ -1,5 +1,5 @@
-/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read, by scan,
- * counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
+/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read,
+ * by scan, counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
  *
  *     ALMANAC_SEED=7 tests/unit/test_history */
 #include <config.h>
@@ -184,7 +184,8 @@ static void check_changes(struct rig *rig, const struct kept *kept, struct view 
         broken(rig, "the changes cannot be told: %s", err_name(rc));
     for (size_t i = 1; i < changes.n; i++)
         if (changes.rows[i].series_id < changes.rows[i - 1].series_id ||
-            (changes.rows[i].series_id == changes.rows[i - 1].series_id && changes.rows[i].begin_us <= changes.rows[i - 1].end_us))
+            (changes.rows[i].series_id == changes.rows[i - 1].series_id &&
+             changes.rows[i].begin_us <= changes.rows[i - 1].end_us))
             broken(rig, "changes are not in order and apart");
     for (uint32_t s = 0; s < HISTORY_SERIES; s++) {
         struct points points = {0};
