@@ -98,7 +98,7 @@ tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
 tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
-	tests/lib/naive.c
+	tests/lib/naive.c tests/lib/rig.c tests/lib/rig.h
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
 tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
