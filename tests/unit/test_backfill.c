@@ -236,7 +236,7 @@ static void minutes_of_years_arrive_in_any_order(void **state)
 {
     (void)state;
     bool soak = getenv("ALMANAC_SOAK");
-    backfill(soak ? &(struct fill){50, 3652, US_PER_MINUTE, 0} : &(struct fill){3, 60, US_PER_MINUTE, 256 << 10}, soak);
+    backfill(soak ? &(struct fill){8, 3652, US_PER_MINUTE, 0} : &(struct fill){3, 60, US_PER_MINUTE, 256 << 10}, soak);
 }
 
 int main(void)
