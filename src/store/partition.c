@@ -45,7 +45,8 @@ const char *const partition_sql[SQL_N] = {
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
     [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
                        "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, "
-                       "coalesce((SELECT copied FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset), 0) "
+                       "coalesce((SELECT copied FROM dead WHERE id = :id AND incarnation = :incarnation "
+                       "AND offset = :offset), 0) "
                        "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
                        "AND property = :property AND slot = :slot AND payload = :payload AND id <> :id)",
     [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",

@@ -628,7 +628,8 @@ static void of_a_message_that_brings_a_letter_again_only_that_part_is_taken(void
         struct replay part;
         const char *said;
     } cases[] = {
-        {{.slot = -1}, "voltage@0 1e0; activePower@0 4e0; activePower@2000000 6e0; !time  1; !number voltage 2; !property wrong -1; "},
+        {{.slot = -1},
+         "voltage@0 1e0; activePower@0 4e0; activePower@2000000 6e0; !time  1; !number voltage 2; !property wrong -1; "},
         {{.slot = -1, .property = "activePower"}, "activePower@0 4e0; activePower@2000000 6e0; !time  1; "},
         {{.slot = -1, .property = "wrong"}, "!time  1; !property wrong -1; "},
         {{.slot = 2, .property = "voltage"}, "!number voltage 2; "},
