@@ -43,7 +43,7 @@ def main():
         measure(sys.argv[1])
         return
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([str(BUILD / "bench" / "bench_store"), f"{folder}/store", "100", "100000"], stdout=subprocess.DEVNULL,
+        subprocess.run([str(BUILD / "bench" / "bench_store"), f"{folder}/store", "walk:100:100000"], stdout=subprocess.DEVNULL,
                        check=True)
         measure(f"{folder}/store")
 

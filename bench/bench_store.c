@@ -253,6 +253,7 @@ int main(int argc, char **argv)
     struct err_text error = {0};
     struct writer *writer;
     struct set set;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a long run tells what it has */
     set_open(argv[2], &set);
     if (hash_init() || mkdir(dir, 0777) || store_create(dir, &error))
         die("create", &error);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/encode.h"
 #include "http/route.h"
 #include "store/reader.h"
 
@@ -68,8 +69,57 @@ static int drain(struct reply *reply, ask_bytes_fn *bytes, void *arg, struct err
     return code;
 }
 
+/* What a stream gives, on its way to the packing. */
+struct passing {
+    struct stream stream;
+    struct stream *source; /* owned; NULL: all of the answer is in the body */
+    ask_bytes_fn *plain;   /* sees it; or NULL */
+    void *arg;
+};
+
+static int fill_passing(struct stream *stream, struct buf *out, struct err_text *error)
+{
+    struct passing *passing = (struct passing *)stream;
+    size_t n = out->n;
+    int more = passing->source ? passing->source->fill(passing->source, out, error) : 0;
+    if (more < 0 || !passing->plain || out->n == n)
+        return more;
+    int code = passing->plain(passing->arg, out->data + n, out->n - n);
+    return code != 0 ? code : more;
+}
+
+static void close_passing(struct stream *stream)
+{
+    struct passing *passing = (struct passing *)stream;
+    if (passing->source)
+        passing->source->close(passing->source);
+    free(passing);
+}
+
+/* Packs an answer, however short. */
+static int pack(struct reply *reply, const char *coding, ask_bytes_fn *plain, void *arg)
+{
+    struct passing *passing = calloc(1, sizeof *passing);
+    if (!passing)
+        return ERR_NOMEM;
+    *passing =
+        (struct passing){{fill_passing, close_passing}, reply->stream, plain, arg};
+    reply->stream = &passing->stream;
+    int code = plain && reply->body.n ? plain(arg, reply->body.data, reply->body.n) : 0;
+    if (code != 0 || !coding)
+        return code;
+    reply_encode(reply, coding);
+    return reply->stream == &passing->stream ? ERR_NOMEM : 0;
+}
+
 int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg,
               struct err_text *error)
+{
+    return ask_files_packed(dir, query, NULL, NULL, bytes, arg, error);
+}
+
+int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
+                     ask_bytes_fn *bytes, void *arg, struct err_text *error)
 {
     struct server_opts opts = {0};
     struct reply reply = {0};
@@ -87,9 +137,12 @@ int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg
             if (strcmp(route->path, PATH) == 0 && strcmp(route->method, "GET") == 0)
                 request->route = route;
         route_answer(request, &reply);
-        code = reply.status == 200
-                   ? drain(&reply, bytes, arg, error)
-                   : take_problem(reply.status, reply.body.data, reply.body.n, error);
+        if (reply.status != 200)
+            code = take_problem(reply.status, reply.body.data, reply.body.n, error);
+        else if (coding || plain)
+            code = pack(&reply, coding, plain, arg);
+        if (code == 0)
+            code = drain(&reply, bytes, arg, error);
         reply_done(&reply);
         request_done(request);
     }

@@ -9,6 +9,7 @@
 static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_demo,
                                                  &cmd_query,
+                                                 &cmd_export,
                                                  &cmd_sql,
                                                  &cmd_token_create,
                                                  &cmd_deadletter_list,

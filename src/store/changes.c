@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/chunk_format.h"
 #include "common/array.h"
@@ -70,50 +71,76 @@ static void drop_covered(struct changes *changes, const struct change *by)
     changes->n = n;
 }
 
-/* Unites the two entries that it costs least to unite; of equals the oldest. */
+/* Unites the two neighbours that it costs least to unite; of equals the oldest. */
 static void unite_cheapest(struct changes *changes)
 {
     struct change *at = changes->at;
     int64_t newest = INT64_MIN, best_cost = INT64_MAX, best_batch = INT64_MAX;
-    size_t a = 0, b = 1;
+    size_t best = 0;
     for (size_t i = 0; i < changes->n; i++)
         newest = larger(newest, at[i].batch);
-    for (size_t i = 0; i < changes->n; i++)
-        for (size_t k = i + 1; k < changes->n; k++) {
-            int64_t cost = cost_of(&at[i], &at[k], newest), batch = larger(at[i].batch, at[k].batch);
-            if (cost > best_cost || (cost == best_cost && batch >= best_batch))
-                continue;
-            best_cost = cost;
-            best_batch = batch;
-            a = i;
-            b = k;
-        }
-    struct change both = unite(&at[a], &at[b]);
-    drop_covered(changes, &both);
-    changes->at[changes->n++] = both;
+    for (size_t i = 0; i + 1 < changes->n; i++) {
+        int64_t cost = cost_of(&at[i], &at[i + 1], newest), batch = larger(at[i].batch, at[i + 1].batch);
+        if (cost > best_cost || (cost == best_cost && batch >= best_batch))
+            continue;
+        best_cost = cost;
+        best_batch = batch;
+        best = i;
+    }
+    at[best] = unite(&at[best], &at[best + 1]);
+    changes->n--;
+    memmove(&at[best + 1], &at[best + 2], (changes->n - best - 1) * sizeof(*at));
+    changes->last = changes->n; /* whichever grew last: it may have moved */
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct change *x = a, *y = b;
+    if (x->begin_s != y->begin_s)
+        return x->begin_s < y->begin_s ? -1 : 1;
+    return x->end_s < y->end_s ? -1 : x->end_s > y->end_s;
+}
+
+/* Lets an entry grow; one that begins earlier now may have to move. */
+static void grow(struct changes *changes, size_t i, const struct change *change)
+{
+    bool moves = change->begin_s < changes->at[i].begin_s;
+    changes->at[i] = unite(&changes->at[i], change);
+    changes->last = i;
+    if (!moves)
+        return;
+    qsort(changes->at, changes->n, sizeof(*changes->at), compare_entries);
+    changes->last = changes->n;
+}
+
+static void insert(struct changes *changes, const struct change *change)
+{
+    size_t i = changes->n++;
+    for (; i && compare_entries(&changes->at[i - 1], change) > 0; i--)
+        changes->at[i] = changes->at[i - 1];
+    changes->at[i] = *change;
+    changes->last = i;
 }
 
 int changes_add_entry(struct changes *changes, const struct change *change, size_t max)
 {
     /* mostly the readings of a batch come in order, and go on where the last one was */
     if (changes->last < changes->n && is_near(&changes->at[changes->last], change)) {
-        changes->at[changes->last] = unite(&changes->at[changes->last], change);
+        grow(changes, changes->last, change);
         return 0;
     }
     for (size_t i = 0; i < changes->n; i++) {
         if (covers(&changes->at[i], change))
             return 0;
         if (is_near(&changes->at[i], change)) {
-            changes->at[i] = unite(&changes->at[i], change);
-            changes->last = i;
+            grow(changes, i, change);
             return 0;
         }
     }
     if (array_grow(&changes->at, &changes->cap, changes->n + 1, sizeof(*changes->at)))
         return ERR_NOMEM;
     drop_covered(changes, change);
-    changes->last = changes->n;
-    changes->at[changes->n++] = *change;
+    insert(changes, change);
     if (changes->n > max)
         unite_cheapest(changes);
     return 0;
@@ -130,28 +157,12 @@ int changes_add(struct changes *changes, int64_t begin_us, int64_t end_us, int64
     return changes_add_entry(changes, &change, max);
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-    const struct change *x = a, *y = b;
-    if (x->begin_s != y->begin_s)
-        return x->begin_s < y->begin_s ? -1 : 1;
-    return x->end_s < y->end_s ? -1 : x->end_s > y->end_s;
-}
-
-void changes_sort(struct changes *changes)
-{
-    if (changes->n)
-        qsort(changes->at, changes->n, sizeof(*changes->at), compare_entries);
-    changes->last = changes->n;
-}
-
 /* ---- as a blob ---- */
 
-int changes_encode(struct changes *changes, uint32_t series_id, struct buf *out)
+int changes_encode(const struct changes *changes, uint32_t series_id, struct buf *out)
 {
     struct buf entries = {0};
     struct change before = {0};
-    changes_sort(changes);
     for (size_t i = 0; i < changes->n; i++) {
         const struct change *change = &changes->at[i];
         buf_put_svarint(&entries, change->begin_s - before.end_s);

@@ -19,7 +19,7 @@ struct change {
     int64_t begin_s, end_s, batch;
 };
 struct changes {
-    struct change *at; /* in no order; they may overlap */
+    struct change *at; /* by (begin, end); they may overlap */
     size_t n, cap;
     size_t last; /* the entry that grew last */
 };
@@ -33,11 +33,8 @@ MUST_CHECK int changes_add_entry(struct changes *changes, const struct change *c
 /* The end of the time that a row concerns: its range, its period or its instant. */
 int64_t changes_row_end(const struct row *row);
 
-/* Orders the entries by begin. */
-void changes_sort(struct changes *changes);
-
 /* Appends the entries, in order, as a blob to out; reads them from one, after what changes holds. ERR_CORRUPT, ERR_NOMEM. */
-MUST_CHECK int changes_encode(struct changes *changes, uint32_t series_id, struct buf *out);
+MUST_CHECK int changes_encode(const struct changes *changes, uint32_t series_id, struct buf *out);
 MUST_CHECK int changes_decode(const void *data, size_t size, uint32_t series_id, size_t max, struct changes *changes);
 
 #endif

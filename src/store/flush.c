@@ -308,7 +308,7 @@ static int absorb_chunks(struct flush *flush, struct target *target, int64_t beg
             rc = absorb(flush, target, role, &flush->chunks.at[i]);
         struct chunk_row last;
         bool found = true;
-        while (!rc && found && flush->work.n < LIMIT_CHUNK_POINTS / 2) {
+        while (!rc && found && flush->work.n < OPEN_CHUNK_POINTS / 2) {
             rc = window_file_last_chunk(target->file, flush->series.id, role, flush->last, &last, &found);
             if (rc || !found || (size_t)last.n > flush->work.n)
                 break;

@@ -71,6 +71,7 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 
 if CMOCKA
 check_PROGRAMS += tests/unit/test_backfill
+check_PROGRAMS += tests/unit/test_bits
 check_PROGRAMS += tests/unit/test_changes
 check_PROGRAMS += tests/unit/test_copy
 check_PROGRAMS += tests/unit/test_crash
@@ -90,12 +91,14 @@ check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
 check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
+tests_unit_test_bits_SOURCES = tests/unit/test_bits.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_bits_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_verify_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_backfill_SOURCES = tests/unit/test_backfill.c
 tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
-	tests/lib/naive.c
+	tests/lib/naive.c tests/lib/rig.c tests/lib/rig.h
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
 tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)

@@ -89,6 +89,11 @@ MUST_CHECK int partition_dead_next(struct partition *partition, int max,
                                               const void *payload), void *arg);
 MUST_CHECK int partition_dead_done(struct partition *partition, int64_t id);
 
+/* Notes the uuid of the store's catalog, so that it can be had again with the catalog lost. */
+MUST_CHECK int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error);
+/* Gives up the batches from number first_batch on: Kafka is read again from the offset before them. */
+MUST_CHECK int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset,
+                                struct err_text *error);
 /* What is held of dead letters: how many, their bytes (the payloads' and 200 a letter), and when the oldest was refused. */
 struct dead_held {
     int64_t n, bytes, oldest_us;
@@ -96,11 +101,6 @@ struct dead_held {
 MUST_CHECK int partition_dead_held(struct partition *partition, struct dead_held *ret_held);
 /* Drops the oldest ones until at least bytes are free, 1,000 of them at the most; *ret_n says how many went. */
 MUST_CHECK int partition_dead_trim(struct partition *partition, int64_t bytes, int64_t *ret_n, struct err_text *error);
-/* Notes the uuid of the store's catalog, so that it can be had again with the catalog lost. */
-MUST_CHECK int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error);
-/* Gives up the batches from number first_batch on: Kafka is read again from the offset before them. */
-MUST_CHECK int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset,
-                                struct err_text *error);
 
 /* What waits to be flushed. */
 struct backlog {

@@ -64,7 +64,7 @@ bool view_is_partial(const struct view *view);
 /* What changed between the state that a position names (of an earlier view of this store, also of another process) and this
  * view: ranges of each series, by (series, begin), apart, in whole seconds. Whatever reading was stored, replaced or taken back
  * since has its time in one, and of an amount its period, too; a little more may be told (equal repeats, what was known
- * a second before the position, what lies between many changes). */
+ * a second before the position, what lies between changes that are no more than an hour apart, or many). */
 struct view_changes {
     struct view_change {
         uint32_t series_id;

@@ -17,11 +17,13 @@
 #include "store/tier_file.h"
 #include "store/window_file.h"
 
-/* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's own
- * models, the ids of sources) is taken over row by row, as far as it can be read. */
+/* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's
+ * own models, the ids of sources) is taken over row by row, as far as it can be read. */
 #define WORK "catalog.rebuild"
 
-enum sql { SQL_INFO_PUT, SQL_ENTITY_ADD, SQL_SERIES_ADD, SQL_SOURCE_PUT, SQL_SOURCE_ADD, SQL_PAIR_ADD, SQL_TYPE_ADD, SQL_SERIES, SQL_N };
+enum sql {
+    SQL_INFO_PUT, SQL_ENTITY_ADD, SQL_SERIES_ADD, SQL_SOURCE_PUT, SQL_SOURCE_ADD, SQL_PAIR_ADD, SQL_TYPE_ADD, SQL_SERIES, SQL_N
+};
 
 static const char *const catalog_sql[SQL_N] = {
     [SQL_INFO_PUT] = "INSERT OR REPLACE INTO info (name, value) VALUES (:name, :value)",
@@ -73,7 +75,8 @@ static int copy_models(struct making *making, struct db *old, const char *table,
         n_columns += *c == ',';
     snprintf(sql, sizeof(sql), "SELECT %s FROM %s", columns, table); /* both are ours: see take_over */
     bool readable = sqlite3_prepare_v2(db_handle(old), sql, -1, &from, NULL) == SQLITE_OK;
-    snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s (%s) VALUES (%.*s)", table, columns, 2 * n_columns - 1, "?,?,?,?,?,?,?,?");
+    snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s (%s) VALUES (%.*s)", table, columns, 2 * n_columns - 1,
+             "?,?,?,?,?,?,?,?");
     if (readable && sqlite3_prepare_v2(db_handle(making->db), sql, -1, &to, NULL) != SQLITE_OK)
         rc = ERR_IO;
     while (readable && !rc && sqlite3_step(from) == SQLITE_ROW) {
@@ -103,7 +106,8 @@ static int take_sources(struct making *making, struct db *old)
 {
     sqlite3_stmt *from = NULL;
     int rc = 0;
-    if (sqlite3_prepare_v2(db_handle(old), "SELECT id, topic, partition FROM source ORDER BY id", -1, &from, NULL) == SQLITE_OK)
+    if (sqlite3_prepare_v2(db_handle(old), "SELECT id, topic, partition FROM source ORDER BY id", -1, &from, NULL) ==
+        SQLITE_OK)
         while (!rc && sqlite3_step(from) == SQLITE_ROW) {
             sqlite3_stmt *stmt = db_stmt(making->db, SQL_SOURCE_PUT);
             db_bind_i64(stmt, ":id", sqlite3_column_int64(from, 0));
@@ -149,8 +153,8 @@ static int compare_series(struct making *making, const struct series_row *series
     if (rc == 1)
         sqlite3_reset(stmt);
     if (!same)
-        rebuild_say(making->rebuild, true, "\"%s\" in %s/%d says that series %u is %s %s, other files say otherwise", making->file,
-                    making->topic, making->partition, series->id, series->entity, series->property);
+        rebuild_say(making->rebuild, true, "\"%s\" in %s/%d says that series %u is %s %s, other files say otherwise",
+                    making->file, making->topic, making->partition, series->id, series->entity, series->property);
     return making->rebuild->rc;
 }
 
@@ -298,7 +302,8 @@ static int swap(const struct making *making)
     snprintf(to, sizeof(to), "%s/catalog.db", making->rebuild->opts->dir);
     rc = rc ? rc : files_rename(from, to);
     rc = rc ? rc : files_sync(making->rebuild->opts->dir);
-    return rc ? err_set(making->rebuild->error, rc, "cannot put the new catalog in its place \"%s\": %s", to, strerror(errno)) : 0;
+    return rc ? err_set(making->rebuild->error, rc, "cannot put the new catalog in its place \"%s\": %s", to, strerror(errno))
+              : 0;
 }
 
 int rebuild_catalog(struct rebuild *rebuild)

@@ -77,8 +77,8 @@ MUST_CHECK int rows_add_deletions(struct rows *rows, const struct deletions *del
                                   uint64_t order);
 
 /* What holds after all rows. A replayed dead letter takes effect at its place in the history, which its known-at tells, as if
- * it had been accepted at once; what arrived after its replay stays after it. A value equal to the one it would replace changes nothing; the value it replaces becomes a
- * revision; a deletion adds a revision marked QUALITY_TAKEN_BACK. */
+ * it had been accepted at once; what arrived after its replay stays after it. A value equal to the one it would replace
+ * changes nothing; the value it replaces becomes a revision; a deletion adds a revision marked QUALITY_TAKEN_BACK. */
 struct settled {
     struct points plain;     /* by time */
     struct points issued;    /* with a stated issue, by (time, issue) */

@@ -19,7 +19,7 @@
 
 #define ROUNDS_MAX 3                        /* how often a list is read again when files vanish */
 #define MANIFEST_LAG_US (60 * INT64_C(1000000)) /* the manifest is written after a round of seals */
-#define TODO_INGEST "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
+#define ACT_INGEST "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
 /* ---- reporting ---- */
 
@@ -298,7 +298,7 @@ static int check_run(struct verify *verify, const char *path, const struct verif
     if (rc == ERR_NOMEM)
         verify->rc = rc;
     else if (rc)
-        verify_report(verify, path, TODO_INGEST, "readings of series %u in a batch cannot be read", run->series_id);
+        verify_report(verify, path, ACT_INGEST, "readings of series %u in a batch cannot be read", run->series_id);
     verify->counts.n_readings += (int64_t)run->n;
     return verify->rc;
 }
@@ -312,13 +312,13 @@ static int check_batch(struct verify *verify, const char *path, const struct ver
     if (rc == ERR_NOMEM)
         return verify->rc = rc;
     if (rc)
-        return verify_report(verify, path, TODO_INGEST, "batch %lld is damaged", (long long)n);
+        return verify_report(verify, path, ACT_INGEST, "batch %lld is damaged", (long long)n);
     for (size_t i = 0; i < parcel.n_runs && !verify->rc; i++) {
         n_readings += parcel.runs[i].n;
         check_run(verify, path, place, &parcel, &parcel.runs[i], rows);
     }
     if (n_readings != sqlite3_column_int64(stmt, 3))
-        verify_report(verify, path, TODO_INGEST, "batch %lld has %lld readings and says %lld", (long long)n,
+        verify_report(verify, path, ACT_INGEST, "batch %lld has %lld readings and says %lld", (long long)n,
                       (long long)n_readings, (long long)sqlite3_column_int64(stmt, 3));
     parcel_close(&parcel);
     return verify->rc;
@@ -333,7 +333,7 @@ static void check_batches(struct verify *verify, const char *path, const struct 
     int rc;
     while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
         if (rc < 0) {
-            verify_report(verify, path, TODO_INGEST, "its batches cannot be read: %s", err_name(rc));
+            verify_report(verify, path, ACT_INGEST, "its batches cannot be read: %s", err_name(rc));
             break;
         }
         bool behind = sqlite3_column_int64(stmt, 1) > incarnation || sqlite3_column_int64(stmt, 2) > next_offset;
@@ -341,7 +341,7 @@ static void check_batches(struct verify *verify, const char *path, const struct 
         next_offset = sqlite3_column_int64(stmt, 2);
         if (sqlite3_column_int64(stmt, 0) >= state->next_batch || !behind || incarnation > state->incarnation ||
             (incarnation == state->incarnation && next_offset > state->next_offset))
-            verify_report(verify, path, TODO_INGEST, "batch %lld is out of order", (long long)sqlite3_column_int64(stmt, 0));
+            verify_report(verify, path, ACT_INGEST, "batch %lld is out of order", (long long)sqlite3_column_int64(stmt, 0));
         check_batch(verify, path, place, stmt, &rows);
     }
     if (stmt)
@@ -352,22 +352,23 @@ static void check_batches(struct verify *verify, const char *path, const struct 
 static void check_list(struct verify *verify, const char *path, const struct state *state)
 {
     const struct file_list *files = &state->files;
-    if (state->next_batch < 1 || state->next_offset < -1 || state->last_offset >= (state->next_offset < 0 ? 0 : state->next_offset))
-        verify_report(verify, path, TODO_INGEST, "its position makes no sense: next offset %lld after %lld, next batch %lld",
+    int64_t end = state->next_offset < 0 ? 0 : state->next_offset;
+    if (state->next_batch < 1 || state->next_offset < -1 || state->last_offset >= end)
+        verify_report(verify, path, ACT_INGEST, "its position makes no sense: next offset %lld after %lld, next batch %lld",
                       (long long)state->next_offset, (long long)state->last_offset, (long long)state->next_batch);
     for (size_t i = 0; i < files->n; i++) {
         const struct file *file = &files->at[i];
         if (file->mark >= state->next_batch)
-            verify_report(verify, path, TODO_INGEST, "the mark of \"%s\" is %lld, and the next batch %lld", file->name,
+            verify_report(verify, path, ACT_INGEST, "the mark of \"%s\" is %lld, and the next batch %lld", file->name,
                           (long long)file->mark, (long long)state->next_batch);
         if (file->window.begin_us >= file->window.end_us)
-            verify_report(verify, path, TODO_INGEST, "the window of \"%s\" is empty", file->name);
+            verify_report(verify, path, ACT_INGEST, "the window of \"%s\" is empty", file->name);
         if (!i)
             continue;
         const struct file *before = &files->at[i - 1];
         bool same_window = before->window.begin_us == file->window.begin_us && before->window.end_us == file->window.end_us;
         if (same_window ? before->kind == file->kind : before->window.end_us > file->window.begin_us)
-            verify_report(verify, path, TODO_INGEST, "\"%s\" and \"%s\" are listed for the same time", before->name,
+            verify_report(verify, path, ACT_INGEST, "\"%s\" and \"%s\" are listed for the same time", before->name,
                           file->name);
     }
 }
@@ -393,18 +394,18 @@ static int look_at_ingest(struct verify *verify, const struct verify_place *plac
     if (rc == ERR_NOMEM)
         return verify->rc = rc;
     if (rc) {
-        verify_report(verify, path, TODO_INGEST, "%s", error.text);
+        verify_report(verify, path, ACT_INGEST, "%s", error.text);
         return rc;
     }
     if (whole)
-        verify_integrity(verify, path, db, TODO_INGEST);
+        verify_integrity(verify, path, db, ACT_INGEST);
     rc = db_begin(db);
     if (!rc)
         rc = read_state(db, state);
     if (rc == ERR_NOMEM)
         verify->rc = rc;
     else if (rc)
-        verify_report(verify, path, TODO_INGEST, "cannot be read: %s", err_name(rc));
+        verify_report(verify, path, ACT_INGEST, "cannot be read: %s", err_name(rc));
     if (!rc && whole) {
         check_list(verify, path, state);
         check_batches(verify, path, place, db, state);

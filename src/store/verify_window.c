@@ -19,7 +19,9 @@
 #define NAME_MAX_TEXT (2 * LIMIT_NAME_BYTES + LIMIT_ENTITY_BYTES)
 
 enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAYS, SQL_DAY_ORPHANS, SQL_N };
-enum tier_sql { TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N };
+enum tier_sql {
+    TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N
+};
 
 #define SQL_TEXT_FACT "SELECT value FROM info WHERE name = :name"
 #define SQL_TEXT_DAYS "SELECT day, base, at_s, value, quality FROM day WHERE series = :series ORDER BY day"
@@ -90,12 +92,18 @@ static bool is_over(const struct window_check *check)
     return check->verify->rc != 0;
 }
 
+/* What to do about a file: derived ones are derived again. */
+static const char *act_on(const struct look *look)
+{
+    return look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS;
+}
+
 /* A code of the database: no memory ends the work, anything else is a finding. Returns verify->rc. */
 static int fail_file(struct window_check *check, const struct look *look, int code, const char *doing)
 {
     if (code == ERR_NOMEM)
         return check->verify->rc = ERR_NOMEM;
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "cannot %s: %s",
+    return verify_report(check->verify, look->path, act_on(look), "cannot %s: %s",
                          doing, err_name(code));
 }
 
@@ -109,7 +117,7 @@ static const char *name_of(const struct listed_series *series)
 
 static int differs(struct window_check *check, const struct look *look, const char *what)
 {
-    return verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%s of %s", what,
+    return verify_report(check->verify, look->path, act_on(look), "%s of %s", what,
                          name_of(check->series));
 }
 
@@ -144,7 +152,7 @@ static void check_digest(struct window_check *check, struct look *look)
         return;
     }
     check->verify->counts.n_files++;
-    const char *todo = look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS;
+    const char *todo = act_on(look);
     int rc = look->file->kind == FILE_OPEN ? 0 : hash_file(path, digest);
     if (rc)
         fail_file(check, look, rc, "read it");
@@ -228,7 +236,7 @@ static void check_none(struct window_check *check, struct look *look, sqlite3_st
     int64_t n = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
     if (n)
-        verify_report(check->verify, look->path, look->file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS, "%lld %s",
+        verify_report(check->verify, look->path, act_on(look), "%lld %s",
                       (long long)n, what);
 }
 

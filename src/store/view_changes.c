@@ -16,6 +16,8 @@
 #define POSITION_MAX (64 << 10) /* bytes of a position's text */
 #define RANGES_MAX 64           /* of a series in an answer: then they are united */
 
+#define ANY_BATCH 1             /* in an answer all are new alike, so that what lies close together is one range */
+
 /* ---- positions ---- */
 
 int view_write_position(struct view *view)
@@ -105,9 +107,13 @@ static int note_entries(void *arg, uint32_t series_id, struct changes *changes)
 {
     struct collection *all = arg;
     int rc = series_id < all->n_series ? 0 : ERR_CORRUPT;
-    for (size_t i = 0; i < changes->n && !rc; i++)
-        if (changes->at[i].batch > all->since)
-            rc = changes_add_entry(&all->series[series_id], &changes->at[i], RANGES_MAX);
+    for (size_t i = 0; i < changes->n && !rc; i++) {
+        struct change change = changes->at[i];
+        bool is_new = change.batch > all->since;
+        change.batch = ANY_BATCH;
+        if (is_new)
+            rc = changes_add_entry(&all->series[series_id], &change, RANGES_MAX);
+    }
     return rc;
 }
 
@@ -137,7 +143,7 @@ static int collect_parcel(struct collection *all, const struct held_parcel *held
         rc = parcel_rows(&held->parcel, run, 0, &all->rows);
         for (size_t i = 0; i < all->rows.n && !rc; i++)
             rc = changes_add(&all->series[run->series_id], all->rows.at[i].t_us, changes_row_end(&all->rows.at[i]),
-                             held->n, RANGES_MAX);
+                             ANY_BATCH, RANGES_MAX);
     }
     return rc;
 }
@@ -162,7 +168,7 @@ static int put_range(struct view_changes *changes, uint32_t series_id, const str
 {
     struct view_change *last = changes->n ? &changes->rows[changes->n - 1] : NULL;
     int64_t begin_us = range->begin_s * US_PER_SECOND, end_us = range->end_s * US_PER_SECOND;
-    if (last && last->series_id == series_id && begin_us <= last->end_us) {
+    if (last && last->series_id == series_id && begin_us <= last->end_us + CHANGES_JOIN_S * US_PER_SECOND) {
         last->end_us = end_us > last->end_us ? end_us : last->end_us;
         return 0;
     }
@@ -176,7 +182,6 @@ static int put_ranges(struct collection *all, struct view_changes *ret_changes)
 {
     int rc = 0;
     for (size_t id = 0; id < all->n_series && !rc; id++) {
-        changes_sort(&all->series[id]);
         for (size_t i = 0; i < all->series[id].n && !rc; i++)
             rc = put_range(ret_changes, (uint32_t)id, &all->series[id].at[i]);
     }

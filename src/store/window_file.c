@@ -299,11 +299,10 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
 int window_file_put(struct window_file *file, const struct series_row *series, enum role role,
                     const struct points *points, int64_t born)
 {
+    size_t max = file->kind == FILE_OPEN ? OPEN_CHUNK_POINTS : LIMIT_CHUNK_POINTS;
     int rc = 0;
-    for (size_t i = 0; i < points->n && !rc; i += LIMIT_CHUNK_POINTS) {
-        size_t n = points->n - i;
-        rc = put_chunk(file, series, role, points, i, n < LIMIT_CHUNK_POINTS ? n : LIMIT_CHUNK_POINTS, born);
-    }
+    for (size_t i = 0; i < points->n && !rc; i += max)
+        rc = put_chunk(file, series, role, points, i, points->n - i < max ? points->n - i : max, born);
     return rc;
 }
 
@@ -443,7 +442,8 @@ int window_file_changes(struct window_file *file, uint32_t series_id, struct cha
     return rc;
 }
 
-int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes)
+int window_file_put_changes(struct window_file *file, uint32_t series_id,
+                            const struct changes *changes)
 {
     buf_clear(&file->scratch);
     int rc = changes_encode(changes, series_id, &file->scratch);

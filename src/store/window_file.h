@@ -18,6 +18,9 @@
 #include "store/rows.h"
 #include "store/window.h"
 
+/* Chunks of open files are smaller than sealed ones: what comes out of order has those that it meets written anew. */
+#define OPEN_CHUNK_POINTS 4096
+
 enum role { ROLE_PLAIN, ROLE_ISSUED, ROLE_REVISION, ROLE_N };
 
 /* What the CRC of a chunk covers beside its bytes. */
@@ -102,7 +105,7 @@ MUST_CHECK int window_file_deletions(struct window_file *file, uint32_t series_i
 
 /* What changed of a series, with which batch: adds what the file notes to changes (nothing when it knows none), and notes it. */
 MUST_CHECK int window_file_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
-MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, struct changes *changes);
+MUST_CHECK int window_file_put_changes(struct window_file *file, uint32_t series_id, const struct changes *changes);
 /* Calls row with what the file notes of each series, by id; changes is scratch of the caller's. */
 MUST_CHECK int window_file_changed(struct window_file *file, struct changes *changes,
                                    int (*row)(void *arg, uint32_t series_id, struct changes *changes), void *arg);

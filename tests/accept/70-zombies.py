@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import harness
 
@@ -74,6 +75,7 @@ class Pair:
         partition = harness.wait_for(lambda: victim.owned(), 60)[-1]
         time.sleep(self.random.uniform(0, 0.4))  # the random moment is what is tested, no wait for anything
         victim.process.send_signal(signal.SIGSTOP)
+        harness.wait_for(lambda: is_stopped(victim.process.pid), every=0.001)
         in_commit = holds_write_lock(victim, self.topic, partition)
         stopped_at = victim.position(self.topic, partition)
         harness.wait_for(lambda: other.position(self.topic, partition) > stopped_at + PER_SECOND // 4, 60)
@@ -91,6 +93,12 @@ class Pair:
             self.n_in_commit += 1
         else:
             assert ended_at == stopped_at, f"partition {partition}: stopped at {stopped_at}, but stored until {ended_at}"
+
+
+def is_stopped(pid):
+    """A signal takes its time: each thread stops when it next comes out of the kernel."""
+    tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 def holds_write_lock(site, topic, partition):

@@ -4,6 +4,7 @@ ACCEPT += %D%/10-way.py
 ACCEPT += %D%/15-range.py
 ACCEPT += %D%/17-changes.py
 ACCEPT += %D%/18-replay.py
+ACCEPT += %D%/19-export.py
 ACCEPT += %D%/20-kill.py
 ACCEPT += %D%/30-files.py
 ACCEPT += %D%/35-keep.py

@@ -2,17 +2,21 @@
 
 #include "fault_vfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "random.h"
+
+#include "common/files.h"
 
 /* A change that no sync has made sure yet: what was there before. */
 struct undo {
@@ -47,7 +51,7 @@ static void die(const char *what)
 
 /* ---- counting ---- */
 
-enum change { CHANGE_WRITE, CHANGE_SYNC, CHANGE_OTHER };
+enum change { CHANGE_WRITE, CHANGE_SYNC, CHANGE_OTHER, CHANGE_READ };
 
 /* 0, or the code with which this change fails. */
 static int count_change(enum change change, int code)
@@ -56,11 +60,13 @@ static int count_change(enum change change, int code)
     int rc = SQLITE_OK;
     if (hit && armed == FAULT_SYNC_ONCE && n_until_death-- == 0)
         armed = FAULT_DEAD;
-    bool counts = armed != FAULT_SYNC_ONCE || change == CHANGE_SYNC;
+    bool counts = (armed != FAULT_SYNC_ONCE && armed != FAULT_CUT) || change == CHANGE_SYNC;
     counts = counts && (armed != FAULT_FULL_ONCE || change != CHANGE_SYNC);
+    counts = counts && (change == CHANGE_READ) == (armed == FAULT_READ_ONCE || armed == FAULT_SHORT_ONCE);
     if (counts && ++n_counted >= n_until && armed != FAULT_NONE && (armed == FAULT_DEAD || !hit)) {
         hit = true;
         rc = armed == FAULT_FULL_ONCE ? SQLITE_FULL : code;
+        armed = armed == FAULT_CUT ? FAULT_DEAD : armed;
     }
     pthread_mutex_unlock(&lock);
     return rc;
@@ -174,6 +180,71 @@ static void blank(int fd, int64_t at, int64_t size)
     }
 }
 
+/* ---- a loss of power ---- */
+
+#define SECTOR 512
+
+/* The sectors of a file whose contents are settled: some write to them reached the disk, and no older one matters. */
+struct fate {
+    const char *path;
+    uint8_t *settled; /* a byte a sector */
+    int64_t n;
+};
+static struct fate fates[64];
+static size_t n_fates;
+
+static struct fate *fate_of(const char *path, int64_t sector)
+{
+    size_t i = 0;
+    while (i < n_fates && strcmp(fates[i].path, path) != 0)
+        i++;
+    if (i == sizeof(fates) / sizeof(*fates))
+        die("too many files were written");
+    if (i == n_fates)
+        fates[n_fates++] = (struct fate){.path = path};
+    if (sector >= fates[i].n) {
+        int64_t n = 2 * sector + 64;
+        fates[i].settled = realloc(fates[i].settled, (size_t)n);
+        if (!fates[i].settled)
+            die("no memory");
+        memset(fates[i].settled + fates[i].n, 0, (size_t)(n - fates[i].n));
+        fates[i].n = n;
+    }
+    return &fates[i];
+}
+
+static void forget_fates(void)
+{
+    for (size_t i = 0; i < n_fates; i++)
+        free(fates[i].settled);
+    n_fates = 0;
+}
+
+/* Writes back [at, at + size) of what was there before the change; what the change added is zeroes. */
+static void restore(int fd, const struct undo *undo, int64_t at, int64_t size)
+{
+    int64_t had = undo->at + (int64_t)undo->n - at;
+    had = had < 0 ? 0 : had < size ? had : size;
+    if (had && pwrite(fd, undo->before + (at - undo->at), (size_t)had, at) != had)
+        die("old bytes cannot be written");
+    blank(fd, at + had, size - had);
+}
+
+/* Each sector of the change for itself: it reached the disk, or not. */
+static void tear(int fd, const struct undo *undo, uint64_t *seed)
+{
+    int64_t end = undo->at + (undo->size == INT32_MAX ? (int64_t)undo->n : undo->size);
+    for (int64_t at = undo->at, next; at < end; at = next) {
+        next = (at / SECTOR + 1) * SECTOR;
+        next = next < end ? next : end;
+        uint8_t *settled = &fate_of(undo->path, at / SECTOR)->settled[at / SECTOR];
+        if (!undo->lost && !*settled && random_below(seed, 2))
+            *settled = 1;
+        if (!*settled)
+            restore(fd, undo, at, next - at);
+    }
+}
+
 /* Newest first, so that what is there in the end is an older state of each place. */
 void fault_vfs_lose_power(uint64_t seed)
 {
@@ -181,18 +252,22 @@ void fault_vfs_lose_power(uint64_t seed)
     pthread_mutex_lock(&lock);
     for (size_t i = n_undos; i-- > 0;) {
         const struct undo *undo = &undos[i];
-        bool reached = seed && !undo->lost && random_below(&seed, 2);
-        int fd = reached ? -1 : open(undo->path, O_WRONLY | O_CLOEXEC);
+        int fd = open(undo->path, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
-            continue; /* it reached the disk after all, or the file is gone */
-        if (undo->lost)
-            blank(fd, undo->at, undo->size);
-        if (undo->n && pwrite(fd, undo->before, undo->n, undo->at) != (ssize_t)undo->n)
-            die("old bytes cannot be written");
-        if (!seed && !undo->lost && ftruncate(fd, undo->size_before))
-            die("a file cannot be cut");
+            continue; /* the file is gone */
+        if (seed) {
+            tear(fd, undo, &seed);
+        } else {
+            if (undo->lost)
+                blank(fd, undo->at, undo->size);
+            if (undo->n && pwrite(fd, undo->before, undo->n, undo->at) != (ssize_t)undo->n)
+                die("old bytes cannot be written");
+            if (!undo->lost && ftruncate(fd, undo->size_before))
+                die("a file cannot be cut");
+        }
         close(fd);
     }
+    forget_fates();
     forget_path(NULL, true);
     pthread_mutex_unlock(&lock);
 }
@@ -213,7 +288,14 @@ static int file_close(sqlite3_file *file)
 
 static int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
 {
-    return of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
+    int rc = count_change(CHANGE_READ, SQLITE_IOERR_READ);
+    if (rc && armed != FAULT_SHORT_ONCE)
+        return rc;
+    int real_rc = of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
+    if (!rc)
+        return real_rc;
+    memset((char *)to + size / 2, 0, (size_t)(size - size / 2));
+    return SQLITE_IOERR_SHORT_READ;
 }
 
 static int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
@@ -356,6 +438,71 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
     return real_vfs->xDelete(real_vfs, path, sync_folder);
 }
 
+/* ---- what the program does itself ---- */
+
+static int fail_call(enum change change)
+{
+    int rc = count_change(change, SQLITE_IOERR);
+    errno = rc == SQLITE_FULL ? ENOSPC : EIO;
+    return rc ? -1 : 0;
+}
+
+static int call_sync(const char *path)
+{
+    int rc = fail_call(CHANGE_SYNC);
+    pthread_mutex_lock(&lock);
+    if (!rc)
+        forget_path(path, false);
+    for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD; i++)
+        undos[i].lost = undos[i].lost || strcmp(undos[i].path, path) == 0;
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+/* What was not synced under the old name is lost under the new one. */
+static int call_rename(const char *from, const char *to)
+{
+    int rc = fail_call(CHANGE_OTHER);
+    if (rc || (rc = rename(from, to)))
+        return rc;
+    pthread_mutex_lock(&lock);
+    forget_path(to, true);
+    for (size_t i = 0; i < n_undos; i++)
+        if (strcmp(undos[i].path, from) == 0) {
+            free(undos[i].path);
+            if (!(undos[i].path = strdup(to)))
+                die("no memory");
+        }
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static int call_unlink(const char *path)
+{
+    if (access(path, F_OK)) {
+        errno = ENOENT;
+        return -1;
+    }
+    int rc = fail_call(CHANGE_OTHER);
+    if (rc || (rc = unlink(path)))
+        return rc;
+    pthread_mutex_lock(&lock);
+    forget_path(path, true);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static int call_make_folder(const char *path)
+{
+    if (access(path, F_OK) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return fail_call(CHANGE_OTHER) ? -1 : mkdir(path, 0777);
+}
+
+static const struct files_calls calls = {call_sync, call_rename, call_make_folder, call_unlink};
+
 void fault_vfs_install(void)
 {
     real_vfs = sqlite3_vfs_find(NULL);
@@ -369,4 +516,5 @@ void fault_vfs_install(void)
     fault_vfs.xDelete = vfs_delete;
     if (sqlite3_vfs_register(&fault_vfs, 1))
         die("SQLite does not take the VFS");
+    files_replace(&calls);
 }

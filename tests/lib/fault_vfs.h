@@ -2,7 +2,8 @@
  * truncates, deletes and new files), and fails from the n-th of them on. It can also take back what was not synced, as a loss
  * of power does.
  *
- * What bypasses SQLite (rename, unlink, fsync by the program itself) goes through; -shm files are memory and not counted. */
+ * What the program does itself (sync, rename, unlink, new folders: common/files.h) is counted and fails alike. -shm files are
+ * memory and not counted. */
 #ifndef TESTS_LIB_FAULT_VFS_H
 #define TESTS_LIB_FAULT_VFS_H
 
@@ -12,7 +13,10 @@ enum fault {
     FAULT_NONE,
     FAULT_IO_ONCE,   /* SQLITE_IOERR_WRITE, _FSYNC, ... once, then all is well */
     FAULT_FULL_ONCE, /* SQLITE_FULL where a write or truncate is due (a sync passes) */
+    FAULT_READ_ONCE, /* the n-th read alone fails: SQLITE_IOERR_READ; only reads are counted */
+    FAULT_SHORT_ONCE, /* the n-th read alone gives half of what was asked for, zeroes behind it, and says so */
     FAULT_SYNC_ONCE, /* the n-th sync alone fails; what it should have synced is lost, unless it is written again */
+    FAULT_CUT,       /* at the n-th sync the power fails: neither it nor anything after it has an effect; only syncs count */
     FAULT_DEAD       /* from the n-th change on nothing reaches the disk: the process is as good as killed */
 };
 
@@ -28,8 +32,9 @@ int64_t fault_vfs_disarm(void);
 /* Whether the fault came. */
 int fault_vfs_hit(void);
 
-/* Loses power: what was not synced is taken back, all of it (seed 0) or a random part. Every database must be closed; -shm
- * files below dir are the caller's to remove. Disarms. */
+/* Loses power: what was not synced is taken back, all of it (seed 0) or a random part: each sector of 512 bytes is as it was
+ * after some of the writes to it since the last sync, so that pages are torn and writes reordered. Every database must be
+ * closed; -shm files below dir are the caller's to remove. Disarms. */
 void fault_vfs_lose_power(uint64_t seed);
 /* Everything written so far counts as synced. */
 void fault_vfs_forget(void);

@@ -1,7 +1,7 @@
 /* Random histories for tests of the store: series of every kind and cadence whose readings come in order, out of order, late by
  * weeks, corrected, repeated, with stated issues, and are taken back; in batches of two sources. What must be in force after
- * them comes from tests/lib/naive.c, and what must be in cells and in the rows for people is computed here in the plainest way, without
- * code of src/store and src/rollup. The same seed gives the same history. */
+ * them comes from tests/lib/naive.c, and what must be in cells and in the rows for people is computed here in the plainest
+ * way, without code of src/store and src/rollup. The same seed gives the same history. */
 #ifndef TESTS_LIB_HISTORY_H
 #define TESTS_LIB_HISTORY_H
 

@@ -109,7 +109,8 @@ static void a_copy_taken_while_the_store_goes_on_is_one_state(void **state)
         if (round % 4)
             wait_until_flushed(&store);
         make_place(&copy, &store);
-        copy_store(&(struct copy_opts){.dir = store.dir, .dest = copy.dir, .link = round % 3 == 0, .copied = go_on, .arg = &going});
+        copy_store(&(struct copy_opts){.dir = store.dir, .dest = copy.dir, .link = round % 3 == 0,
+                                        .copied = go_on, .arg = &going});
         assert_true(going.next > first);
 
         open_store(&copy);

@@ -17,7 +17,7 @@
 
 #define N_PHASES 4 /* each flushed in the end, every second one sealed */
 
-static const struct stream stream = {.seed = 42, .n_messages = 84, .n_days = 3, .with_wide = true};
+static struct stream stream = {.seed = 42, .n_messages = 84, .n_days = 3, .with_wide = true};
 
 struct trial {
     struct store store;
@@ -136,6 +136,8 @@ enum loss { LOSS_NONE, LOSS_ALL, LOSS_SOME };
 static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
 {
     bool hit = true;
+    int n_trials = 0;
+    int64_t n_last = 0;
     for (int64_t n = 1; hit; n += getenv("ALMANAC_SOAK") ? 1 : 1 + n / 2) {
         struct trial trial;
         begin_trial(&trial);
@@ -154,7 +156,10 @@ static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
         if (loss != LOSS_NONE)
             remove_shm(&trial);
         recover_and_check(&trial, what, n, loss == LOSS_SOME ? (uint64_t)n : 0);
+        n_trials++;
+        n_last = n;
     }
+    print_message("# %s: %d trials, the last at change %lld, which none was\n", what, n_trials, (long long)n_last);
 }
 
 static void a_process_that_dies_at_any_change_loses_and_doubles_nothing(void **state)
@@ -187,6 +192,43 @@ static void a_full_disk_loses_and_doubles_nothing(void **state)
     fail_everywhere(FAULT_FULL_ONCE, LOSS_NONE, "full disk");
 }
 
+/* Every sync point: the power fails there, and any part of what was written since is on the disk. */
+static void a_cut_at_every_sync_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    struct stream whole = stream;
+    int n_seeds = getenv("ALMANAC_SOAK") ? 20 : 1, n_trials = 0;
+    int64_t n = 1;
+    stream = (struct stream){.seed = 42, .n_messages = 16, .n_days = 2, .with_wide = true};
+    for (bool hit = true; hit; n++)
+        for (uint64_t seed = (uint64_t)n; hit && seed < (uint64_t)n + (uint64_t)n_seeds; seed++) {
+            struct trial trial;
+            begin_trial(&trial);
+            fault_vfs_arm(FAULT_CUT, n);
+            run(&trial);
+            hit = fault_vfs_hit();
+            fault_vfs_disarm();
+            fault_vfs_lose_power(seed);
+            remove_shm(&trial);
+            recover_and_check(&trial, "cut at sync", n, seed);
+            n_trials++;
+        }
+    print_message("# power cut at each of %lld syncs, %d trials\n", (long long)n - 2, n_trials);
+    stream = whole;
+}
+
+static void a_read_that_fails_once_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    fail_everywhere(FAULT_READ_ONCE, LOSS_NONE, "failed read");
+}
+
+static void a_read_that_comes_short_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    fail_everywhere(FAULT_SHORT_ONCE, LOSS_NONE, "short read");
+}
+
 static void a_failed_sync_is_not_repeated_into_success(void **state)
 {
     (void)state;
@@ -209,6 +251,9 @@ int main(void)
         cmocka_unit_test(a_loss_of_power_that_leaves_some_writes_loses_and_doubles_nothing),
         cmocka_unit_test(a_write_that_fails_once_loses_and_doubles_nothing),
         cmocka_unit_test(a_full_disk_loses_and_doubles_nothing),
+        cmocka_unit_test(a_cut_at_every_sync_loses_and_doubles_nothing),
+        cmocka_unit_test(a_read_that_fails_once_loses_and_doubles_nothing),
+        cmocka_unit_test(a_read_that_comes_short_loses_and_doubles_nothing),
         cmocka_unit_test(a_failed_sync_is_not_repeated_into_success),
     };
     return cmocka_run_group_tests(tests, install, NULL);

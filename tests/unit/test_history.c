@@ -1,324 +1,29 @@
-/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read, by scan,
- * counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
+/* Random histories through the whole store: batches, flushes, seals, deaths and restarts in any order; and then what is read,
+ * by scan, counts, cells, changes and the rows for people, is what the naive model says. I1, I2, I3, I6, I8.
  *
  *     ALMANAC_SEED=7 tests/unit/test_history */
 #include <config.h>
 
 #include "../lib/fault_vfs.h"
 #include "../lib/history.h"
-#include "../lib/random.h"
+#include "../lib/rig.h"
 #include "../lib/test.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/civil.h"
+#include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "store/catalog.h"
-#include "store/flush.h"
-#include "store/parcel.h"
-#include "store/partition.h"
-#include "store/reader.h"
-#include "store/seal.h"
 #include "store/tier_file.h"
-#include "store/writer.h"
 
-#define TOPIC "readings.history"
-#define KEPT 3     /* older views that are read again */
 #define OPS 60     /* of a history */
 #define ROUNDS 10
 
-/* A view with what it must show, for as long as it is held. */
-struct kept {
-    struct view *view;
-    struct points points[HISTORY_SERIES];
-    int64_t n_takes; /* when it was opened */
-    bool synced;     /* nothing was unsynced then, so that its position is exact */
-};
-
-/* A store and its history. */
-struct rig {
-    uint64_t round_seed, seed;
-    char dir[300];
-    struct history history;
-    struct registry *registry;
-    struct catalog *catalog;
-    struct catalog_reader *lookup;
-    struct reader_dir *reader;
-    int64_t sources[HISTORY_SOURCES], epochs[HISTORY_SOURCES], offsets[HISTORY_SOURCES];
-    struct partition *partitions[HISTORY_SOURCES];
-    uint32_t series_i[HISTORY_SERIES], series_id[HISTORY_SERIES];
-    bool is_here[HISTORY_SOURCES][HISTORY_SERIES]; /* the catalog knows */
-    int64_t n_takes, touched[HISTORY_SERIES];      /* the newest take that had the series */
-    enum window_length window;
-    struct kept kept[KEPT];
-    struct batch batch;
-};
-
 static uint64_t first_seed;
-
-static int64_t below(struct rig *rig, int64_t n)
-{
-    return random_below(&rig->seed, n);
-}
-
-#define broken(rig, ...)                                                                                                \
-    do {                                                                                                                \
-        print_message("# ALMANAC_SEED=%" PRIu64 ", %s\n", (rig)->round_seed, (rig)->dir);                               \
-        fail_msg(__VA_ARGS__);                                                                                          \
-    } while (0)
-
-/* ---- the store ---- */
-
-static void open_partitions(struct rig *rig)
-{
-    static const struct owner owner = {.generation = 1, .member = "test"};
-    for (int s = 0; s < HISTORY_SOURCES; s++) {
-        struct source source = {.cluster = "cluster", .topic = TOPIC, .partition = s};
-        struct err_text error = {0};
-        struct claim claim;
-        int rc = partition_open(rig->dir, TOPIC, s, &rig->partitions[s], &error);
-        rc = rc ? rc : partition_claim(rig->partitions[s], &source, &owner, &claim, &rig->epochs[s], &error);
-        if (rc)
-            broken(rig, "source %d does not open: %s", s, error.text);
-        rig->offsets[s] = claim.next_offset < 0 ? 0 : claim.next_offset;
-    }
-}
-
-static void close_partitions(struct rig *rig)
-{
-    for (int s = 0; s < HISTORY_SOURCES; s++) {
-        partition_close(rig->partitions[s]);
-        rig->partitions[s] = NULL;
-    }
-}
-
-static void add_series(struct rig *rig)
-{
-    for (int s = 0; s < HISTORY_SERIES; s++) {
-        const struct history_series *series = &history_series[s];
-        static const char unit[] = "ppm";
-        struct entity *entity;
-        struct series *made;
-        const struct unit *from;
-        enum refusal_reason reason;
-        bool is_free = strcmp(series->type, "Property") == 0;
-        assert_int_equal(registry_entity(rig->registry, series->entity, strlen(series->entity), series->type,
-                                         strlen(series->type), &entity, &reason), 0);
-        assert_int_equal(registry_series(rig->registry, entity, series->property, strlen(series->property),
-                                         is_free ? unit : NULL, is_free ? strlen(unit) : 0, &made, &from, &reason), 0);
-        rig->series_i[s] = made->index;
-        assert_int_equal(made->kind, series->kind);
-    }
-    struct err_text error = {0};
-    if (catalog_persist(rig->catalog, rig->registry, rig->sources[0], NULL, 0, &error))
-        broken(rig, "%s", error.text);
-    for (int s = 0; s < HISTORY_SERIES; s++)
-        rig->series_id[s] = registry_at(rig->registry, rig->series_i[s])->id;
-}
-
-static void rig_init(struct rig *rig, uint64_t seed)
-{
-    static const enum window_length lengths[] = {WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH, WINDOW_AUTO};
-    const char *tmp = getenv("TMPDIR");
-    struct err_text error = {0};
-    *rig = (struct rig){.round_seed = seed, .seed = seed * 31 + 5, .window = lengths[seed % 4]};
-    snprintf(rig->dir, sizeof(rig->dir), "%.200s/almanac-history-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(rig->dir));
-    history_init(&rig->history, seed);
-    batch_init(&rig->batch);
-    rig->registry = registry_new();
-    assert_non_null(rig->registry);
-    int rc = store_create(rig->dir, &error);
-    rc = rc ? rc : catalog_open(rig->dir, rig->registry, &rig->catalog, &error);
-    for (int s = 0; s < HISTORY_SOURCES && !rc; s++)
-        rc = catalog_source(rig->catalog, TOPIC, s, &rig->sources[s], &error);
-    rc = rc ? rc : catalog_reader_open(rig->dir, &rig->lookup, &error);
-    rc = rc ? rc : reader_dir_open(rig->dir, &rig->reader, &error);
-    if (rc)
-        broken(rig, "%s", error.text);
-    open_partitions(rig);
-    add_series(rig);
-}
-
-static void drop_kept(struct kept *kept)
-{
-    view_close(kept->view);
-    for (int s = 0; s < HISTORY_SERIES; s++)
-        points_free(&kept->points[s]);
-    *kept = (struct kept){0};
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        char child[900];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (entry->d_type == DT_DIR)
-            remove_folder(child);
-        else
-            unlink(child);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
-static void rig_done(struct rig *rig)
-{
-    for (int k = 0; k < KEPT; k++)
-        drop_kept(&rig->kept[k]);
-    reader_dir_close(rig->reader);
-    close_partitions(rig);
-    catalog_reader_close(rig->lookup);
-    catalog_close(rig->catalog);
-    registry_free(rig->registry);
-    batch_free(&rig->batch);
-    history_free(&rig->history);
-    remove_folder(rig->dir);
-}
-
-/* ---- what happens to it ---- */
-
-static void fill_batch(struct rig *rig)
-{
-    const struct history *history = &rig->history;
-    struct batch *batch = &rig->batch;
-    int64_t offset = rig->offsets[history->source];
-    batch_clear(batch);
-    for (size_t i = 0; i < history->n_events; i++) {
-        const struct event *event = &history->events[i];
-        struct reading *reading = batch_add(batch);
-        assert_non_null(reading);
-        *reading = (struct reading){.t_us = event->t_us, .issued_us = event->issued_us, .period_us = event->period_us,
-                                    .known_ms = event->known_ms, .offset = offset, .quality = event->quality,
-                                    .op = (uint8_t)event->op, .series_i = rig->series_i[event->series]};
-        if (history_series[event->series].kind != KIND_STATE)
-            reading->m = event->m, reading->e = event->e;
-        else if (event->op == OP_VALUE)
-            assert_int_equal(texts_intern(&batch->texts, event->text, strlen(event->text), &reading->m), 0);
-    }
-    batch->first_offset = offset;
-    batch->next_offset = offset + 1;
-    batch->n_messages = 1;
-    batch->last_known_ms = history->known_ms;
-    memset(batch->last_hash, (int)(offset & 0xff), sizeof(batch->last_hash));
-}
-
-/* As the writer does: the catalog knows a series in a source before readings of it are stored there. */
-static void persist_series(struct rig *rig)
-{
-    struct err_text error = {0};
-    int source = rig->history.source;
-    for (uint32_t s = 0; s < HISTORY_SERIES; s++) {
-        if (rig->is_here[source][s] || !history_touches(&rig->history, s))
-            continue;
-        if (catalog_persist(rig->catalog, rig->registry, rig->sources[source], &rig->series_i[s], 1, &error))
-            broken(rig, "%s", error.text);
-        rig->is_here[source][s] = true;
-    }
-}
-
-static int take_batch(struct rig *rig)
-{
-    int source = rig->history.source;
-    struct buf parcel = {0};
-    fill_batch(rig);
-    assert_int_equal(parcel_encode(&rig->batch, 0, rig->registry, &parcel), 0);
-    struct taking taking = {rig->epochs[source], &rig->batch, 0, &parcel, (int64_t)rig->batch.n_readings};
-    int rc = partition_take(rig->partitions[source], &taking, NULL);
-    buf_free(&parcel);
-    return rc;
-}
-
-static void note_taken(struct rig *rig)
-{
-    history_apply(&rig->history);
-    rig->n_takes++;
-    for (uint32_t s = 0; s < HISTORY_SERIES; s++)
-        if (history_touches(&rig->history, s))
-            rig->touched[s] = rig->n_takes;
-}
-
-static void make_batch(struct rig *rig)
-{
-    do
-        history_next(&rig->history, (int)below(rig, HISTORY_SOURCES));
-    while (!rig->history.n_events);
-    persist_series(rig);
-}
-
-static void take(struct rig *rig)
-{
-    if (take_batch(rig))
-        broken(rig, "a batch is not taken");
-    rig->offsets[rig->history.source]++;
-    note_taken(rig);
-}
-
-static int flush(struct rig *rig, int source, struct err_text *error)
-{
-    int64_t n_expired;
-    return flush_run(&(struct flush_opts){.partition = rig->partitions[source], .catalog = rig->lookup, .window = rig->window,
-                                          .revisions_keep_us = 90 * US_PER_DAY}, &n_expired, error);
-}
-
-/* Seals one of the open windows, or all; readings may still wait for them. */
-static int seal(struct rig *rig, int source, bool all, struct err_text *error)
-{
-    int rc = 0;
-    for (bool more = true; more && !rc;) {
-        struct file_list files = {0};
-        size_t n_open = 0;
-        rc = partition_files(rig->partitions[source], &files, error);
-        for (size_t i = 0; i < files.n; i++)
-            if (files.at[i].kind == FILE_OPEN)
-                files.at[n_open++] = files.at[i]; /* only the windows are wanted of this copy */
-        struct window window = n_open ? files.at[below(rig, (int64_t)n_open)].window : (struct window){0};
-        file_list_free(&files);
-        if (!rc && n_open) {
-            rc = partition_files(rig->partitions[source], &files, error);
-            struct seal_opts opts = {window, (1u << TIER_N) - 1, INT64_MIN, false};
-            rc = rc ? rc : seal_window(rig->partitions[source], &files, &opts, error);
-            file_list_free(&files);
-        }
-        more = all && n_open;
-    }
-    return rc;
-}
-
-/* The process dies at some change of the disk: while it takes, flushes or seals. */
-static void die(struct rig *rig)
-{
-    int source = (int)below(rig, HISTORY_SOURCES), what = (int)below(rig, 3);
-    struct err_text error = {0};
-    int64_t n = 1 + below(rig, what ? 120 : 8);
-    if (what == 0)
-        make_batch(rig);
-    fault_vfs_arm(FAULT_DEAD, n);
-    int rc = what == 0 ? take_batch(rig) : what == 1 ? flush(rig, source, &error) : seal(rig, source, below(rig, 2), &error);
-    bool hit = fault_vfs_hit();
-    close_partitions(rig);
-    fault_vfs_disarm();
-    fault_vfs_forget();
-    if (rc && !hit)
-        broken(rig, "without a fault: %s", error.text);
-    int64_t offset = rig->offsets[rig->history.source];
-    open_partitions(rig);
-    if (what == 0 && rig->offsets[rig->history.source] == offset)
-        take(rig); /* Kafka tells it again (I1) */
-    else if (what == 0)
-        note_taken(rig);
-}
 
 /* ---- what it must show ---- */
 
@@ -415,16 +120,16 @@ static size_t check_series(struct rig *rig, struct view *view, uint32_t s, const
     check_counts(rig, view, s, expected);
     if (!expected->n)
         return 0;
-    size_t i = (size_t)below(rig, (int64_t)expected->n), n = 0;
+    size_t i = (size_t)rig_below(rig, (int64_t)expected->n), n = 0;
     check_scan(rig, view, s, expected, expected->t_us[i], expected->t_us[i] + 1);
-    check_scan(rig, view, s, expected, expected->t_us[i] + 1, expected->t_us[i] + 1 + below(rig, 3 * US_PER_DAY));
+    check_scan(rig, view, s, expected, expected->t_us[i] + 1, expected->t_us[i] + 1 + rig_below(rig, 3 * US_PER_DAY));
     int64_t begin_us = expected->t_us[0] - expected->t_us[0] % US_PER_DAY;
     int64_t end_us = expected->t_us[expected->n - 1] + US_PER_DAY;
     end_us -= end_us % US_PER_DAY;
     for (enum tier tier = TIER_1S; tier < TIER_N && history_series[s].kind != KIND_STATE; tier++) {
         n += check_cells(rig, view, s, tier, expected, begin_us, end_us);
         int64_t part_us = expected->t_us[i] - expected->t_us[i] % tier_width_us[tier];
-        check_cells(rig, view, s, tier, expected, part_us, part_us + tier_width_us[tier] * (1 + below(rig, 50)));
+        check_cells(rig, view, s, tier, expected, part_us, part_us + tier_width_us[tier] * (1 + rig_below(rig, 50)));
     }
     return n;
 }
@@ -479,7 +184,8 @@ static void check_changes(struct rig *rig, const struct kept *kept, struct view 
         broken(rig, "the changes cannot be told: %s", err_name(rc));
     for (size_t i = 1; i < changes.n; i++)
         if (changes.rows[i].series_id < changes.rows[i - 1].series_id ||
-            (changes.rows[i].series_id == changes.rows[i - 1].series_id && changes.rows[i].begin_us <= changes.rows[i - 1].end_us))
+            (changes.rows[i].series_id == changes.rows[i - 1].series_id &&
+             changes.rows[i].begin_us <= changes.rows[i - 1].end_us))
             broken(rig, "changes are not in order and apart");
     for (uint32_t s = 0; s < HISTORY_SERIES; s++) {
         struct points points = {0};
@@ -503,9 +209,9 @@ static void check_future(struct rig *rig, const struct kept *older, struct view 
 
 static void keep_view(struct rig *rig)
 {
-    struct kept *kept = &rig->kept[below(rig, KEPT)];
-    drop_kept(kept);
-    kept->synced = below(rig, 2);
+    struct kept *kept = &rig->kept[rig_below(rig, RIG_KEPT)];
+    rig_drop_kept(kept);
+    kept->synced = rig_below(rig, 2);
     for (int s = 0; s < HISTORY_SOURCES && kept->synced; s++)
         if (partition_checkpoint(rig->partitions[s]))
             broken(rig, "a partition cannot be synced");
@@ -519,11 +225,11 @@ static void keep_view(struct rig *rig)
 static void check_kept(struct rig *rig)
 {
     struct view *now = open_view(rig);
-    for (int k = 0; k < KEPT; k++) {
+    for (int k = 0; k < RIG_KEPT; k++) {
         struct kept *kept = &rig->kept[k];
         if (!kept->view)
             continue;
-        uint32_t s = (uint32_t)below(rig, HISTORY_SERIES);
+        uint32_t s = (uint32_t)rig_below(rig, HISTORY_SERIES);
         check_series(rig, kept->view, s, &kept->points[s]);
         check_changes(rig, kept, now);
         check_future(rig, kept, now);
@@ -537,7 +243,7 @@ static size_t check_now(struct rig *rig, bool all)
     struct points points = {0};
     size_t n_cells = 0;
     for (uint32_t s = 0; s < HISTORY_SERIES; s++) {
-        if (!all && below(rig, 4))
+        if (!all && rig_below(rig, 4))
             continue;
         history_points(&rig->history, s, &points);
         n_cells += check_series(rig, view, s, &points);
@@ -665,26 +371,26 @@ static void expect_done(struct rig *rig, int rc, const struct err_text *error, c
 static void act(struct rig *rig)
 {
     struct err_text error = {0};
-    int source = (int)below(rig, HISTORY_SOURCES);
-    int64_t what = below(rig, 20);
+    int source = (int)rig_below(rig, HISTORY_SOURCES);
+    int64_t what = rig_below(rig, 20);
     if (what < 9) {
-        make_batch(rig);
-        take(rig);
+        rig_make_batch(rig);
+        rig_take(rig);
     } else if (what < 12) {
-        expect_done(rig, flush(rig, source, &error), &error, "a flush");
+        expect_done(rig, rig_flush(rig, source, &error), &error, "a flush");
     } else if (what < 14) {
-        expect_done(rig, seal(rig, source, below(rig, 2), &error), &error, "a seal");
+        expect_done(rig, rig_seal(rig, source, rig_below(rig, 2), &error), &error, "a seal");
     } else if (what < 15) {
-        close_partitions(rig);
-        open_partitions(rig);
+        rig_close_partitions(rig);
+        rig_open_partitions(rig);
     } else if (what < 17) {
-        die(rig);
+        rig_die(rig);
     } else {
         keep_view(rig);
     }
-    if (what >= 9 && below(rig, 2))
+    if (what >= 9 && rig_below(rig, 2))
         check_now(rig, false);
-    else if (below(rig, 4) == 0)
+    else if (rig_below(rig, 4) == 0)
         check_kept(rig);
 }
 
@@ -694,11 +400,11 @@ static size_t end_history(struct rig *rig)
     struct err_text error = {0};
     check_now(rig, true);
     for (int s = 0; s < HISTORY_SOURCES; s++)
-        expect_done(rig, flush(rig, s, &error), &error, "a flush");
+        expect_done(rig, rig_flush(rig, s, &error), &error, "a flush");
     check_now(rig, true);
     for (int s = 0; s < HISTORY_SOURCES; s++) {
         check_people(rig, s);
-        expect_done(rig, seal(rig, s, true, &error), &error, "a seal");
+        expect_done(rig, rig_seal(rig, s, true, &error), &error, "a seal");
         check_people(rig, s);
     }
     check_kept(rig);
@@ -722,10 +428,81 @@ static void a_history_reads_as_the_naive_model_says(void **state)
     assert_true(n_cells > 0 || n_rounds == 1);
 }
 
+/* Takes and flushes something in source 0 at an instant, and names the state behind it. */
+static void step_at(struct rig *rig, int64_t now_us, char ret_position[static 200])
+{
+    struct err_text error = {0};
+    clock_freeze(now_us);
+    do
+        history_next(&rig->history, 0);
+    while (!rig->history.n_events);
+    rig_persist_series(rig);
+    rig_take(rig);
+    expect_done(rig, rig_flush(rig, 0, &error), &error, "a flush");
+    struct view *view = open_view(rig);
+    snprintf(ret_position, 200, "%s", view_position(view));
+    view_close(view);
+}
+
+static int ask_changes(struct rig *rig, const char *position)
+{
+    struct view_changes changes = {0};
+    struct view *view = open_view(rig);
+    int rc = view_changes(view, position, &changes);
+    view_changes_free(&changes);
+    view_close(view);
+    return rc;
+}
+
+static void a_position_older_than_revisions_keep_is_expired(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char positions[4][200];
+    int64_t now_us = INT64_C(1760000000000000), hours[4] = {0, 2, 90 * 24 + 1, 90 * 24 + 3};
+    rig_init(&rig, first_seed);
+    for (int i = 0; i < 4; i++) {
+        step_at(&rig, now_us + hours[i] * US_PER_HOUR, positions[i]);
+        /* the first is superseded by the second, which is older than 90 days when the fourth comes */
+        for (int k = 0; k <= i; k++)
+            assert_int_equal(ask_changes(&rig, positions[k]), i == 3 && k == 0 ? ERR_EXPIRED : 0);
+    }
+    clock_freeze(INT64_MIN);
+    rig_done(&rig);
+}
+
+/* Whatever a client sends instead of a position. */
+static void what_is_no_position_is_refused(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char position[200], changed[200];
+    rig_init(&rig, first_seed);
+    step_at(&rig, INT64_C(1760000000000000), position);
+    clock_freeze(INT64_MIN);
+    size_t size = strlen(position);
+    for (size_t i = 0; i < size; i++) {
+        snprintf(changed, sizeof(changed), "%.*s", (int)i, position);
+        int rc = ask_changes(&rig, changed); /* a source less is a source that it does not know */
+        assert_true(rc == ERR_INVALID || (rc == 0 && i >= 7));
+        for (const char *c = "A_-=+ z"; *c; c++) {
+            snprintf(changed, sizeof(changed), "%s", position);
+            changed[i] = *c;
+            rc = ask_changes(&rig, changed);
+            assert_true(rc == ERR_INVALID || (rc == 0 && (strcmp(changed, position) == 0 || i >= 6)));
+        }
+    }
+    snprintf(changed, sizeof(changed), "%.190sAAAA", position);
+    assert_int_equal(ask_changes(&rig, changed), ERR_INVALID);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_history_reads_as_the_naive_model_says),
+        cmocka_unit_test(a_position_older_than_revisions_keep_is_expired),
+        cmocka_unit_test(what_is_no_position_is_refused),
     };
     const char *text = getenv("ALMANAC_SEED");
     first_seed = text ? strtoull(text, NULL, 10) : (uint64_t)getpid() * 7919;

@@ -12,7 +12,7 @@
 
 #define N_KEYS 6
 #define N_MAX 5
-#define CLOCK 12 /* known-at is 1 .. CLOCK, so that times are equal and go back */
+#define CLOCK 16 /* known-at is 1 .. CLOCK, so that some are equal */
 
 /* What was in force at one key, oldest first; the last one still is, where now is set. */
 struct story {
@@ -28,10 +28,10 @@ static struct story make_story(uint64_t *seed, int key)
     struct story story = {.t_us = key / 2, .issued_us = key % 2 ? 5 : ISSUED_NONE};
     story.n = (size_t)random_below(seed, N_MAX + 1);
     story.now = random_below(seed, 4) > 0;
-    bool in_order = random_below(seed, 2);
     int64_t known_ms = 1;
     for (size_t i = 0; i < story.n + story.now; i++) {
-        known_ms = in_order ? known_ms + random_below(seed, 3) : 1 + random_below(seed, CLOCK);
+        /* revisions stand by their known-at; what is in force may have come with an earlier one */
+        known_ms = i < story.n ? known_ms + random_below(seed, 4) : 1 + random_below(seed, CLOCK);
         story.known_ms[i] = known_ms;
         story.m[i] = (int64_t)i;
         story.taken_back[i] = i < story.n && i && random_below(seed, 4) == 0;

@@ -278,7 +278,7 @@ static void only_so_many_are_open_at_a_time(void **state)
 {
     struct fixture *f = *state;
     struct reader_dir *dirs[9];
-    char name[8];
+    char name[16];
     for (int i = 0; i < 9; i++) {
         snprintf(name, sizeof(name), "s%d", i);
         make(f, name);

@@ -26,7 +26,7 @@ static const struct writer_opts opts = {.window = WINDOW_DAY, .seal_after_us = 1
 struct world {
     struct store store;
     struct verify_counts counts;
-    char wrong[4000], remarks[4000]; /* "PATH: WHAT; TODO\n" each */
+    char wrong[4000], remarks[4000]; /* "PATH: WHAT; WHAT TO DO\n" each */
 };
 
 static int note(void *arg, const struct verify_finding *finding)
@@ -223,7 +223,8 @@ static void a_list_that_makes_no_sense_is_found(void **state)
     check_change("ingest.db", "UPDATE file SET mark = mark + 1 WHERE kind = 'open'", ".open.g2.db", "and the list says");
     check_change("ingest.db", "UPDATE file SET end_us = end_us + 1 WHERE kind = 'open'", ".open.g2.db", "what it says of itself");
     check_change("ingest.db", "UPDATE file SET bytes = bytes + 1 WHERE kind = 'raw'", ".raw.g1.db", "was sealed with");
-    check_change("ingest.db", "UPDATE file SET name = replace(name, 'raw', 'lost') WHERE kind = 'raw'", ".lost.g1.db", "it is listed, and not there");
+    check_change("ingest.db", "UPDATE file SET name = replace(name, 'raw', 'lost') WHERE kind = 'raw'", ".lost.g1.db",
+                 "it is listed, and not there");
 }
 
 static void a_file_in_no_list_is_a_remark(void **state)
@@ -247,7 +248,8 @@ static void an_open_file_with_other_rows_for_people_is_found(void **state)
 {
     (void)state;
     check_change(".open.g2.db", "UPDATE day SET value = '[1]'", NULL, "almanac rebuild --tiers");
-    check_change(".open.g2.db", "INSERT INTO day (series, day, base, value) VALUES (1, 1, 0, '[1]')", NULL, "almanac rebuild --tiers");
+    check_change(".open.g2.db", "INSERT INTO day (series, day, base, value) VALUES (1, 1, 0, '[1]')", NULL,
+                 "almanac rebuild --tiers");
 }
 
 /* ---- rebuild ---- */
