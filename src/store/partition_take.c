@@ -154,7 +154,7 @@ static int drop_replayed(struct partition *partition, const struct batch *batch,
     return rc;
 }
 
-/* What is refused again keeps its first place, and the dead topic has it. */
+/* What is refused again keeps its first place; the dead topic gets it once. */
 static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
 {
     int rc = 0;
@@ -162,6 +162,8 @@ static int add_dead(struct partition *partition, const struct batch *batch, size
         const struct refusal *refusal = &batch->refusals[i];
         const struct replay *replay = refusal->replay ? &batch->replays[refusal->replay - 1] : NULL;
         sqlite3_stmt *stmt = db_stmt(partition->db, replay ? SQL_DEAD_AGAIN : SQL_DEAD_ADD);
+        if (replay)
+            db_bind_i64(stmt, ":id", replay->id);
         db_bind_i64(stmt, ":incarnation", replay ? replay->incarnation : partition->incarnation);
         db_bind_i64(stmt, ":offset", replay ? replay->offset : refusal->offset);
         db_bind_i64(stmt, ":known_ms", refusal->known_ms);
@@ -229,9 +231,9 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         if (!rc && taking->n_readings)
             rc = add_batch(partition, taking);
         if (!rc)
-            rc = drop_replayed(partition, batch, taking->begin_replay);
-        if (!rc)
             rc = add_dead(partition, batch, taking->begin_refusal);
+        if (!rc)
+            rc = drop_replayed(partition, batch, taking->begin_replay);
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)
             rc = add_gap(partition, batch->hole_from, batch->hole_to, "offsets are missing in the topic");
     }

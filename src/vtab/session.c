@@ -237,8 +237,9 @@ int session_next(struct session *session, struct err_text *error)
 
 struct session_value session_value(struct session *session, size_t i)
 {
-    static const int types[] = {[SQLITE_INTEGER] = SESSION_INTEGER, [SQLITE_FLOAT] = SESSION_REAL, [SQLITE_TEXT] = SESSION_TEXT,
-                                [SQLITE_BLOB] = SESSION_BLOB, [SQLITE_NULL] = SESSION_NULL};
+    static const enum session_type types[] = {[SQLITE_INTEGER] = SESSION_INTEGER, [SQLITE_FLOAT] = SESSION_REAL,
+                                              [SQLITE_TEXT] = SESSION_TEXT, [SQLITE_BLOB] = SESSION_BLOB,
+                                              [SQLITE_NULL] = SESSION_NULL};
     struct session_value value = {.type = types[sqlite3_column_type(session->stmt, (int)i)]};
     const void *bytes = value.type == SESSION_BLOB ? sqlite3_column_blob(session->stmt, (int)i)
                                                    : (const void *)sqlite3_column_text(session->stmt, (int)i);

@@ -34,8 +34,9 @@ const char *session_position(const struct session *session); /* the state that i
 /* The next row: 1, 0 behind the last one, or a code; ERR_LIMIT where a bound was reached. */
 MUST_CHECK int session_next(struct session *session, struct err_text *error);
 
+enum session_type { SESSION_NULL, SESSION_INTEGER, SESSION_REAL, SESSION_TEXT, SESSION_BLOB };
 struct session_value {
-    enum { SESSION_NULL, SESSION_INTEGER, SESSION_REAL, SESSION_TEXT, SESSION_BLOB } type; /* a text with a NUL in it: a blob */
+    enum session_type type; /* a text with a NUL in it: a blob */
     const char *text; /* the number as text, or the bytes; valid until session_next */
     size_t size;
 };

@@ -117,12 +117,14 @@ def test_what_is_refused_again_stays_one_letter(context):
     send(context, reading("b", T[:2], nothing=[1, 2], never=[1, 2]))
     before = [{name: letter[name] for name in ("offset", "reason", "property", "time")} for letter in letters(site)]
     assert len(before) == 2
-    wait_for(lambda: len(kafka.consume(DEAD)) == 6)  # all letters of this test up to now
+    def copies():
+        return sum('"nothing"' in str(message["payload"]) for message in kafka.consume(DEAD))
+    wait_for(lambda: copies() == 2)
     assert replay(context, "--all") == 2
     assert replay(context, "--reason", "property") == 2
     after = [{name: letter[name] for name in ("offset", "reason", "property", "time")} for letter in letters(site)]
     assert sorted(after, key=str) == sorted(before, key=str), after
-    assert len(kafka.consume(DEAD)) == 6  # the dead topic has them once
+    assert copies() == 2  # the dead topic has them once
     metrics = site.request("/metrics")[2].decode()
     assert "almanac_replayed_total" in metrics and "almanac_dead_letters" in metrics, metrics
 

@@ -255,7 +255,8 @@ void rig_die(struct rig *rig)
     if (what == 0)
         rig_make_batch(rig);
     fault_vfs_arm(FAULT_DEAD, n);
-    int rc = what == 0 ? take_batch(rig) : what == 1 ? rig_flush(rig, source, &error) : rig_seal(rig, source, rig_below(rig, 2), &error);
+    int rc = what == 0 ? take_batch(rig) : what == 1 ? rig_flush(rig, source, &error)
+                                                         : rig_seal(rig, source, rig_below(rig, 2), &error);
     bool hit = fault_vfs_hit();
     rig_close_partitions(rig);
     fault_vfs_disarm();

@@ -12,6 +12,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "ingest/embedded.h"
+#include "ingest/replay.h"
 #include "tests/kafka/rig.h"
 #include "tests/lib/parallel.h"
 
@@ -576,6 +577,34 @@ static void the_embedded_broker_makes_producers_wait_for_the_store(void **state)
     assert_int_equal(memory_sink_compare(&f->rig.memory, 0), 0);
 }
 
+static void the_header_of_a_replay_comes_back_and_nothing_else_is_one(void **state)
+{
+    (void)state;
+    static const struct replay replays[] = {
+        {.id = 1, .offset = 0, .known_ms = 0, .incarnation = 1, .slot = -1},
+        {.id = INT64_MAX, .offset = INT64_MAX, .known_ms = -5, .incarnation = INT32_MAX, .slot = 65535, .property = "a.b_c-9"},
+    };
+    static const char *const wrong[] = {
+        "", "1", "1 7 1 3 4 -1", "2 7 1 3 4 -1 x", "1 0 1 3 4 -1 x", "1 7 0 3 4 -1 x", "1 7 1 -3 4 -1 x", "1 7 1 3 4 -2 x",
+        "1 7 1 3 99999999999999999999 -1 x", "1  7 1 3 4 -1 x", "1 7 1 3 4 -1x", "1 +7 1 3 4 -1 x", "1 7 1 3 4 2147483648 x",
+    };
+    struct replay found;
+    char text[REPLAY_TEXT_MAX];
+    for (size_t i = 0; i < 2; i++) {
+        replay_print(&replays[i], text);
+        assert_true(replay_parse(text, strlen(text), &found));
+        assert_memory_equal(&found, &replays[i], sizeof(found));
+        for (size_t n = 0; n + 8 < strlen(text); n++)
+            assert_false(replay_parse(text, n, &found));
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        if (replay_parse(wrong[i], strlen(wrong[i]), &found))
+            fail_msg("\"%s\" was taken", wrong[i]);
+    assert_false(replay_parse("1 7 1 3 4 -1 \0x", 15, &found));
+    memset(text, 'x', sizeof(text));
+    assert_false(replay_parse(text, sizeof(text), &found));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 /* ./test_consumer [the one case to run] */
@@ -602,6 +631,7 @@ int main(int argc, char **argv)
         CASE(what_was_truncated_before_it_was_read_is_a_gap),
         CASE(what_another_store_of_the_group_committed_is_not_read_again),
         CASE(a_restored_store_reads_on_where_it_stands),
+        CASE(the_header_of_a_replay_comes_back_and_nothing_else_is_one),
         CASE(properties_that_cannot_be_are_refused_by_name),
         CASE(the_embedded_broker_makes_producers_wait_for_the_store),
     };

@@ -463,7 +463,8 @@ static void a_position_older_than_revisions_keep_is_expired(void **state)
     rig_init(&rig, first_seed);
     for (int i = 0; i < 4; i++) {
         step_at(&rig, now_us + hours[i] * US_PER_HOUR, positions[i]);
-        for (int k = 0; k <= i; k++) /* the first is superseded by the second, which is older than 90 days when the fourth comes */
+        /* the first is superseded by the second, which is older than 90 days when the fourth comes */
+        for (int k = 0; k <= i; k++)
             assert_int_equal(ask_changes(&rig, positions[k]), i == 3 && k == 0 ? ERR_EXPIRED : 0);
     }
     clock_freeze(INT64_MIN);
