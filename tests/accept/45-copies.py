@@ -184,8 +184,8 @@ def test_backups_under_load_restore_whole(context):
     load = Load(kafka, UNIQUE, "unique")
     last = 0
     try:
-        harness.wait_for(lambda: site.count(entity="unique-*") > 0)
         for i in range(BACKUPS):
+            harness.wait_for(lambda: site.count(entity="unique-*") > last)
             backup, restored = site.folder.parent / f"backup-{i}", site.folder.parent / f"restored-{i}"
             if i % 2:
                 backup.mkdir()  # an empty folder will do
