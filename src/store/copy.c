@@ -287,8 +287,8 @@ int64_t store_bytes(const char *dir)
     if (view_open(reader, &view, NULL) == 0) {
         for (size_t s = 0; s < view->n_sources; s++) {
             const struct view_source *source = &view->sources[s];
-            for (size_t i = 0; source->snapshot && i < source->snapshot->files->list.n; i++) {
-                snprintf(path, sizeof(path), "%s/%s", source->folder, source->snapshot->files->list.at[i].name);
+            for (size_t i = 0; source->state && i < source->state->files->list.n; i++) {
+                snprintf(path, sizeof(path), "%s/%s", source->folder, source->state->files->list.at[i].name);
                 bytes += stat(path, &stat_of) ? 0 : stat_of.st_size;
             }
         }

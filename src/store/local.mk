@@ -26,7 +26,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/rows.c %D%/rows.h \
 	%D%/scan.c \
 	%D%/seal.c %D%/seal.h \
-	%D%/snapshot.c %D%/snapshot.h \
+	%D%/state.c %D%/state.h \
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \

@@ -434,7 +434,7 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     for (size_t i = 0; i < dir->n_sources && !rc; i++) {
         const struct source_reader *source = dir->sources[i];
         view->sources[view->n_sources++] = (struct view_source){source->id, source->topic, source->folder,
-                                                                source->partition, snapshot_hold(source->current)};
+                                                                source->partition, state_hold(source->current)};
         view->partial = view->partial || (source->current && source->current->n_elsewhere > 0);
     }
     pthread_mutex_unlock(&dir->lock);
@@ -455,7 +455,7 @@ void view_close(struct view *view)
     if (!view)
         return;
     for (size_t i = 0; i < view->n_sources; i++)
-        snapshot_drop(view->sources[i].snapshot);
+        state_drop(view->sources[i].state);
     free(view->sources);
     free(view->position);
     free(view);
@@ -480,11 +480,11 @@ int reader_sources(struct reader_dir *dir, int (*row)(void *arg, const struct so
     if (rc)
         return rc;
     for (size_t i = 0; i < view->n_sources && !rc; i++) {
-        const struct snapshot *snapshot = view->sources[i].snapshot;
-        if (snapshot)
+        const struct state *state = view->sources[i].state;
+        if (state)
             rc = row(arg, &(struct source_status){view->sources[i].topic, view->sources[i].partition,
-                                                  snapshot->next_offset, snapshot->last_known_ms,
-                                                  snapshot->unflushed_readings, snapshot->n_gaps, snapshot->n_dead});
+                                                  state->next_offset, state->last_known_ms,
+                                                  state->unflushed_readings, state->n_gaps, state->n_dead});
     }
     view_close(view);
     return rc;

@@ -7,7 +7,7 @@
 
 struct window_files place_files(const struct place *place, int64_t t_us)
 {
-    const struct file_list *files = &place->source->snapshot->files->list;
+    const struct file_list *files = &place->source->state->files->list;
     struct window_files found = {0};
     size_t low = 0, high = files->n;
     while (low < high) { /* the first file whose window ends after t_us */
@@ -27,11 +27,11 @@ struct window_files place_files(const struct place *place, int64_t t_us)
 /* The unflushed rows of a series that concern [begin, end), settled. */
 static int load_head(const struct trail *trail, struct place *place)
 {
-    const struct snapshot *snapshot = place->source->snapshot;
+    const struct state *state = place->source->state;
     struct rows rows = {.is_state = trail->is_state, .is_layer = true};
     int rc = 0;
-    for (size_t i = 0; i < snapshot->n_parcels && !rc; i++) {
-        const struct held_parcel *held = snapshot->parcels[i];
+    for (size_t i = 0; i < state->n_parcels && !rc; i++) {
+        const struct held_parcel *held = state->parcels[i];
         const struct parcel_run *run = parcel_find(&held->parcel, trail->series_id);
         size_t first = rows.n, n = first;
         if (!run)
@@ -47,7 +47,7 @@ static int load_head(const struct trail *trail, struct place *place)
         }
         rows.n = rc ? rows.n : n;
     }
-    rows_drop_before(&rows, snapshot->expired.raw_us);
+    rows_drop_before(&rows, state->expired.raw_us);
     if (!rc)
         rc = rows_settle(&rows, &place->head);
     rows_free(&rows);
@@ -65,14 +65,14 @@ static int find_cuts(struct trail *trail)
 {
     size_t n = 2;
     for (size_t p = 0; p < trail->n_places; p++)
-        n += 2 * trail->places[p].source->snapshot->files->list.n;
+        n += 2 * trail->places[p].source->state->files->list.n;
     trail->cuts = malloc(n * sizeof(*trail->cuts));
     if (!trail->cuts)
         return ERR_NOMEM;
     n = 0;
     trail->cuts[n++] = trail->begin_us;
     for (size_t p = 0; p < trail->n_places; p++) {
-        const struct file_list *files = &trail->places[p].source->snapshot->files->list;
+        const struct file_list *files = &trail->places[p].source->state->files->list;
         for (size_t f = 0; f < files->n; f++) {
             int64_t edges[2] = {files->at[f].window.begin_us, files->at[f].window.end_us};
             for (int e = 0; e < 2; e++)
@@ -103,7 +103,7 @@ static int find_places(struct trail *trail)
     rc = trail->places ? 0 : ERR_NOMEM;
     for (size_t s = 0; s < view->n_sources && !rc; s++)
         for (size_t i = 0; i < n_ids; i++)
-            if (view->sources[s].id == ids[i] && view->sources[s].snapshot)
+            if (view->sources[s].id == ids[i] && view->sources[s].state)
                 trail->places[trail->n_places++] = (struct place){.source = &view->sources[s], .rank = s};
     free(ids);
     return rc;

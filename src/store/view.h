@@ -6,7 +6,7 @@
 #include "store/pool.h"
 #include "store/reader.h"
 #include "store/rows.h"
-#include "store/snapshot.h"
+#include "store/state.h"
 
 #define POSITION_TAG_BYTES 4 /* of the store, in a position */
 
@@ -14,7 +14,7 @@ struct view_source {
     int64_t id; /* of the catalog */
     const char *topic, *folder;
     int32_t partition;
-    struct snapshot *snapshot;
+    struct state *state;
 };
 
 struct view {

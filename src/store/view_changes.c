@@ -26,10 +26,10 @@ int view_write_position(struct view *view)
     buf_putc(&bytes, POSITION_VERSION);
     buf_put(&bytes, reader_dir_tag(view->dir), POSITION_TAG_BYTES);
     for (size_t i = 0; i < view->n_sources; i++) {
-        const struct snapshot *snapshot = view->sources[i].snapshot;
+        const struct state *state = view->sources[i].state;
         buf_put_varint(&bytes, (uint64_t)view->sources[i].id);
-        buf_put_varint(&bytes, snapshot ? (uint64_t)snapshot->last_batch : 0);
-        buf_put_varint(&bytes, snapshot ? (uint64_t)(snapshot->last_batch - snapshot->synced_batch) : 0);
+        buf_put_varint(&bytes, state ? (uint64_t)state->last_batch : 0);
+        buf_put_varint(&bytes, state ? (uint64_t)(state->last_batch - state->synced_batch) : 0);
     }
     view->position = bytes.failed ? NULL : malloc(4 * (bytes.n + 2) / 3 + 2);
     if (view->position)
@@ -48,14 +48,14 @@ static int read_source(const struct view *view, struct reader *in, struct since 
 {
     uint64_t id = reader_varint(in), last = reader_varint(in), unsynced = reader_varint(in);
     for (size_t i = 0; i < view->n_sources && !in->failed; i++) {
-        const struct snapshot *snapshot = view->sources[i].snapshot;
+        const struct state *state = view->sources[i].state;
         if ((uint64_t)view->sources[i].id != id)
             continue;
-        bool known = last <= (uint64_t)(snapshot ? snapshot->last_batch : 0) && unsynced <= last;
+        bool known = last <= (uint64_t)(state ? state->last_batch : 0) && unsynced <= last;
         if (!known || since->batches[i] >= 0)
             return ERR_INVALID;
         since->batches[i] = (int64_t)(last - unsynced);
-        return snapshot && since->batches[i] < snapshot->first_moment ? ERR_EXPIRED : 0;
+        return state && since->batches[i] < state->first_moment ? ERR_EXPIRED : 0;
     }
     return ERR_INVALID;
 }
@@ -150,15 +150,15 @@ static int collect_parcel(struct collection *all, const struct held_parcel *held
 
 static int collect_source(struct collection *all, const struct view_source *source)
 {
-    const struct snapshot *snapshot = source->snapshot;
-    const struct file_list *files = &snapshot->files->list;
+    const struct state *state = source->state;
+    const struct file_list *files = &state->files->list;
     int rc = 0;
     for (size_t i = 0; i < files->n && !rc; i++)
         if (files->at[i].kind != FILE_TIER && files->at[i].mark > all->since)
             rc = collect_file(all, source, &files->at[i]);
-    for (size_t i = 0; i < snapshot->n_parcels && !rc; i++)
-        if (snapshot->parcels[i]->n > all->since)
-            rc = collect_parcel(all, snapshot->parcels[i]);
+    for (size_t i = 0; i < state->n_parcels && !rc; i++)
+        if (state->parcels[i]->n > all->since)
+            rc = collect_parcel(all, state->parcels[i]);
     return rc;
 }
 
@@ -196,7 +196,7 @@ static int collect(struct view *view, const struct since *since, struct view_cha
         rc = ERR_NOMEM;
     for (size_t i = 0; i < since->n && !rc; i++) {
         all.since = since->batches[i] < 0 ? 0 : since->batches[i];
-        if (view->sources[i].snapshot)
+        if (view->sources[i].state)
             rc = collect_source(&all, &view->sources[i]);
     }
     rc = rc ? rc : put_ranges(&all, changes);

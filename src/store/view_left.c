@@ -27,7 +27,7 @@ static int find_places(struct view *view, uint32_t series_id, struct places *ret
     places.at = calloc(n_ids + 1, sizeof(struct view_source *));
     for (size_t s = 0; s < view->n_sources && places.at; s++)
         for (size_t i = 0; i < n_ids; i++)
-            if (view->sources[s].id == ids[i] && view->sources[s].snapshot)
+            if (view->sources[s].id == ids[i] && view->sources[s].state)
                 places.at[places.n++] = &view->sources[s];
     free(ids);
     *ret_places = places;
@@ -38,7 +38,7 @@ static int find_places(struct view *view, uint32_t series_id, struct places *ret
 static int read_carry(struct view *view, uint32_t series_id, const struct view_source *source, struct points *points,
                       int64_t *ret_first_us)
 {
-    int64_t expired_us = source->snapshot->expired.raw_us;
+    int64_t expired_us = source->state->expired.raw_us;
     *ret_first_us = INT64_MAX;
     return expired_us == INT64_MIN ? 0 : reader_dir_carry(view->dir, source->id, series_id, expired_us, points, ret_first_us);
 }
@@ -150,9 +150,9 @@ static int look_into(struct view *view, uint32_t series_id, const struct view_so
 static int find_left(struct view *view, uint32_t series_id, const struct view_source *source, enum tier tier,
                      int64_t begin_us, int64_t end_us, int64_t *ret_left_us)
 {
-    const struct snapshot *snapshot = source->snapshot;
-    const struct file_list *files = &snapshot->files->list;
-    int64_t raw_us = snapshot->expired.raw_us, tier_us = snapshot->expired.tier_us[tier];
+    const struct state *state = source->state;
+    const struct file_list *files = &state->files->list;
+    int64_t raw_us = state->expired.raw_us, tier_us = state->expired.tier_us[tier];
     int64_t left_us = begin_us;
     int rc = 0;
     if (begin_us < tier_us)
@@ -184,7 +184,7 @@ int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int6
         if (tier && places.n == 1) /* cells of several sources are not used */
             rc = find_left(view, series_id, places.at[i], *tier, span.begin_us, span.end_us, &source_us);
         else
-            source_us = places.at[i]->snapshot->expired.raw_us;
+            source_us = places.at[i]->state->expired.raw_us;
         if (source_us > left_us && source_us > span.begin_us)
             left_us = source_us;
     }

@@ -1,6 +1,6 @@
 #include <config.h>
 
-#include "store/snapshot.h"
+#include "store/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,27 +38,27 @@ static void drop_files(struct held_files *files)
     free(files);
 }
 
-struct snapshot *snapshot_hold(struct snapshot *snapshot)
+struct state *state_hold(struct state *state)
 {
-    if (snapshot)
-        snapshot->refs++;
-    return snapshot;
+    if (state)
+        state->refs++;
+    return state;
 }
 
-void snapshot_drop(struct snapshot *snapshot)
+void state_drop(struct state *state)
 {
-    if (!snapshot || --snapshot->refs)
+    if (!state || --state->refs)
         return;
-    for (size_t i = 0; i < snapshot->n_parcels; i++)
-        drop_parcel(snapshot->parcels[i]);
-    free(snapshot->parcels);
-    drop_files(snapshot->files);
-    free(snapshot);
+    for (size_t i = 0; i < state->n_parcels; i++)
+        drop_parcel(state->parcels[i]);
+    free(state->parcels);
+    drop_files(state->files);
+    free(state);
 }
 
 void source_reader_done(struct source_reader *source)
 {
-    snapshot_drop(source->current);
+    state_drop(source->current);
     source->current = NULL;
     db_close(source->db);
     source->db = NULL;
@@ -81,25 +81,25 @@ static int hold_batch(sqlite3_stmt *stmt, struct held_parcel **ret_held)
     return 0;
 }
 
-static int push_parcel(struct snapshot *snapshot, size_t *cap, struct held_parcel *held)
+static int push_parcel(struct state *state, size_t *cap, struct held_parcel *held)
 {
-    if (array_grow(&snapshot->parcels, cap, snapshot->n_parcels + 1, sizeof(struct held_parcel *)))
+    if (array_grow(&state->parcels, cap, state->n_parcels + 1, sizeof(struct held_parcel *)))
         return ERR_NOMEM;
-    snapshot->parcels[snapshot->n_parcels++] = held;
+    state->parcels[state->n_parcels++] = held;
     return 0;
 }
 
-/* Takes over from the snapshot before what is still unflushed, and reads the batches that came since. */
-static int read_parcels(struct source_reader *source, struct snapshot *snapshot, int64_t first_batch)
+/* Takes over from the state before what is still unflushed, and reads the batches that came since. */
+static int read_parcels(struct source_reader *source, struct state *state, int64_t first_batch)
 {
-    const struct snapshot *before = source->current;
+    const struct state *before = source->current;
     size_t cap = 0;
     int64_t after = first_batch - 1;
     for (size_t i = 0; before && i < before->n_parcels; i++) {
         struct held_parcel *held = before->parcels[i];
         if (held->n < first_batch)
             continue;
-        if (push_parcel(snapshot, &cap, held))
+        if (push_parcel(state, &cap, held))
             return ERR_NOMEM;
         held->refs++;
         after = held->n;
@@ -110,7 +110,7 @@ static int read_parcels(struct source_reader *source, struct snapshot *snapshot,
     while ((rc = db_step(source->db, stmt)) == 1) {
         struct held_parcel *held = NULL;
         rc = hold_batch(stmt, &held);
-        if (!rc && (rc = push_parcel(snapshot, &cap, held)))
+        if (!rc && (rc = push_parcel(state, &cap, held)))
             drop_parcel(held);
         if (rc) {
             sqlite3_reset(stmt);
@@ -120,12 +120,12 @@ static int read_parcels(struct source_reader *source, struct snapshot *snapshot,
     return rc;
 }
 
-/* The list of the snapshot before when it is of the same version, else read. */
-static int hold_files(struct source_reader *source, struct snapshot *snapshot, int64_t version)
+/* The list of the state before when it is of the same version, else read. */
+static int hold_files(struct source_reader *source, struct state *state, int64_t version)
 {
     if (source->current && source->current->files->version == version) {
-        snapshot->files = source->current->files;
-        snapshot->files->refs++;
+        state->files = source->current->files;
+        state->files->refs++;
         return 0;
     }
     struct held_files *files = calloc(1, sizeof(*files));
@@ -133,31 +133,31 @@ static int hold_files(struct source_reader *source, struct snapshot *snapshot, i
         return ERR_NOMEM;
     files->refs = 1;
     files->version = version;
-    snapshot->files = files;
+    state->files = files;
     return file_list_read(source->db, &files->list);
 }
 
-static int read_state(struct source_reader *source, struct snapshot *snapshot)
+static int read_state(struct source_reader *source, struct state *state)
 {
     sqlite3_stmt *stmt = db_stmt(source->db, SQL_STATE);
     int rc = db_step(source->db, stmt);
     if (rc != 1)
         return rc ? rc : ERR_NOTFOUND; /* made just now, and its one row is not in yet */
-    snapshot->last_batch = sqlite3_column_int64(stmt, 0);
-    snapshot->next_offset = sqlite3_column_int64(stmt, 1);
-    snapshot->last_known_ms = sqlite3_column_int64(stmt, 2);
-    snapshot->incarnation = sqlite3_column_int64(stmt, 3);
-    snapshot->n_gaps = sqlite3_column_int64(stmt, 4);
-    snapshot->n_dead = sqlite3_column_int64(stmt, 5);
-    snapshot->unflushed_readings = sqlite3_column_int64(stmt, 6);
+    state->last_batch = sqlite3_column_int64(stmt, 0);
+    state->next_offset = sqlite3_column_int64(stmt, 1);
+    state->last_known_ms = sqlite3_column_int64(stmt, 2);
+    state->incarnation = sqlite3_column_int64(stmt, 3);
+    state->n_gaps = sqlite3_column_int64(stmt, 4);
+    state->n_dead = sqlite3_column_int64(stmt, 5);
+    state->unflushed_readings = sqlite3_column_int64(stmt, 6);
     int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
-    snapshot->synced_batch = sqlite3_column_int64(stmt, 9);
-    snapshot->first_moment = sqlite3_column_int64(stmt, 10);
-    snapshot->n_elsewhere = sqlite3_column_int64(stmt, 11);
-    expired_read(stmt, 12, &snapshot->expired);
+    state->synced_batch = sqlite3_column_int64(stmt, 9);
+    state->first_moment = sqlite3_column_int64(stmt, 10);
+    state->n_elsewhere = sqlite3_column_int64(stmt, 11);
+    expired_read(stmt, 12, &state->expired);
     sqlite3_reset(stmt);
-    rc = hold_files(source, snapshot, files_version);
-    return rc ? rc : read_parcels(source, snapshot, first_batch);
+    rc = hold_files(source, state, files_version);
+    return rc ? rc : read_parcels(source, state, first_batch);
 }
 
 static int open_source(struct source_reader *source, struct err_text *error)
@@ -181,23 +181,23 @@ int source_reader_follow(struct source_reader *source, struct err_text *error)
         return db_error(source->db, error, rc, "read");
     if (source->current && version == source->version)
         return 0;
-    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    if (!snapshot)
+    struct state *state = calloc(1, sizeof(*state));
+    if (!state)
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", db_path(source->db));
-    snapshot->refs = 1;
+    state->refs = 1;
     rc = db_begin(source->db);
     if (!rc) {
-        rc = read_state(source, snapshot);
+        rc = read_state(source, state);
         int ended = db_commit(source->db);
         rc = rc ? rc : ended;
     }
     /* asked before the transaction: a commit between the two is read again the next time, which does no harm */
     if (rc) {
-        snapshot_drop(snapshot);
+        state_drop(state);
         return rc == ERR_NOTFOUND ? 0 : db_error(source->db, error, rc, "read");
     }
-    snapshot_drop(source->current);
-    source->current = snapshot;
+    state_drop(source->current);
+    source->current = state;
     source->version = version;
     return 0;
 }

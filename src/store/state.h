@@ -1,7 +1,7 @@
-/* The read side of one partition: its state at one moment, followed in ingest.db. A snapshot never changes, is shared by
+/* The read side of one partition: its state at one moment, followed in ingest.db. A state never changes, is shared by
  * views and lives as long as one uses it; it holds no transaction. */
-#ifndef STORE_SNAPSHOT_H
-#define STORE_SNAPSHOT_H
+#ifndef STORE_STATE_H
+#define STORE_STATE_H
 
 #include <stdint.h>
 
@@ -24,7 +24,7 @@ struct held_files {
     struct file_list list; /* by (begin of the window, kind) */
 };
 
-struct snapshot {
+struct state {
     _Atomic int refs;
     int64_t last_batch;      /* the newest batch ever, flushed or not */
     int64_t synced_batch;    /* every batch up to this one is on disk for sure */
@@ -35,8 +35,8 @@ struct snapshot {
     struct held_parcel **parcels;
     size_t n_parcels;
 };
-struct snapshot *snapshot_hold(struct snapshot *snapshot);
-void snapshot_drop(struct snapshot *snapshot); /* NULL is fine */
+struct state *state_hold(struct state *state);
+void state_drop(struct state *state); /* NULL is fine */
 
 /* One topic-partition of the catalog. */
 struct source_reader {
@@ -44,8 +44,8 @@ struct source_reader {
     char topic[LIMIT_TOPIC_BYTES + 1], folder[3072];
     int32_t partition;
     struct db *db;             /* NULL until its ingest.db exists */
-    int64_t version;           /* data_version of the current snapshot */
-    struct snapshot *current;
+    int64_t version;           /* data_version of the current state */
+    struct state *current;
 };
 void source_reader_done(struct source_reader *source);
 
