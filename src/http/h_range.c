@@ -145,17 +145,6 @@ static int find_columns(struct range_stream *range)
 
 /* ---- the request ---- */
 
-static int check_layout(const struct request *request, struct err_text *error)
-{
-    const char *layout;
-    int rc = parameters_one(&request->parameters, "layout", &layout, error);
-    if (rc || !layout || !strcmp(layout, "long"))
-        return rc;
-    if (!strcmp(layout, "wide"))
-        return err_set_field(error, ERR_MEANING, "layout", "the layout \"wide\" is not there yet in this version");
-    return err_set_field(error, ERR_INVALID, "layout", "there is no layout \"%.64s\": use long", layout);
-}
-
 static void put_headers(const struct range_stream *range, struct reply *reply)
 {
     char from[CIVIL_TEXT_MAX], to[CIVIL_TEXT_MAX];
@@ -213,16 +202,13 @@ static const struct renderer *renderer_of(const struct media *media)
 
 int h_range(struct request *request, struct reply *reply, struct err_text *error)
 {
-    int rc = check_layout(request, error);
-    if (rc)
-        return rc;
     struct range_stream *range = calloc(1, sizeof(*range));
     if (!range)
         return ERR_NOMEM;
     range->stream = (struct stream){fill_range, close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
-    rc = open_answer(range, request, error);
+    int rc = open_answer(range, request, error);
     if (rc) {
         close_range(&range->stream);
         return rc;

@@ -16,17 +16,13 @@ static const char *const series_parameters[] = {
 static const char *const one_parameters[] = {"snapshot", NULL};
 static const char *const changes_parameters[] = {"since", "series", "entity", "type", "property", NULL};
 static const char *const range_parameters[] = {
-    "series", "entity", "type", "property", "from", "to", "step", "agg", "tz", "fill", "time", "limit", "cursor",
-    "format", "layout", "snapshot", NULL,
+    "series", "entity", "type", "property", "from", "to", "step", "agg", "over", "by", "tz", "fill", "max_gap", "bounds", "unit",
+    "quality", "asof", "lead_min", "snapshot", "reduce", "points", "layout", "format", "time", "limit", "cursor", "explain", NULL,
 };
+static const char *const range_planned[] = {"sep", "decimal", "bom", "numbers", NULL};
 static const char *const snapshot_parameters[] = {"name", "keep", NULL};
 static const char *const name_parameters[] = {"name", NULL};
 static const char *const sql_parameters[] = {"sql", "format", NULL};
-static const char *const range_planned[] = {
-    "points", "over", "by", "max_gap", "bounds", "unit", "quality", "asof", "lead_min", "reduce", "sep",
-    "decimal", "bom", "numbers", "explain", NULL,
-};
-
 static const struct media json_only[] = {{"json", "application/json", false}, {NULL, NULL, false}};
 static const struct media range_media[] = {
     {"json", "application/json", false},

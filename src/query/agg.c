@@ -4,12 +4,29 @@
 
 #include <string.h>
 
-const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last"};
-
-/* Names of the contract that a later version has. */
-static const char *const later[] = {
-    "twa", "integral", "increase", "stddev", "median", "mintime", "maxtime", "covered",
+const char *const agg_name[AGG_N] = {
+    [AGG_MEAN] = "mean",       [AGG_MIN] = "min",           [AGG_MAX] = "max",           [AGG_SUM] = "sum",
+    [AGG_COUNT] = "count",     [AGG_FIRST] = "first",       [AGG_LAST] = "last",         [AGG_TWA] = "twa",
+    [AGG_INTEGRAL] = "integral", [AGG_INCREASE] = "increase", [AGG_STDDEV] = "stddev",   [AGG_MEDIAN] = "median",
+    [AGG_MINTIME] = "mintime", [AGG_MAXTIME] = "maxtime",   [AGG_COVERED] = "covered",
+    [AGG_P01] =
+    "p01", "p02", "p03", "p04", "p05", "p06", "p07", "p08", "p09",
+    "p10", "p11", "p12", "p13", "p14", "p15", "p16", "p17", "p18", "p19",
+    "p20", "p21", "p22", "p23", "p24", "p25", "p26", "p27", "p28", "p29",
+    "p30", "p31", "p32", "p33", "p34", "p35", "p36", "p37", "p38", "p39",
+    "p40", "p41", "p42", "p43", "p44", "p45", "p46", "p47", "p48", "p49",
+    "p50", "p51", "p52", "p53", "p54", "p55", "p56", "p57", "p58", "p59",
+    "p60", "p61", "p62", "p63", "p64", "p65", "p66", "p67", "p68", "p69",
+    "p70", "p71", "p72", "p73", "p74", "p75", "p76", "p77", "p78", "p79",
+    "p80", "p81", "p82", "p83", "p84", "p85", "p86", "p87", "p88", "p89",
+    "p90", "p91", "p92", "p93", "p94", "p95", "p96", "p97", "p98", "p99",
 };
+
+/* What is not there yet. */
+static bool is_later(enum agg agg)
+{
+    return agg > AGG_LAST;
+}
 
 #define BIT(agg) (1U << (agg))
 #define ENDS (BIT(AGG_FIRST) | BIT(AGG_LAST) | BIT(AGG_COUNT))
@@ -30,26 +47,18 @@ enum agg agg_default(enum kind kind)
     return kind == KIND_GAUGE ? AGG_MEAN : kind == KIND_INTERVAL ? AGG_SUM : AGG_LAST;
 }
 
-/* p01 to p99 */
-static bool is_percentile(const char *name)
-{
-    return strlen(name) == 3 && name[0] == 'p' && strspn(name + 1, "0123456789") == 2 && strcmp(name, "p00") != 0;
-}
-
 int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error)
 {
-    bool is_later = is_percentile(name);
-    for (int i = 0; i < AGG_N; i++) {
-        if (!strcmp(name, agg_name[i])) {
-            *ret_agg = (enum agg)i;
-            return 0;
-        }
+    int agg = 0;
+    while (agg < AGG_N && strcmp(name, agg_name[agg]) != 0)
+        agg++;
+    if (agg < AGG_N && !is_later((enum agg)agg)) {
+        *ret_agg = (enum agg)agg;
+        return 0;
     }
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        is_later = is_later || !strcmp(name, later[i]);
     return err_set_field(error, ERR_INVALID, "agg", "%s \"%.32s\"%s; take mean, min, max, sum, count, first or last",
-                         is_later ? "the aggregate" : "there is no aggregate", name,
-                         is_later ? " is not there yet in this version" : "");
+                         agg < AGG_N ? "the aggregate" : "there is no aggregate", name,
+                         agg < AGG_N ? " is not there yet in this version" : "");
 }
 
 bool agg_is_direction(const struct series_info *info)

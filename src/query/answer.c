@@ -7,12 +7,10 @@
 #include <string.h>
 
 #include "query/agg.h"
-#include "query/buckets.h"
 #include "query/cursor.h"
 #include "query/feed.h"
+#include "query/lane.h"
 #include "query/matches.h"
-
-#define MEAN_DIGITS 15
 
 struct answer {
     struct view *view;
@@ -24,14 +22,9 @@ struct answer {
     char tiers[sizeof("15m,raw")];
     /* the series whose turn it is */
     struct series_info info;
-    enum agg aggs[RANGE_AGGS_MAX];
+    enum agg aggs[AGG_N];
     size_t n_aggs;
-    struct scan *scan;        /* raw: */
-    struct points points;
-    size_t next_point;
-    struct buckets *buckets;  /* by step: */
-    struct bucket bucket;
-    struct value values[RANGE_AGGS_MAX];
+    struct lane *lane;
     /* paging */
     int64_t n_rows;
     int64_t last_us;          /* of the row given last */
@@ -50,14 +43,6 @@ static void plan_tier(struct answer *answer)
         answer->has_tier = grid_fits(&range->grid, range->from_us, range->to_us, tier_width_us[tier]);
         answer->tier = (enum tier)tier;
     }
-}
-
-static bool asks_direction(const struct range *range, const struct series_info *info)
-{
-    bool mean = !range->n_aggs;
-    for (size_t i = 0; i < range->n_aggs; i++)
-        mean = mean || range->aggs[i] == AGG_MEAN;
-    return mean && agg_is_direction(info);
 }
 
 struct check {
@@ -87,7 +72,7 @@ static int check_series(void *arg, const struct series_info *info)
     struct check *check = arg;
     struct answer *answer = check->answer;
     const struct range *range = answer->range;
-    bool tiered = answer->has_tier && buckets_may_use_tiers(info->kind, asks_direction(range, info));
+    bool tiered = answer->has_tier && lane_may_use_tiers(range, info);
     if (range->raw)
         return check_left(answer, info, false, check->error);
     int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
@@ -127,12 +112,8 @@ const char *answer_tiers(const struct answer *answer)
 
 static void end_series(struct answer *answer)
 {
-    scan_close(answer->scan);
-    answer->scan = NULL;
-    points_clear(&answer->points);
-    answer->next_point = 0;
-    buckets_close(answer->buckets);
-    answer->buckets = NULL;
+    lane_close(answer->lane);
+    answer->lane = NULL;
 }
 
 /* Whether earlier pages had rows of this series. */
@@ -141,32 +122,29 @@ static bool is_resumed(const struct answer *answer)
     return answer->range->has_cursor && answer->range->after_id == answer->info.id;
 }
 
-static int begin_raw(struct answer *answer)
+static int64_t find_begin(const struct answer *answer)
 {
     const struct range *range = answer->range;
-    int64_t begin_us = range->from_us;
-    if (is_resumed(answer) && range->after_us >= begin_us)
-        begin_us = range->after_us + 1;
-    return scan_open(answer->view, answer->info.id, begin_us, range->to_us, 0, &answer->scan);
+    int64_t last_us = is_resumed(answer) && range->after_us >= range->from_us ? range->after_us : range->from_us - 1;
+    if (range->raw)
+        return last_us + 1;
+    int64_t start_us = grid_start_us(&range->grid, last_us < range->from_us ? range->from_us : last_us);
+    return is_resumed(answer) ? grid_next_us(&range->grid, start_us) : start_us;
 }
 
-static int begin_buckets(struct answer *answer)
+static int begin_series(struct answer *answer)
 {
-    const struct range *range = answer->range;
-    struct buckets_options options = {
-        .range = range,
-        .series_id = answer->info.id,
-        .kind = answer->info.kind,
-        .is_direction = asks_direction(range, &answer->info),
+    struct lane_options options = {
+        .range = answer->range,
+        .info = &answer->info,
+        .aggs = answer->aggs,
+        .n_aggs = answer->n_aggs,
         .has_tier = answer->has_tier,
         .tier = answer->tier,
-        .begin_us = grid_start_us(&range->grid, range->from_us),
+        .begin_us = find_begin(answer),
+        .end_us = answer->range->to_us,
     };
-    if (is_resumed(answer)) {
-        int64_t last_us = range->after_us > range->from_us ? range->after_us : range->from_us;
-        options.begin_us = grid_next_us(&range->grid, grid_start_us(&range->grid, last_us));
-    }
-    return buckets_open(answer->view, &options, &answer->buckets);
+    return lane_open(answer->view, &options, &answer->lane);
 }
 
 static void choose_aggs(struct answer *answer)
@@ -189,7 +167,7 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
     answer->info = *info;
     matches_take(&answer->matches);
     choose_aggs(answer);
-    rc = answer->range->raw ? begin_raw(answer) : begin_buckets(answer);
+    rc = begin_series(answer);
     if (rc)
         return rc;
     *ret_info = &answer->info;
@@ -200,83 +178,6 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
 
 /* ---- rows ---- */
 
-static int next_raw(struct answer *answer, struct row *ret_row)
-{
-    struct points *points = &answer->points;
-    if (answer->next_point == points->n) {
-        answer->next_point = 0;
-        int rc = scan_next(answer->scan, points);
-        if (rc <= 0)
-            return rc;
-    }
-    size_t i = answer->next_point++;
-    if (answer->info.kind == KIND_STATE)
-        answer->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
-    else
-        answer->values[0] = (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
-    *ret_row = (struct row){points->t_us[i], points->quality[i], answer->values};
-    return 1;
-}
-
-static struct value decimal_value(struct decimal decimal)
-{
-    return (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(decimal)};
-}
-
-static int mean_value(const struct answer *answer, struct value *ret_value)
-{
-    const struct bucket *bucket = &answer->bucket;
-    struct decimal mean;
-    if (agg_is_direction(&answer->info)) {
-        *ret_value = direction_mean(&bucket->direction, &mean) ? decimal_value(mean) : (struct value){.type = VALUE_NULL};
-        return 0;
-    }
-    int rc = exact_divide(&bucket->tally.sum, bucket->count, MEAN_DIGITS, &mean);
-    if (!rc)
-        *ret_value = decimal_value(mean);
-    return rc;
-}
-
-/* One aggregate of a bucket that has readings. */
-static int bucket_value(const struct answer *answer, enum agg agg, struct value *ret_value)
-{
-    const struct bucket *bucket = &answer->bucket;
-    const struct tally *tally = &bucket->tally;
-    bool is_state = answer->info.kind == KIND_STATE, is_first = agg == AGG_FIRST;
-    if (agg == AGG_MEAN)
-        return mean_value(answer, ret_value);
-    if (agg == AGG_SUM)
-        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &tally->sum};
-    else if (agg == AGG_MIN || agg == AGG_MAX)
-        *ret_value = decimal_value(agg == AGG_MIN ? tally->min : tally->max);
-    else if (is_state)
-        *ret_value = (struct value){.type = VALUE_TEXT, .text = is_first ? bucket->states.first : bucket->states.last};
-    else
-        *ret_value = decimal_value(is_first ? tally->first : tally->last);
-    return 0;
-}
-
-static int next_bucket(struct answer *answer, struct row *ret_row)
-{
-    struct bucket *bucket = &answer->bucket;
-    int rc = buckets_next(answer->buckets, bucket);
-    if (rc <= 0)
-        return rc;
-    for (size_t i = 0; i < answer->n_aggs; i++) {
-        struct value *value = &answer->values[i];
-        *value = (struct value){.type = VALUE_NULL};
-        rc = 0;
-        if (answer->aggs[i] == AGG_COUNT)
-            *value = (struct value){.type = VALUE_COUNT, .count = bucket->count};
-        else if (bucket->count)
-            rc = bucket_value(answer, answer->aggs[i], value);
-        if (rc)
-            return rc;
-    }
-    *ret_row = (struct row){.t_us = bucket->start_us, .values = answer->values};
-    return 1;
-}
-
 /* The page is full: leaves a cursor where anything comes behind it, in this series (its next row) or in another. */
 static int end_page(struct answer *answer)
 {
@@ -284,7 +185,7 @@ static int end_page(struct answer *answer)
     struct cursor cursor = {range->question, answer->info.id,  answer->matches.last_id,
                             answer->last_us, range->from_us,   range->to_us};
     struct row row;
-    int rc = range->raw ? next_raw(answer, &row) : next_bucket(answer, &row);
+    int rc = lane_next(answer->lane, &row);
     if (rc < 0)
         return rc;
     answer->is_over = true;
@@ -302,7 +203,7 @@ int answer_next_row(struct answer *answer, struct row *ret_row)
         return 0;
     if (answer->range->limit && answer->n_rows == answer->range->limit)
         return end_page(answer);
-    int rc = answer->range->raw ? next_raw(answer, ret_row) : next_bucket(answer, ret_row);
+    int rc = lane_next(answer->lane, ret_row);
     if (rc > 0) {
         answer->n_rows++;
         answer->last_us = ret_row->t_us;
@@ -320,6 +221,5 @@ void answer_close(struct answer *answer)
     if (!answer)
         return;
     end_series(answer);
-    points_free(&answer->points);
     free(answer);
 }

@@ -169,7 +169,7 @@ int buckets_open(struct view *view, const struct buckets_options *options, struc
         return ERR_NOMEM;
     buckets->options = *options;
     buckets->view = view;
-    buckets->next_us = range->from_us < range->to_us ? options->begin_us : range->to_us; /* nothing is in no time */
+    buckets->next_us = range->from_us < range->to_us ? options->begin_us : options->end_us; /* nothing is in no time */
     int64_t begin_us = options->begin_us > range->from_us ? options->begin_us : range->from_us;
     struct feed_options feed = {
         .series_id = options->series_id,
@@ -177,10 +177,10 @@ int buckets_open(struct view *view, const struct buckets_options *options, struc
         .tier = options->tier,
         .want = options->kind == KIND_INTERVAL ? POINTS_PERIOD : 0,
         .begin_us = begin_us,
-        .end_us = range->to_us,
+        .end_us = options->end_us,
     };
     int rc = 0;
-    if (options->kind == KIND_INTERVAL && begin_us < range->to_us)
+    if (options->kind == KIND_INTERVAL && begin_us < options->end_us)
         rc = look_back(buckets, begin_us);
     if (!rc)
         rc = feed_open(view, &feed, &buckets->feed);
@@ -210,7 +210,7 @@ static int skip_empty(struct buckets *buckets)
 int buckets_next(struct buckets *buckets, struct bucket *ret_bucket)
 {
     const struct range *range = buckets->options.range;
-    while (buckets->next_us < range->to_us) {
+    while (buckets->next_us < buckets->options.end_us) {
         int rc = range->fill == FILL_NONE ? skip_empty(buckets) : 1;
         if (rc <= 0)
             return rc;

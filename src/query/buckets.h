@@ -19,6 +19,7 @@ struct buckets_options {
     bool has_tier;      /* fits the grid; used where the kind and the question let it */
     enum tier tier;
     int64_t begin_us;   /* start of the first bucket, which may lie before the range */
+    int64_t end_us;     /* no bucket begins here or later: the start of one, or the range's end */
 };
 
 struct bucket {

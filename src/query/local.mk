@@ -6,9 +6,10 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/lane.c %D%/lane.h \
 	%D%/matches.c %D%/matches.h \
 	%D%/parts.c %D%/parts.h \
-	%D%/range.c %D%/range.h \
+	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/tally.c %D%/tally.h \
 	%D%/when.c %D%/when.h
 

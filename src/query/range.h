@@ -11,21 +11,28 @@
 
 #include "common/civil.h"
 #include "common/err.h"
+#include "common/limits.h"
 #include "common/zone.h"
 #include "model/decimal.h"
+#include "model/reading.h"
 #include "rollup/bucket.h"
 #include "store/reader.h"
 
-enum agg { AGG_MEAN, AGG_MIN, AGG_MAX, AGG_SUM, AGG_COUNT, AGG_FIRST, AGG_LAST, AGG_N };
+/* Percentiles are p01 to p99. */
+enum agg {
+    AGG_MEAN, AGG_MIN, AGG_MAX, AGG_SUM, AGG_COUNT, AGG_FIRST, AGG_LAST, AGG_TWA, AGG_INTEGRAL, AGG_INCREASE, AGG_STDDEV,
+    AGG_MEDIAN, AGG_MINTIME, AGG_MAXTIME, AGG_COVERED, AGG_P01, AGG_P99 = AGG_P01 + 98, AGG_N
+};
 extern const char *const agg_name[AGG_N];
 /* What a kind is aggregated by when nothing is asked for. (Counters: answer_open refuses, since their increase is not there
  * yet.) */
 enum agg agg_default(enum kind kind);
 
-enum fill { FILL_NULL, FILL_NONE };
+enum fill { FILL_NULL, FILL_NONE, FILL_PREVIOUS, FILL_LINEAR };
 enum time_form { TIME_ISO, TIME_MS, TIME_LOCAL };
-
-#define RANGE_AGGS_MAX 32
+enum over { OVER_NONE, OVER_SUM, OVER_MEAN, OVER_MIN, OVER_MAX };
+enum by { BY_NONE, BY_TYPE, BY_PROPERTY, BY_LOCATION, BY_BOARD };
+enum reduce { REDUCE_NONE, REDUCE_M4, REDUCE_MINMAX };
 
 struct range {
     struct series_filter filter; /* lists point into the arena of the request */
@@ -33,10 +40,24 @@ struct range {
     bool raw;
     struct duration step;
     struct grid grid;            /* when not raw */
-    enum agg aggs[RANGE_AGGS_MAX];
+    enum agg aggs[AGG_N];        /* each once */
     size_t n_aggs;               /* 0: the default of each series' kind */
     const struct zone *zone;     /* NULL: none was asked for */
     enum fill fill;
+    int64_t max_gap_us;          /* 0: none was asked for */
+    enum over over;              /* across series; by: what of them makes a group of its own */
+    enum by by;
+    bool bounds;                 /* raw: the nearest reading on each side, too */
+    char unit[LIMIT_UNIT_BYTES]; /* to convert to; "": as stored */
+    bool has_quality;            /* the least quality accepted was stated; else raw takes all, aggregates all but suspect */
+    enum quality quality;
+    int64_t asof_us;             /* only what was known by then; INT64_MAX: everything */
+    int64_t lead_min_us;         /* only forecasts that were issued so long before; 0: everything */
+    enum reduce reduce;          /* of raw readings, to about `points` of them */
+    int64_t points;              /* 0: not given */
+    bool is_auto;                /* the step is for the server to choose, by `points` */
+    bool wide;                   /* a column a series */
+    bool explain;
     enum time_form time;
     int64_t limit;               /* rows; 0: all of them */
     uint32_t after_id;           /* from the cursor: go on behind this row; INT64_MAX: behind this series */
@@ -52,11 +73,10 @@ struct parameter {
     const char *name, *value;
 };
 
-/* Parses and checks the parameters that belong to the range (`series entity type property from to step agg tz fill snapshot
- * time limit cursor`); `snapshot` says which view the caller opens, here it only goes with a cursor; `format` and `layout` are
- * the renderer's and are passed over; any other name is ERR_INVALID with that name as the field. Lists may be repeated or
- * separated by commas. now_us is what `now` and `-P7D` refer to; with a cursor from and to are those of the first page.
- * hash_init must have been called. */
+/* Parses and checks the parameters of contract section 5; `snapshot` says which view the caller opens, here it only goes with
+ * a cursor; `format sep decimal bom numbers` are the renderer's and are passed over; any other name is ERR_INVALID with that
+ * name as the field. Lists may be repeated or separated by commas. now_us is what `now` and `-P7D` refer to; with a cursor from
+ * and to are those of the first page. hash_init must have been called. */
 MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
                            struct err_text *error);
 void range_free(struct range *range);
@@ -65,12 +85,13 @@ void range_free(struct range *range);
 
 /* One cell of a row. */
 struct value {
-    enum { VALUE_NULL, VALUE_DECIMAL, VALUE_EXACT, VALUE_COUNT, VALUE_TEXT } type;
+    enum { VALUE_NULL, VALUE_DECIMAL, VALUE_EXACT, VALUE_COUNT, VALUE_TEXT, VALUE_TIME } type;
     union {
         struct decimal decimal;
         const struct exact *exact;
         uint64_t count;
         const char *text;
+        int64_t t_us;
     };
 };
 

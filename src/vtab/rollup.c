@@ -13,10 +13,10 @@
 
 /* In the order of their columns. */
 static const enum agg aggs[] = {AGG_COUNT, AGG_MEAN, AGG_MIN, AGG_MAX, AGG_FIRST, AGG_LAST, AGG_SUM};
-static_assert(sizeof(aggs) / sizeof(*aggs) == AGG_N, "every aggregate of the range query is a column");
+#define N_AGGS ((int)(sizeof(aggs) / sizeof(*aggs)))
 
 enum column {
-    ENTITY, PROPERTY, STEP, TIME, AGG, AFTER_AGG = AGG + AGG_N - 1, TYPE, UNIT, T_US, /* hidden: */ ZONE, SERIES, N_COLUMNS
+    ENTITY, PROPERTY, STEP, TIME, AGG, AFTER_AGG = AGG + N_AGGS - 1, TYPE, UNIT, T_US, /* hidden: */ ZONE, SERIES, N_COLUMNS
 };
 #define COLUMNS                                                                                                              \
     "CREATE TABLE x(entity TEXT, property TEXT, step TEXT, time TEXT, count INTEGER, mean, min, max, first, last, sum, "      \
@@ -31,7 +31,7 @@ struct rollup_cursor {
     struct cursor cursor;
     struct range range;       /* what is asked of the series that has its turn */
     uint32_t id;              /* it, for the range's filter */
-    int places[AGG_N];        /* where each aggregate stands in a row; -1: the series has it not, or nobody asks */
+    int places[N_AGGS];        /* where each aggregate stands in a row; -1: the series has it not, or nobody asks */
     struct answer *answer;
     struct row row;
 };
@@ -41,7 +41,7 @@ static int check(struct cursor *cursor, struct err_text *error)
     struct rollup_cursor *rollup = (struct rollup_cursor *)cursor;
     struct range *range = &rollup->range;
     const char *step = cursor->question.step ? cursor->question.step : STEP_DEFAULT, *zone = cursor->question.zone;
-    *range = (struct range){.fill = FILL_NONE};
+    *range = (struct range){.fill = FILL_NONE, .asof_us = INT64_MAX};
     if (zone && zone_open(zone, &range->zone))
         return err_set(error, ERR_INVALID, "there is no time zone \"%.64s\"; take a name of the IANA list such as "
                        "'Europe/Berlin'", zone);
@@ -56,7 +56,7 @@ static void choose_aggs(struct rollup_cursor *rollup)
     const struct cursor *cursor = &rollup->cursor;
     struct range *range = &rollup->range;
     range->n_aggs = 0;
-    for (int i = 0; i < AGG_N; i++) {
+    for (int i = 0; i < N_AGGS; i++) {
         rollup->places[i] = -1;
         if (!cursor_needs(cursor, AGG + i) || agg_check(aggs[i], cursor->info, NULL))
             continue;

@@ -36,6 +36,9 @@ static void put_value(struct buf *text, const struct value *value)
         break;
     case VALUE_TEXT:
         buf_puts(text, value->text);
+        break;
+    case VALUE_TIME:
+        buf_printf(text, "@%" PRId64, value->t_us);
     }
 }
 

@@ -165,10 +165,10 @@ struct answer {
     const struct range *range;
     size_t series_n;   /* of fake_source.series, begun so far */
     int64_t row_n;
-    enum agg aggs[RANGE_AGGS_MAX];
+    enum agg aggs[AGG_N];
     size_t n_aggs;
-    struct value values[RANGE_AGGS_MAX];
-    struct exact exacts[RANGE_AGGS_MAX];
+    struct value values[AGG_N];
+    struct exact exacts[AGG_N];
     const struct fake_series *series;
     char entity[64]; /* the only one asked for, or "" */
 };

@@ -20,9 +20,9 @@ static inline void render_all(const struct renderer *renderer, const struct rang
         render.with_quality = series[s].stats.n_quality[QUALITY_ESTIMATED];
         renderer->begin_series(&render, out);
         for (int64_t i = 0; i < n_rows; i++) {
-            struct value values[RANGE_AGGS_MAX];
-            struct exact exacts[RANGE_AGGS_MAX];
-            for (size_t c = 0; c < RANGE_AGGS_MAX; c++)
+            struct value values[AGG_N];
+            struct exact exacts[AGG_N];
+            for (size_t c = 0; c < AGG_N; c++)
                 fake_value(series[s].info.kind, i, c, &values[c], &exacts[c]);
             struct row row = {range->from_us + i * step_us, fake_quality(&series[s], i), values};
             renderer->row(&render, &row, out);

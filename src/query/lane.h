@@ -1,0 +1,34 @@
+/* The rows of one series over a stretch of a range, raw or by its step. Private to query. */
+#ifndef QUERY_LANE_H
+#define QUERY_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "query/range.h"
+#include "store/reader.h"
+
+struct lane_options {
+    const struct range *range;
+    const struct series_info *info;
+    const enum agg *aggs;        /* the columns by step */
+    size_t n_aggs;
+    bool has_tier;               /* a tier fits the grid; used where the kind and the question let it */
+    enum tier tier;
+    int64_t begin_us;            /* raw: the first instant; by step: the start of the first bucket, which may lie before the range */
+    int64_t end_us;              /* no row begins here or later; by step the start of a bucket, or the range's end */
+};
+
+struct lane;
+
+/* view and what the options point to must outlive it. Errors of the view; ERR_NOMEM. */
+MUST_CHECK int lane_open(struct view *view, const struct lane_options *options, struct lane **ret_lane);
+
+/* The next row: 1, 0 at the end, or a code. Valid until the next call. */
+MUST_CHECK int lane_next(struct lane *lane, struct row *ret_row);
+void lane_close(struct lane *lane);
+
+/* Whether such a series can be served from tiers. */
+bool lane_may_use_tiers(const struct range *range, const struct series_info *info);
+
+#endif
