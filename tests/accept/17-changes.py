@@ -92,7 +92,7 @@ def check_told(before, now, told):
 def test_every_answer_has_a_position(context):
     _, site = context
     [series] = site.get("/v1/series", entity="meter-0")["series"]
-    since = position(site)
+    since = settled_position(site) # it changes no more: a sync would move it
     for path, parameters in (("/v1/series", {}), (f"/v1/series/{series['id']}", {}), ("/v1/changes", {"since": since}),
                              ("/v1/range", {"entity": "meter-0", **ALL}), ("/v1/range", {"entity": "meter-0", "format": "csv", **ALL}),
                              ("/v1/range", {"entity": "meter-0", "step": "P1D", **ALL})):
