@@ -5,16 +5,18 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/encode.c %D%/encode.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c \
-	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
+	%D%/openapi.c %D%/openapi.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
-	%D%/route.c %D%/route.h \
-	%D%/server.c %D%/server.h
+	%D%/route.c %D%/route.h %D%/routes.c \
+	%D%/server.c %D%/server.h \
+	%D%/spec.c %D%/spec.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
 
 if CMOCKA
@@ -39,6 +41,11 @@ check_PROGRAMS += tests/unit/test_route
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)
 tests_unit_test_route_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_route_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_openapi
+tests_unit_test_openapi_SOURCES = tests/unit/test_openapi.c $(HTTP_TEST_SOURCES)
+tests_unit_test_openapi_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_openapi_LDADD = $(HTTP_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_render_json
 tests_unit_test_render_json_SOURCES = tests/unit/test_render_json.c $(HTTP_TEST_SOURCES)

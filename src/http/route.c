@@ -7,54 +7,6 @@
 #include <strings.h>
 
 #include "http/encode.h"
-#include "http/handlers.h"
-
-static const char *const none[] = {NULL};
-static const char *const series_parameters[] = {
-    "entity", "type", "property", "unit", "q", "limit", "cursor", "snapshot", NULL,
-};
-static const char *const one_parameters[] = {"snapshot", NULL};
-static const char *const changes_parameters[] = {"since", "series", "entity", "type", "property", NULL};
-static const char *const range_parameters[] = {
-    "series", "entity", "type", "property", "from", "to", "step", "agg", "over", "by", "tz", "fill", "max_gap", "bounds", "unit",
-    "quality", "asof", "lead_min", "snapshot", "reduce", "points", "layout", "format", "time", "limit", "cursor", "explain", NULL,
-};
-static const char *const range_planned[] = {"sep", "decimal", "bom", "numbers", NULL};
-static const char *const snapshot_parameters[] = {"name", "keep", NULL};
-static const char *const name_parameters[] = {"name", NULL};
-static const char *const sql_parameters[] = {"sql", "format", NULL};
-static const struct media json_only[] = {{"json", "application/json", false}, {NULL, NULL, false}};
-static const struct media range_media[] = {
-    {"json", "application/json", false},
-    {"csv", "text/csv", false},
-    {"ndjson", "application/x-ndjson", false},
-    {"arrow", "application/vnd.apache.arrow.stream", true},
-    {NULL, NULL, false},
-};
-
-static const struct media sql_media[] = {
-    {"json", "application/json", false},
-    {"csv", "text/csv", false},
-    {"ndjson", "application/x-ndjson", false},
-    {NULL, NULL, false},
-};
-
-const struct route routes[] = {
-    {"GET", "/v1/series", SCOPE_READ, false, series_parameters, NULL, json_only, h_series_list},
-    {"GET", "/v1/series/{id}", SCOPE_READ, false, one_parameters, NULL, json_only, h_series_one},
-    {"GET", "/v1/changes", SCOPE_READ, false, changes_parameters, NULL, json_only, h_changes},
-    {"GET", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
-    {"POST", "/v1/range", SCOPE_READ, false, range_parameters, range_planned, range_media, h_range},
-    {"GET", "/v1/snapshots", SCOPE_READ, false, none, NULL, json_only, h_snapshots_list},
-    {"POST", "/v1/snapshots", SCOPE_OPS, false, snapshot_parameters, NULL, json_only, h_snapshots_make},
-    {"DELETE", "/v1/snapshots", SCOPE_OPS, false, name_parameters, NULL, NULL, h_snapshots_drop},
-    {"DELETE", "/v1/snapshots/{id}", SCOPE_OPS, false, none, NULL, NULL, h_snapshots_drop},
-    {"POST", "/v1/sql", SCOPE_SQL, false, sql_parameters, NULL, sql_media, h_sql},
-    {"GET", "/healthz", SCOPE_OPS, true, none, NULL, NULL, h_healthz},
-    {"GET", "/readyz", SCOPE_OPS, true, none, NULL, NULL, h_readyz},
-    {"GET", "/metrics", SCOPE_OPS, true, none, NULL, NULL, h_metrics},
-    {0},
-};
 
 void request_done(struct request *request)
 {
@@ -143,7 +95,8 @@ static const char *scope_name(unsigned scope)
 static int check_credentials(struct request *request, struct reply *reply)
 {
     const char *text = request->authorization;
-    if (request->route->open && request->loopback)
+    enum access_needed access = request->route->access;
+    if (access == ACCESS_PUBLIC || (access == ACCESS_LOOPBACK && request->loopback))
         return 0;
     if (!text || strncasecmp(text, "Bearer ", 7)) {
         reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"");
@@ -172,7 +125,7 @@ static int check_credentials(struct request *request, struct reply *reply)
 static int check_serving(const struct request *request, struct reply *reply)
 {
     struct health health = {0};
-    if (request->route->open)
+    if (request->route->access != ACCESS_SCOPE)
         return 0;
     request->opts->health(request->opts->health_arg, &health);
     if (health.serving)
@@ -199,10 +152,18 @@ void route_head(struct request *request, struct reply *reply)
 
 /* ---- parameters and media type ---- */
 
-static bool listed(const char *const *names, const char *name)
+static bool takes(const struct route *route, const char *name)
 {
-    for (; names && *names; names++)
-        if (!strcmp(*names, name))
+    for (const struct spec *const *spec = route->parameters; *spec; spec++)
+        if (!strcmp((*spec)->name, name))
+            return true;
+    return false;
+}
+
+static bool is_planned(const struct route *route, const char *name)
+{
+    for (const char *const *planned = route->planned; planned && *planned; planned++)
+        if (!strcmp(*planned, name))
             return true;
     return false;
 }
@@ -236,9 +197,9 @@ static int parse_parameters(struct request *request, struct reply *reply, struct
                                    : parse_body(request, reply, error);
     for (size_t i = 0; !rc && !reply->status && i < request->parameters.n; i++) {
         const char *name = request->parameters.rows[i].name;
-        if (listed(route->planned, name))
+        if (is_planned(route, name))
             rc = err_set_field(error, ERR_INVALID, name, "\"%s\" is not there yet in this version", name);
-        else if (!listed(route->parameters, name))
+        else if (!takes(route, name))
             rc = err_set_field(error, ERR_INVALID, name, "there is no parameter \"%.64s\" here", name);
     }
     return rc;

@@ -12,6 +12,7 @@
 #include "http/parameters.h"
 #include "http/reply.h"
 #include "http/server.h"
+#include "http/spec.h"
 #include "store/access.h"
 
 /* A request as it came, without the HTTP library. Texts are borrowed; those that may be NULL say so. */
@@ -37,19 +38,26 @@ struct request {
     const struct media *media;   /* the chosen one; NULL where a route has none */
 };
 
+enum access_needed {
+    ACCESS_SCOPE,    /* credentials with the route's scope, and a store that can be asked */
+    ACCESS_LOOPBACK, /* the same from elsewhere; nothing on this machine, and before queries can be answered */
+    ACCESS_PUBLIC,   /* nothing: what it answers is the same for everybody */
+};
+
 struct route {
     const char *method;            /* GET answers HEAD too */
     const char *path;              /* may end in "{id}", which stands for one part */
     unsigned scope;                /* enum scope */
-    bool open;                     /* on loopback without credentials, and before queries can be answered */
-    const char *const *parameters; /* what it takes, ended by NULL */
+    enum access_needed access;
+    const struct spec *const *parameters; /* what it takes, ended by NULL */
     const char *const *planned;    /* names of the contract that it does not take yet, ended by NULL; or NULL */
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
     /* 0 with the reply made, or a code and text for reply_error. */
     int (*handler)(struct request *request, struct reply *reply, struct err_text *error);
+    const char *summary, *answer;  /* for people: what it does, and what a good answer is */
 };
 
-extern const struct route routes[]; /* ended by a NULL method */
+extern const struct route routes[]; /* routes.c; ended by a NULL method */
 
 /* The checks that need no body. Leaves reply->status 0 when the request may go on. */
 void route_head(struct request *request, struct reply *reply);

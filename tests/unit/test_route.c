@@ -102,8 +102,8 @@ static void every_route_asks_for_a_scope_and_takes_no_secret_parameter(void **st
     for (const struct route *route = routes; route->method; route++) {
         assert_int_not_equal(route->scope, 0);
         assert_non_null(route->handler);
-        for (const char *const *name = route->parameters; *name; name++)
-            assert_null(strstr(*name, "token"));
+        for (const struct spec *const *spec = route->parameters; *spec; spec++)
+            assert_null(strstr((*spec)->name, "token"));
     }
 }
 

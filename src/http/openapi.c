@@ -1,0 +1,189 @@
+#include <config.h>
+
+#include "http/openapi.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A document being written; failed stays once memory was refused. */
+struct writer {
+    bool failed;
+};
+
+/* value is taken over. */
+static void put(struct writer *writer, json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, value))
+        writer->failed = true;
+}
+
+static void append(struct writer *writer, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value))
+        writer->failed = true;
+}
+
+static void put_text(struct writer *writer, json_t *object, const char *name, const char *text)
+{
+    put(writer, object, name, json_string(text));
+}
+
+/* ---- parameters ---- */
+
+static json_t *schema_of(struct writer *writer, const struct spec *spec)
+{
+    json_t *schema = json_object();
+    bool is_whole = spec->form == SPEC_WHOLE || spec->form == SPEC_WHOLES;
+    bool is_list = spec->form == SPEC_TEXTS || spec->form == SPEC_WHOLES;
+    put_text(writer, schema, "type", is_whole ? "integer" : "string");
+    if (is_whole)
+        put(writer, schema, "minimum", json_integer(1));
+    if (spec->words) {
+        json_t *words = json_array();
+        for (const char *const *word = spec->words; *word; word++)
+            append(writer, words, json_string(*word));
+        put(writer, schema, "enum", words);
+        put_text(writer, schema, "default", *spec->words);
+    }
+    return is_list ? json_pack("{s:s, s:o}", "type", "array", "items", schema) : schema;
+}
+
+static json_t *example_of(const struct spec *spec)
+{
+    bool is_whole = spec->form == SPEC_WHOLE || spec->form == SPEC_WHOLES;
+    json_t *example = is_whole ? json_integer(strtoll(spec->example, NULL, 10)) : json_string(spec->example);
+    return spec->form == SPEC_TEXTS || spec->form == SPEC_WHOLES ? json_pack("[o]", example) : example;
+}
+
+static json_t *query_parameter(struct writer *writer, const struct spec *spec)
+{
+    json_t *parameter = json_pack("{s:s, s:s, s:s, s:b}", "name", spec->name, "in", "query", "description", spec->text, "required",
+                                  spec->required);
+    put(writer, parameter, "schema", schema_of(writer, spec));
+    if (spec->example)
+        put(writer, parameter, "example", example_of(spec));
+    return parameter;
+}
+
+/* The parameters of a POST are the members of its body. */
+static json_t *body_of(struct writer *writer, const struct route *route)
+{
+    json_t *members = json_object(), *required = json_array();
+    for (const struct spec *const *spec = route->parameters; *spec; spec++) {
+        json_t *schema = schema_of(writer, *spec);
+        put_text(writer, schema, "description", (*spec)->text);
+        put(writer, members, (*spec)->name, schema);
+        if ((*spec)->required)
+            append(writer, required, json_string((*spec)->name));
+    }
+    json_t *schema = json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", members, "required", required,
+                               "additionalProperties", 0);
+    return json_pack("{s:b, s:{s:{s:O}, s:{s:o}}}", "required", 1, "content", "application/json", "schema", schema,
+                     "application/x-www-form-urlencoded", "schema", schema);
+}
+
+static json_t *path_parameter(void)
+{
+    return json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path", "required", 1, "schema", "type", "string");
+}
+
+/* ---- operations ---- */
+
+static json_t *answers_of(struct writer *writer, const struct route *route)
+{
+    json_t *answers = json_object(), *content = json_object();
+    for (const struct media *media = route->media; media && media->name; media++)
+        if (!media->later)
+            put(writer, content, media->type, json_object());
+    json_t *good = json_pack("{s:s}", "description", route->answer);
+    if (route->media)
+        put(writer, good, "content", content);
+    else
+        json_decref(content);
+    put(writer, answers, "2XX", good);
+    put(writer, answers, "default", json_pack("{s:s}", "$ref", "#/components/responses/Problem"));
+    return answers;
+}
+
+/* "get /v1/series/{id}" becomes getV1SeriesId. */
+static void name_operation(const struct route *route, struct buf *out)
+{
+    bool begins_word = false;
+    for (const char *c = route->method; *c; c++)
+        buf_putc(out, (char)tolower((unsigned char)*c));
+    for (const char *c = route->path; *c; c++) {
+        if (isalnum((unsigned char)*c))
+            buf_putc(out, begins_word ? (char)toupper((unsigned char)*c) : *c);
+        begins_word = !isalnum((unsigned char)*c);
+    }
+    buf_putc(out, '\0');
+}
+
+static json_t *operation_of(struct writer *writer, const struct route *route)
+{
+    struct buf id = {0};
+    name_operation(route, &id);
+    json_t *parameters = json_array();
+    if (strstr(route->path, "{id}"))
+        append(writer, parameters, path_parameter());
+    bool has_body = !strcmp(route->method, "POST");
+    for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)
+        append(writer, parameters, query_parameter(writer, *spec));
+    json_t *operation = json_pack("{s:s, s:s, s:o, s:o}", "operationId", id.failed ? "" : (const char *)id.data, "summary",
+                                  route->summary, "parameters", parameters, "responses", answers_of(writer, route));
+    writer->failed = writer->failed || id.failed;
+    buf_free(&id);
+    if (has_body)
+        put(writer, operation, "requestBody", body_of(writer, route));
+    if (route->access == ACCESS_PUBLIC)
+        put(writer, operation, "security", json_array());
+    return operation;
+}
+
+static json_t *paths_of(struct writer *writer, const struct route *table)
+{
+    json_t *paths = json_object();
+    for (const struct route *route = table; route->method; route++) {
+        char method[16] = "";
+        for (size_t i = 0; route->method[i] && i < sizeof(method) - 1; i++)
+            method[i] = (char)tolower((unsigned char)route->method[i]);
+        if (!json_object_get(paths, route->path))
+            put(writer, paths, route->path, json_object());
+        put(writer, json_object_get(paths, route->path), method, operation_of(writer, route));
+    }
+    return paths;
+}
+
+/* ---- the document ---- */
+
+/* Errors are RFC 9457. */
+static json_t *components(void)
+{
+    json_t *problem = json_pack("{s:s, s:[s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object", "required", "status",
+                                "title", "detail", "properties", "status", "type", "integer", "title", "type", "string", "detail",
+                                "type", "string", "field", "type", "string");
+    return json_pack("{s:{s:o}, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, s:s}}}", "schemas", "Problem", problem, "responses",
+                     "Problem", "description", "What is wrong: the field at fault, and what is allowed", "content",
+                     "application/problem+json", "schema", "$ref", "#/components/schemas/Problem", "securitySchemes", "token",
+                     "type", "http", "scheme", "bearer");
+}
+
+int openapi_print(const struct route *table, struct buf *out)
+{
+    struct writer writer = {0};
+    json_t *document = json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}]}", "openapi", "3.1.0", "info", "title", PACKAGE_NAME, "version",
+                                 PACKAGE_VERSION, "description", "A historian for energy data: readings of any stretch of the past",
+                                 "security", "token");
+    put(&writer, document, "paths", paths_of(&writer, table));
+    put(&writer, document, "components", components());
+    char *text = writer.failed ? NULL : json_dumps(document, JSON_COMPACT);
+    json_decref(document);
+    if (!text)
+        return ERR_NOMEM;
+    buf_puts(out, text);
+    buf_putc(out, '\n');
+    free(text);
+    return out->failed ? ERR_NOMEM : 0;
+}
