@@ -59,8 +59,8 @@ static json_t *example_of(const struct spec *spec)
 
 static json_t *query_parameter(struct writer *writer, const struct spec *spec)
 {
-    json_t *parameter = json_pack("{s:s, s:s, s:s, s:b}", "name", spec->name, "in", "query", "description", spec->text, "required",
-                                  spec->required);
+    json_t *parameter = json_pack("{s:s, s:s, s:s, s:b}", "name", spec->name, "in", "query", "description", spec->text,
+                                  "required", spec->required);
     put(writer, parameter, "schema", schema_of(writer, spec));
     if (spec->example)
         put(writer, parameter, "example", example_of(spec));
@@ -131,8 +131,9 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
     bool has_body = !strcmp(route->method, "POST");
     for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)
         append(writer, parameters, query_parameter(writer, *spec));
-    json_t *operation = json_pack("{s:s, s:s, s:o, s:o}", "operationId", id.failed ? "" : (const char *)id.data, "summary",
-                                  route->summary, "parameters", parameters, "responses", answers_of(writer, route));
+    json_t *operation =
+        json_pack("{s:s, s:s, s:o, s:o}", "operationId", id.failed ? "" : (const char *)id.data, "summary",
+                  route->summary, "parameters", parameters, "responses", answers_of(writer, route));
     writer->failed = writer->failed || id.failed;
     buf_free(&id);
     if (has_body)
@@ -161,21 +162,22 @@ static json_t *paths_of(struct writer *writer, const struct route *table)
 /* Errors are RFC 9457. */
 static json_t *components(void)
 {
-    json_t *problem = json_pack("{s:s, s:[s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object", "required", "status",
-                                "title", "detail", "properties", "status", "type", "integer", "title", "type", "string", "detail",
-                                "type", "string", "field", "type", "string");
-    return json_pack("{s:{s:o}, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, s:s}}}", "schemas", "Problem", problem, "responses",
-                     "Problem", "description", "What is wrong: the field at fault, and what is allowed", "content",
-                     "application/problem+json", "schema", "$ref", "#/components/schemas/Problem", "securitySchemes", "token",
-                     "type", "http", "scheme", "bearer");
+    json_t *problem = json_pack("{s:s, s:[s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object",
+                                "required", "status", "title", "detail", "properties", "status", "type", "integer",
+                                "title", "type", "string", "detail", "type", "string", "field", "type", "string");
+    return json_pack("{s:{s:o}, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, s:s}}}", "schemas", "Problem", problem,
+                     "responses", "Problem", "description", "What is wrong: the field at fault, and what is allowed",
+                     "content", "application/problem+json", "schema", "$ref", "#/components/schemas/Problem",
+                     "securitySchemes", "token", "type", "http", "scheme", "bearer");
 }
 
 int openapi_print(const struct route *table, struct buf *out)
 {
     struct writer writer = {0};
-    json_t *document = json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}]}", "openapi", "3.1.0", "info", "title", PACKAGE_NAME, "version",
-                                 PACKAGE_VERSION, "description", "A historian for energy data: readings of any stretch of the past",
-                                 "security", "token");
+    json_t *document =
+        json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}]}", "openapi", "3.1.0", "info", "title", PACKAGE_NAME, "version",
+                  PACKAGE_VERSION, "description", "A historian for energy data: readings of any stretch of the past",
+                  "security", "token");
     put(&writer, document, "paths", paths_of(&writer, table));
     put(&writer, document, "components", components());
     char *text = writer.failed ? NULL : json_dumps(document, JSON_COMPACT);

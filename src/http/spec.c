@@ -6,79 +6,146 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-const struct spec spec_series = {.name = "series", .form = SPEC_WHOLES, .text = "Ids of series, as /v1/series lists them", .example = "7"};
-const struct spec spec_entity = {.name = "entity", .form = SPEC_TEXTS, .example = "roof-*",
+const struct spec spec_series = {
+    .name = "series", .form = SPEC_WHOLES, .text = "Ids of series, as /v1/series lists them", .example = "7"};
+const struct spec spec_entity = {.name = "entity",
+                                 .form = SPEC_TEXTS,
+                                 .example = "roof-*",
                                  .text = "Entities, by name or glob: * is any text, ? any one byte"};
-const struct spec spec_type = {.name = "type", .form = SPEC_TEXTS, .text = "Types, by name or glob", .example = "SmartMeter"};
-const struct spec spec_property = {.name = "property", .form = SPEC_TEXTS, .text = "Properties, by name or glob",
-                                   .example = "activePower"};
-const struct spec spec_unit_is = {.name = "unit", .form = SPEC_TEXTS, .text = "Units in which the series are kept, by name or glob",
-                                  .example = "W"};
-const struct spec spec_words = {.name = "q", .form = SPEC_TEXT, .example = "meter voltage",
+const struct spec spec_type = {
+    .name = "type", .form = SPEC_TEXTS, .text = "Types, by name or glob", .example = "SmartMeter"};
+const struct spec spec_property = {
+    .name = "property", .form = SPEC_TEXTS, .text = "Properties, by name or glob", .example = "activePower"};
+const struct spec spec_unit_is = {
+    .name = "unit", .form = SPEC_TEXTS, .text = "Units in which the series are kept, by name or glob", .example = "W"};
+const struct spec spec_words = {.name = "q",
+                                .form = SPEC_TEXT,
+                                .example = "meter voltage",
                                 .text = "Words, each of which occurs in entity, type, property or unit"};
 
-const struct spec spec_from = {.name = "from", .form = SPEC_TEXT, .required = true, .example = "2025-03-01T00:00:00Z",
-                               .text = "Begin of the time asked for: RFC 3339, milliseconds since 1970, now, a duration before now "
-                                       "such as -P7D, or with tz a date"};
-const struct spec spec_to = {.name = "to", .form = SPEC_TEXT, .required = true, .example = "2025-03-02T00:00:00Z",
+const struct spec spec_from = {
+    .name = "from",
+    .form = SPEC_TEXT,
+    .required = true,
+    .example = "2025-03-01T00:00:00Z",
+    .text = "Begin of the time asked for: RFC 3339, milliseconds since 1970, now, a duration before now "
+            "such as -P7D, or with tz a date"};
+const struct spec spec_to = {.name = "to",
+                             .form = SPEC_TEXT,
+                             .required = true,
+                             .example = "2025-03-02T00:00:00Z",
                              .text = "End of the time asked for, which is not included, in the forms of from"};
-const struct spec spec_step = {.name = "step", .form = SPEC_TEXT, .example = "PT15M",
-                               .text = "raw (the default) for readings as they are, a duration from PT1S on for aggregates, or auto; "
-                                       "P1D, P1W, P1M and P1Y go by the calendar of tz"};
-const struct spec spec_agg = {.name = "agg", .form = SPEC_TEXTS, .example = "mean,max",
-                              .text = "Aggregates of each step: mean min max sum count first last twa integral increase stddev "
-                                      "median p01 to p99 mintime maxtime covered; the default goes by the kind of series"};
-const struct spec spec_over = {.name = "over", .form = SPEC_WORD, .words = WORDS("none", "sum", "mean", "min", "max"),
+const struct spec spec_step = {
+    .name = "step",
+    .form = SPEC_TEXT,
+    .example = "PT15M",
+    .text = "raw (the default) for readings as they are, a duration from PT1S on for aggregates, or auto; "
+            "P1D, P1W, P1M and P1Y go by the calendar of tz"};
+const struct spec spec_agg = {
+    .name = "agg",
+    .form = SPEC_TEXTS,
+    .example = "mean,max",
+    .text = "Aggregates of each step: mean min max sum count first last twa integral increase stddev "
+            "median p01 to p99 mintime maxtime covered; the default goes by the kind of series"};
+const struct spec spec_over = {.name = "over",
+                               .form = SPEC_WORD,
+                               .words = WORDS("none", "sum", "mean", "min", "max"),
                                .text = "Puts the aggregates of the matching series together"};
-const struct spec spec_by = {.name = "by", .form = SPEC_WORD, .words = WORDS("none", "type", "property", "location", "board"),
+const struct spec spec_by = {.name = "by",
+                             .form = SPEC_WORD,
+                             .words = WORDS("none", "type", "property", "location", "board"),
                              .text = "With over: what of the series makes a group of its own"};
-const struct spec spec_tz = {.name = "tz", .form = SPEC_TEXT, .example = "Europe/Ljubljana",
-                             .text = "Zone of the IANA list for steps of the calendar and for printing; UTC without it"};
-const struct spec spec_fill = {.name = "fill", .form = SPEC_WORD, .words = WORDS("null", "none", "previous", "linear"),
+const struct spec spec_tz = {.name = "tz",
+                             .form = SPEC_TEXT,
+                             .example = "Europe/Ljubljana",
+                             .text =
+                                 "Zone of the IANA list for steps of the calendar and for printing; UTC without it"};
+const struct spec spec_fill = {.name = "fill",
+                               .form = SPEC_WORD,
+                               .words = WORDS("null", "none", "previous", "linear"),
                                .text = "Steps without readings: there and null, left out, or filled within max_gap"};
-const struct spec spec_max_gap = {.name = "max_gap", .form = SPEC_TEXT, .example = "PT45M",
+const struct spec spec_max_gap = {.name = "max_gap",
+                                  .form = SPEC_TEXT,
+                                  .example = "PT45M",
                                   .text = "The longest time between two readings that is bridged"};
-const struct spec spec_bounds = {.name = "bounds", .form = SPEC_WORD, .words = WORDS("none", "outside"),
+const struct spec spec_bounds = {.name = "bounds",
+                                 .form = SPEC_WORD,
+                                 .words = WORDS("none", "outside"),
                                  .text = "With raw readings: also the nearest one on each side, marked"};
-const struct spec spec_unit = {.name = "unit", .form = SPEC_TEXT, .text = "Unit to convert the values to", .example = "kWh"};
-const struct spec spec_quality = {.name = "quality", .form = SPEC_TEXT, .example = "derived",
-                                  .text = "The least quality accepted: measured, edited, derived, estimated or suspect; without it "
-                                          "raw readings have all, aggregates all but suspect"};
-const struct spec spec_asof = {.name = "asof", .form = SPEC_TEXT, .example = "2025-03-01T06:00:00Z",
+const struct spec spec_unit = {
+    .name = "unit", .form = SPEC_TEXT, .text = "Unit to convert the values to", .example = "kWh"};
+const struct spec spec_quality = {
+    .name = "quality",
+    .form = SPEC_TEXT,
+    .example = "derived",
+    .text = "The least quality accepted: measured, edited, derived, estimated or suspect; without it "
+            "raw readings have all, aggregates all but suspect"};
+const struct spec spec_asof = {.name = "asof",
+                               .form = SPEC_TEXT,
+                               .example = "2025-03-01T06:00:00Z",
                                .text = "Only what was known by that instant, in the forms of from"};
-const struct spec spec_lead_min = {.name = "lead_min", .form = SPEC_TEXT, .example = "PT24H",
+const struct spec spec_lead_min = {.name = "lead_min",
+                                   .form = SPEC_TEXT,
+                                   .example = "PT24H",
                                    .text = "Only forecasts that were issued at least so long before their time"};
-const struct spec spec_snapshot = {.name = "snapshot", .form = SPEC_TEXT, .text = "Name of a snapshot to answer from",
-                                   .example = "before-the-audit"};
-const struct spec spec_reduce = {.name = "reduce", .form = SPEC_WORD, .words = WORDS("none", "m4", "minmax"),
-                                 .text = "Raw readings thinned out for a plot of points columns, extremes and gaps kept"};
-const struct spec spec_points = {.name = "points", .form = SPEC_WHOLE, .text = "With reduce or step=auto: how many", .example = "800"};
-const struct spec spec_layout = {.name = "layout", .form = SPEC_WORD, .words = WORDS("long", "wide"),
+const struct spec spec_snapshot = {
+    .name = "snapshot", .form = SPEC_TEXT, .text = "Name of a snapshot to answer from", .example = "before-the-audit"};
+const struct spec spec_reduce = {.name = "reduce",
+                                 .form = SPEC_WORD,
+                                 .words = WORDS("none", "m4", "minmax"),
+                                 .text =
+                                     "Raw readings thinned out for a plot of points columns, extremes and gaps kept"};
+const struct spec spec_points = {
+    .name = "points", .form = SPEC_WHOLE, .text = "With reduce or step=auto: how many", .example = "800"};
+const struct spec spec_layout = {.name = "layout",
+                                 .form = SPEC_WORD,
+                                 .words = WORDS("long", "wide"),
                                  .text = "One row a series and time, or one row a time with a column a series"};
-const struct spec spec_format = {.name = "format", .form = SPEC_WORD, .words = WORDS("json", "csv", "ndjson", "arrow"),
+const struct spec spec_format = {.name = "format",
+                                 .form = SPEC_WORD,
+                                 .words = WORDS("json", "csv", "ndjson", "arrow"),
                                  .text = "Format of the answer; it wins over the header Accept"};
-const struct spec spec_time = {.name = "time", .form = SPEC_WORD, .words = WORDS("iso", "ms", "local"),
-                               .text = "How times are printed: RFC 3339, milliseconds since 1970, or without an offset"};
+const struct spec spec_time = {.name = "time",
+                               .form = SPEC_WORD,
+                               .words = WORDS("iso", "ms", "local"),
+                               .text =
+                                   "How times are printed: RFC 3339, milliseconds since 1970, or without an offset"};
 const struct spec spec_sep = {.name = "sep", .form = SPEC_TEXT, .text = "CSV: what separates fields", .example = ";"};
-const struct spec spec_decimal = {.name = "decimal", .form = SPEC_TEXT, .text = "CSV: the decimal sign, a point or a comma",
-                                  .example = ","};
-const struct spec spec_bom = {.name = "bom", .form = SPEC_WORD, .words = WORDS("0", "1"),
+const struct spec spec_decimal = {
+    .name = "decimal", .form = SPEC_TEXT, .text = "CSV: the decimal sign, a point or a comma", .example = ","};
+const struct spec spec_bom = {.name = "bom",
+                              .form = SPEC_WORD,
+                              .words = WORDS("0", "1"),
                               .text = "CSV: whether a byte order mark comes first, as spreadsheets want it"};
-const struct spec spec_numbers = {.name = "numbers", .form = SPEC_WORD, .words = WORDS("float64", "decimal"),
-                                  .text = "Arrow: the type of values"};
-const struct spec spec_limit = {.name = "limit", .form = SPEC_WHOLE, .example = "1000",
+const struct spec spec_numbers = {
+    .name = "numbers", .form = SPEC_WORD, .words = WORDS("float64", "decimal"), .text = "Arrow: the type of values"};
+const struct spec spec_limit = {.name = "limit",
+                                .form = SPEC_WHOLE,
+                                .example = "1000",
                                 .text = "At most so many rows; then next is the cursor of the next page"};
-const struct spec spec_cursor = {.name = "cursor", .form = SPEC_TEXT,
-                                 .text = "Where the page begins: next of the page before, with the same other parameters"};
-const struct spec spec_explain = {.name = "explain", .form = SPEC_WORD, .words = WORDS("0", "1"),
+const struct spec spec_cursor = {.name = "cursor",
+                                 .form = SPEC_TEXT,
+                                 .text =
+                                     "Where the page begins: next of the page before, with the same other parameters"};
+const struct spec spec_explain = {.name = "explain",
+                                  .form = SPEC_WORD,
+                                  .words = WORDS("0", "1"),
                                   .text = "Whether each step tells what it was computed from"};
 
-const struct spec spec_since = {.name = "since", .form = SPEC_TEXT, .required = true,
+const struct spec spec_since = {.name = "since",
+                                .form = SPEC_TEXT,
+                                .required = true,
                                 .text = "The position of an earlier answer: its header Almanac-Position"};
-const struct spec spec_snapshot_name = {.name = "name", .form = SPEC_TEXT, .required = true, .text = "Name of the snapshot",
-                                        .example = "before-the-audit"};
+const struct spec spec_snapshot_name = {
+    .name = "name", .form = SPEC_TEXT, .required = true, .text = "Name of the snapshot", .example = "before-the-audit"};
 const struct spec spec_keep = {.name = "keep", .form = SPEC_TEXT, .text = "How long it is kept", .example = "P90D"};
-const struct spec spec_sql = {.name = "sql", .form = SPEC_TEXT, .required = true, .example = "SELECT count(*) FROM readings",
-                              .text = "One statement that only reads, on the tables readings, rollup, last and revisions"};
-const struct spec spec_sql_format = {.name = "format", .form = SPEC_WORD, .words = WORDS("json", "csv", "ndjson"),
+const struct spec spec_sql = {.name = "sql",
+                              .form = SPEC_TEXT,
+                              .required = true,
+                              .example = "SELECT count(*) FROM readings",
+                              .text =
+                                  "One statement that only reads, on the tables readings, rollup, last and revisions"};
+const struct spec spec_sql_format = {.name = "format",
+                                     .form = SPEC_WORD,
+                                     .words = WORDS("json", "csv", "ndjson"),
                                      .text = "Format of the answer; it wins over the header Accept"};

@@ -1,5 +1,5 @@
-/* What each parameter of the routes is called and means. The server takes a name only where the route's list has its row, and
- * /openapi.json is written from the same rows, so neither can say what the other does not. */
+/* What each parameter of the routes is called and means. The server takes a name only where the route's list has its
+ * row, and /openapi.json is written from the same rows, so neither can say what the other does not. */
 #ifndef HTTP_SPEC_H
 #define HTTP_SPEC_H
 
@@ -9,10 +9,10 @@ struct spec {
     const char *name;
     enum spec_form {
         SPEC_TEXT,
-        SPEC_TEXTS,   /* may be repeated, or a list with commas */
-        SPEC_WHOLE,   /* a whole number from 1 on */
-        SPEC_WHOLES,  /* a list of them */
-        SPEC_WORD,    /* one of words */
+        SPEC_TEXTS,  /* may be repeated, or a list with commas */
+        SPEC_WHOLE,  /* a whole number from 1 on */
+        SPEC_WHOLES, /* a list of them */
+        SPEC_WORD,   /* one of words */
     } form;
     const char *text;         /* one sentence for people, without a full stop */
     const char *const *words; /* the default first, ended by NULL */
@@ -23,9 +23,10 @@ struct spec {
 /* which series */
 extern const struct spec spec_series, spec_entity, spec_type, spec_property, spec_unit_is, spec_words;
 /* the range query */
-extern const struct spec spec_from, spec_to, spec_step, spec_agg, spec_over, spec_by, spec_tz, spec_fill, spec_max_gap, spec_bounds,
-    spec_unit, spec_quality, spec_asof, spec_lead_min, spec_snapshot, spec_reduce, spec_points, spec_layout, spec_format, spec_time,
-    spec_sep, spec_decimal, spec_bom, spec_numbers, spec_limit, spec_cursor, spec_explain;
+extern const struct spec spec_from, spec_to, spec_step, spec_agg, spec_over, spec_by, spec_tz, spec_fill, spec_max_gap,
+    spec_bounds, spec_unit, spec_quality, spec_asof, spec_lead_min, spec_snapshot, spec_reduce, spec_points,
+    spec_layout, spec_format, spec_time, spec_sep, spec_decimal, spec_bom, spec_numbers, spec_limit, spec_cursor,
+    spec_explain;
 /* others */
 extern const struct spec spec_since, spec_snapshot_name, spec_keep, spec_sql, spec_sql_format;
 

@@ -15,7 +15,7 @@ struct lane_options {
     size_t n_aggs;
     bool has_tier;               /* a tier fits the grid; used where the kind and the question let it */
     enum tier tier;
-    int64_t begin_us;            /* raw: the first instant; by step: the start of the first bucket, which may lie before the range */
+    int64_t begin_us;            /* raw: the first instant; by step: start of the first bucket, maybe before the range */
     int64_t end_us;              /* no row begins here or later; by step the start of a bucket, or the range's end */
 };
 

@@ -90,7 +90,8 @@ static int read_points(const struct draft *draft, struct range *range, struct er
 {
     const char *text = draft->single[POINTS];
     if (text && !draft_number(text, 1, POINTS_MAX, &range->points))
-        return err_set_field(error, ERR_INVALID, "points", "\"%.64s\" is no number of points; it is from 1 to %d", text, POINTS_MAX);
+        return err_set_field(error, ERR_INVALID, "points", "\"%.64s\" is no number of points; it is from 1 to %d", text,
+                             POINTS_MAX);
     return 0;
 }
 
@@ -168,13 +169,13 @@ static int check_together(const struct draft *draft, const struct range *range, 
     bool is_filled = range->fill == FILL_PREVIOUS || range->fill == FILL_LINEAR; /* the others say how raw stands anyway */
     for (size_t i = is_filled ? 0 : 1; i < sizeof(of_steps) / sizeof(*of_steps) && range->raw; i++)
         if (draft->single[of_steps[i]])
-            return err_set_field(error, ERR_INVALID, draft_name[of_steps[i]], "\"%s\" needs a step such as PT15M; raw readings stand "
-                                 "as they are", draft_name[of_steps[i]]);
+            return err_set_field(error, ERR_INVALID, draft_name[of_steps[i]], "\"%s\" needs a step such as PT15M; raw readings "
+                                 "stand as they are", draft_name[of_steps[i]]);
     if (!range->raw && range->bounds)
         return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with raw readings, without a step");
     if (!range->raw && range->reduce)
-        return err_set_field(error, ERR_INVALID, "reduce", "\"reduce\" goes with raw readings, without a step; step=auto condenses "
-                             "to a number of points, too");
+        return err_set_field(error, ERR_INVALID, "reduce", "\"reduce\" goes with raw readings, without a step; step=auto "
+                             "condenses to a number of points, too");
     if (range->points && !range->reduce && !range->is_auto)
         return err_set_field(error, ERR_INVALID, "points", "\"points\" goes with reduce=m4, reduce=minmax or step=auto");
     if (range->reduce && !range->points)
@@ -189,10 +190,11 @@ static int check_together(const struct draft *draft, const struct range *range, 
 /* What is not there yet. */
 static int refuse_later(const struct draft *draft, struct err_text *error)
 {
-    static const enum draft_name later[] = {MAX_GAP, OVER, BY, BOUNDS, UNIT, QUALITY, ASOF, LEAD_MIN, REDUCE, POINTS, EXPLAIN};
+    static const enum draft_name later[] = {MAX_GAP, OVER,     BY,     BOUNDS, UNIT,   QUALITY,
+                                            ASOF,    LEAD_MIN, REDUCE, POINTS, EXPLAIN};
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         if (draft->single[later[i]])
-            return err_set_field(error, ERR_INVALID, draft_name[later[i]], "the parameter \"%s\" is not there yet in this version",
+            return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",
                                  draft_name[later[i]]);
     const char *fill = draft->single[FILL], *layout = draft->single[LAYOUT];
     if (fill && (!strcmp(fill, "previous") || !strcmp(fill, "linear")))

@@ -137,7 +137,7 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
         range->filter.n_entities = 1;
     } else if (!strcmp(name, "agg")) {
         for (int i = 0; i < AGG_N; i++)
-            if (strstr(value, agg_name[i]))
+            if (agg_name[i] && strstr(value, agg_name[i]))
                 range->aggs[range->n_aggs++] = (enum agg)i;
     }
     return 0;

@@ -41,9 +41,8 @@ static void every_route_is_told_and_nothing_else(void **state)
     const char *path, *method;
     json_t *methods, *told;
     (void)state;
-    json_object_foreach(json_object_get(document, "paths"), path, methods)
-        json_object_foreach(methods, method, told)
-            n_told++;
+    json_object_foreach(json_object_get(document, "paths"), path, methods) json_object_foreach(methods, method, told)
+        n_told++;
     for (const struct route *route = routes; route->method; route++, n_routes++)
         if (!operation(route->path, route->method))
             fail_msg("%s %s is not in the document", route->method, route->path);
@@ -55,13 +54,14 @@ static bool is_told(const struct route *route, const char *name)
 {
     json_t *told = operation(route->path, route->method), *parameter;
     size_t i;
-    json_t *body = json_object_get(json_object_get(json_object_get(told, "requestBody"), "content"), "application/json");
+    json_t *body =
+        json_object_get(json_object_get(json_object_get(told, "requestBody"), "content"), "application/json");
     if (json_object_get(json_object_get(json_object_get(body, "schema"), "properties"), name))
         return true;
-    json_array_foreach(json_object_get(told, "parameters"), i, parameter)
-        if (!strcmp(json_string_value(json_object_get(parameter, "name")), name) &&
-            !strcmp(json_string_value(json_object_get(parameter, "in")), "query"))
-            return true;
+    json_array_foreach(
+        json_object_get(told, "parameters"), i,
+        parameter) if (!strcmp(json_string_value(json_object_get(parameter, "name")), name) &&
+                       !strcmp(json_string_value(json_object_get(parameter, "in")), "query")) return true;
     return false;
 }
 
@@ -72,8 +72,13 @@ static bool is_taken(const struct route *route, const char *name)
     bool has_body = !strcmp(route->method, "POST");
     snprintf(form, sizeof(form), "%s=x&nobody=x", name);
     snprintf(target, sizeof(target), "%s?%s", route->path, form);
-    struct request request = {.method = route->method, .version = "HTTP/1.1", .target = has_body ? route->path : target, .route = route,
-                              .content_type = "application/x-www-form-urlencoded", .body = form, .body_size = strlen(form)};
+    struct request request = {.method = route->method,
+                              .version = "HTTP/1.1",
+                              .target = has_body ? route->path : target,
+                              .route = route,
+                              .content_type = "application/x-www-form-urlencoded",
+                              .body = form,
+                              .body_size = strlen(form)};
     struct reply reply = {0};
     route_answer(&request, &reply);
     assert_int_equal(reply.status, 400);

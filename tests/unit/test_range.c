@@ -281,6 +281,7 @@ static void words_are_those_of_the_contract(void **state)
     assert_int_equal(range.limit, 0);
     range_free(&range);
     REFUSED("fill", "not there yet", "fill", "previous");
+    REFUSED("layout", "take long or wide", "layout", "flat");
     REFUSED("fill", "no fill", "fill", "zero");
     REFUSED("time", "iso, ms or local", "time", "unix");
     REFUSED("limit", "no limit", "limit", "0");

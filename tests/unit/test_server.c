@@ -718,10 +718,7 @@ static void a_wrong_parameter_is_named(void **state)
     assert_problem(get("/v1/series?q=%zz"), 400, "q");
     assert_problem(get("/v1/series?q=a%00b"), 400, "q");
     assert_problem(get("/v1/series/7?x=1"), 400, "x");
-    assert_problem(get(RANGE "&asof=2025-03-01T00:00:00Z"), 400, "asof");
     assert_problem(get(RANGE "&stepp=raw"), 400, "stepp");
-    assert_problem(get(RANGE "&layout=wide"), 422, "layout");
-    assert_problem(get(RANGE "&layout=flat"), 400, "layout");
     assert_problem(get(RANGE "&format=arrow"), 422, "format");
     assert_problem(get(RANGE "&format=xml"), 400, "format");
     assert_problem(get("/healthz?x=1"), 400, "x");
