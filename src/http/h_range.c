@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/etag.h"
 #include "http/origin.h"
 #include "http/render.h"
 
@@ -209,10 +210,13 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
     int rc = open_answer(range, request, error);
-    if (rc) {
+    if (!rc && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
+        err_set(error, rc, "the newest change could not be found: %s", err_name(rc));
+    if (!rc)
+        put_headers(range, reply);
+    if (rc || reply->status) {
         close_range(&range->stream);
         return rc;
     }
-    put_headers(range, reply);
     return reply_stream(reply, range->renderer->type, &range->stream, error);
 }

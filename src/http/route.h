@@ -24,6 +24,7 @@ struct request {
     const char *authorization;   /* NULL: none */
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
+    const char *if_none_match;   /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
     const void *body;

@@ -155,6 +155,7 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     request->authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
     request->accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
     request->accept_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
+    request->if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
     request->content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

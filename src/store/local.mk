@@ -35,7 +35,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/view_cells.c \
 	%D%/view_changes.c \
 	%D%/view_left.c \
-	%D%/view_revisions.c \
+	%D%/view_revisions.c %D%/view_stamp.c \
 	%D%/view_stats.c \
 	%D%/window.c %D%/window.h \
 	%D%/window_days.c %D%/window_days.h \

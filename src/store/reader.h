@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "codec/points.h"
+#include "common/buf.h"
 #include "common/err.h"
 #include "model/registry.h"
 #include "rollup/cell.h"
@@ -76,6 +77,12 @@ void view_changes_free(struct view_changes *changes);
 /* ERR_INVALID: no position, or one of another store or of a state that this one has not reached; ERR_EXPIRED: older than
  * revisions_keep. */
 MUST_CHECK int view_changes(struct view *view, const char *position, struct view_changes *ret_changes);
+
+/* Appends bytes that differ between two views of a store wherever they show other readings of the series in [begin_us, end_us):
+ * the newest batch that changed something there. They may differ without need (changes are noted coarsely), never the other way.
+ * An amount counts where its period overlaps, if it begins no more than VIEW_STAMP_BACK_US before. */
+#define VIEW_STAMP_BACK_US (366 * INT64_C(86400000000))
+MUST_CHECK int view_stamp(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct buf *out);
 
 struct series_stats {
     uint64_t count;            /* readings in force: distinct times, replaced and deleted ones not counted */

@@ -99,6 +99,7 @@ static int find_places(struct trail *trail)
     if (rc)
         return rc;
     trail->is_state = kind == KIND_STATE;
+    trail->is_interval = kind == KIND_INTERVAL;
     trail->places = calloc(n_ids + 1, sizeof(*trail->places));
     rc = trail->places ? 0 : ERR_NOMEM;
     for (size_t s = 0; s < view->n_sources && !rc; s++)
@@ -106,6 +107,17 @@ static int find_places(struct trail *trail)
             if (view->sources[s].id == ids[i] && view->sources[s].state)
                 trail->places[trail->n_places++] = (struct place){.source = &view->sources[s], .rank = s};
     free(ids);
+    return rc;
+}
+
+int trail_open_places(struct view *view, uint32_t series_id, struct trail *ret_trail)
+{
+    struct trail trail = {.view = view, .series_id = series_id};
+    int rc = find_places(&trail);
+    if (rc)
+        trail_close(&trail);
+    else
+        *ret_trail = trail;
     return rc;
 }
 

@@ -52,7 +52,7 @@ struct place {
 struct trail {
     struct view *view;
     uint32_t series_id;
-    bool is_state;
+    bool is_state, is_interval;
     int64_t begin_us, end_us;
     struct place *places;
     size_t n_places;
@@ -61,6 +61,8 @@ struct trail {
 };
 MUST_CHECK int trail_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us,
                           struct trail *ret_trail);
+/* The places alone, without what is unflushed and without cuts. */
+MUST_CHECK int trail_open_places(struct view *view, uint32_t series_id, struct trail *ret_trail);
 void trail_close(struct trail *trail);
 
 /* The live files of a place whose window holds t_us; NULL where there is none. */

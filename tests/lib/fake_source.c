@@ -105,6 +105,15 @@ int view_changes(struct view *view, const char *position, struct view_changes *r
     return 0;
 }
 
+int view_stamp(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct buf *out)
+{
+    (void)view;
+    (void)series_id;
+    buf_putc(out, (char)fake_source.stamp);
+    buf_putc(out, (char)(end_us - begin_us > FAKE_STAMP_BEYOND_US ? fake_source.stamp_beyond : 0));
+    return out->failed ? ERR_NOMEM : 0;
+}
+
 int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats)
 {
     (void)view;

@@ -20,12 +20,14 @@ struct fake_source {
     bool partial;                /* another store has a part */
     const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
     size_t n_changes;
+    int stamp, stamp_beyond;     /* of every series; of stretches longer than FAKE_STAMP_BEYOND_US */
     int64_t n_rows, step_us;
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */
     atomic_int n_views, n_answers, n_snapshots; /* open ones: 0 when everything was given back */
 };
 extern struct fake_source fake_source;
+#define FAKE_STAMP_BEYOND_US INT64_C(86400000000000)
 
 /* One snapshot is there, kept from and until then; another name than "kept" is unknown, "over" has expired. */
 #define FAKE_SNAPSHOT_US INT64_C(1700000000000000)

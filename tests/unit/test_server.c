@@ -708,6 +708,59 @@ static void errors_of_the_query_keep_their_status_and_field(void **state)
 
 /* ---- what is refused ---- */
 
+/* ---- entity tags ---- */
+
+static struct https_answer get_if_none_match(const char *path, const char *tags)
+{
+    char header[200];
+    snprintf(header, sizeof(header), "If-None-Match: %s", tags);
+    const char *const headers[] = {header, NULL};
+    return ask((struct https_request){.path = path, .token = reader_token, .headers = headers});
+}
+
+static void read_tag(const char *path, char tag[static 64])
+{
+    struct https_answer answer = get(path);
+    assert_int_equal(answer.status, 200);
+    snprintf(tag, 64, "%s", https_header(&answer, "ETag"));
+    assert_true(strncmp(tag, "W/\"", 3) == 0 && strlen(tag) > 10);
+    https_answer_free(&answer);
+}
+
+static void assert_status_of_tags(const char *path, const char *tags, long status)
+{
+    struct https_answer answer = get_if_none_match(path, tags);
+    assert_int_equal(answer.status, status);
+    assert_int_equal(answer.body.n == 0, status == 304);
+    assert_true(strlen(https_header(&answer, "ETag")) > 10);
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    https_answer_free(&answer);
+}
+
+static void what_has_not_changed_is_not_sent_again(void **state)
+{
+    static const char path[] = RANGE "&entity=p2-meter-0142", other[] = RANGE "&entity=p2-meter-0142&time=ms";
+    char tag[64], now[64], list[200];
+    (void)state;
+    fake_source.stamp = 1;
+    read_tag(path, tag);
+    snprintf(list, sizeof(list), "\"a\", W/\"b,c\" ,%s", tag);
+    assert_status_of_tags(path, tag, 304);
+    assert_status_of_tags(path, tag + 2, 304); /* compared weakly */
+    assert_status_of_tags(path, list, 304);
+    assert_status_of_tags(path, "*", 304);
+    assert_status_of_tags(path, "\"a\", W/\"b\"", 200);
+    assert_status_of_tags(path, "\"", 200);
+    assert_status_of_tags(other, tag, 200);
+    fake_source.stamp_beyond = 1; /* outside of the range */
+    assert_status_of_tags(path, tag, 304);
+    fake_source.stamp = 2;
+    assert_status_of_tags(path, tag, 200);
+    read_tag(path, now);
+    assert_string_not_equal(now, tag);
+    fake_source.stamp = fake_source.stamp_beyond = 0;
+}
+
 static void a_wrong_parameter_is_named(void **state)
 {
     (void)state;
@@ -1087,6 +1140,7 @@ int main(void)
         CASE(an_answer_from_a_snapshot_may_be_kept_and_says_so),
         CASE(the_plus_of_an_offset_may_arrive_as_a_blank),
         CASE(errors_of_the_query_keep_their_status_and_field),
+        CASE(what_has_not_changed_is_not_sent_again),
         CASE(a_wrong_parameter_is_named),
         CASE(a_bad_body_is_refused),
         CASE(a_body_over_the_limit_is_413_whether_announced_or_not),
