@@ -14,6 +14,7 @@
 #include "common/files.h"
 #include "common/hash.h"
 #include "store/catalog.h"
+#include "store/manifest.h"
 #include "store/partition.h"
 #include "store/reader.h"
 #include "store/view.h"
@@ -238,6 +239,7 @@ static int copy_all(struct copy *copy)
         rc = db_copy(from, &catalog_format, to, copy->error);
         rc = rc ? rc : tell(copy, to);
     }
+    rc = rc ? rc : manifest_write(copy->part, copy->error);
     view_close(view);
     reader_dir_close(dir);
     return rc;

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
+	%D%/folders.c %D%/folders.h \
 	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/parcel.c %D%/parcel.h \

@@ -8,25 +8,44 @@
 
 #include "common/files.h"
 #include "common/hash.h"
+#include "store/folders.h"
+#include "store/partition.h"
 
-static int write_partition(FILE *out, struct partition *partition, struct err_text *error)
+struct writing {
+    const char *dir;
+    FILE *out;
+    struct err_text *error;
+};
+
+static void put_file(FILE *out, const char *topic, int32_t partition, const struct file *file)
 {
+    char hex[HASH_HEX_MAX];
+    hash_hex(file->digest, hex);
+    fprintf(out, "%s %lld %lld %s/%d/%s\n", hex, (long long)file->bytes, (long long)file->mark, topic, partition, file->name);
+}
+
+static int put_partition(void *arg, const char *topic, int32_t partition)
+{
+    struct writing *writing = arg;
     struct file_list files = {0};
-    int rc = partition_files(partition, &files, error);
-    for (size_t i = 0; i < files.n; i++) {
-        const struct file *file = &files.at[i];
-        char hex[HASH_HEX_MAX];
-        if (file->kind == FILE_OPEN)
-            continue;
-        hash_hex(file->digest, hex);
-        fprintf(out, "%s %lld %lld %s/%d/%s\n", hex, (long long)file->bytes, (long long)file->mark,
-                partition_topic(partition), partition_number(partition), file->name);
-    }
+    struct db *db;
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/store/%s/%d/ingest.db", writing->dir, topic, partition);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &db, writing->error);
+    if (rc)
+        return rc;
+    rc = file_list_read(db, &files);
+    if (rc)
+        db_error(db, writing->error, rc, "read");
+    for (size_t i = 0; i < files.n; i++)
+        if (files.at[i].kind != FILE_OPEN)
+            put_file(writing->out, topic, partition, &files.at[i]);
     file_list_free(&files);
+    db_close(db);
     return rc;
 }
 
-int manifest_write(const char *dir, struct partition *const *partitions, size_t n, struct err_text *error)
+int manifest_write(const char *dir, struct err_text *error)
 {
     char path[4096], tmp_path[4096];
     snprintf(path, sizeof(path), "%s/store/manifest", dir);
@@ -35,9 +54,8 @@ int manifest_write(const char *dir, struct partition *const *partitions, size_t 
     if (!out)
         return err_set(error, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot write \"%s\": %s", tmp_path,
                        strerror(errno));
-    int rc = 0;
-    for (size_t i = 0; i < n && !rc; i++)
-        rc = write_partition(out, partitions[i], error);
+    struct writing writing = {dir, out, error};
+    int rc = folders_walk(dir, put_partition, &writing);
     bool failed = ferror(out);
     failed = fclose(out) || failed;
     int wrote = rc ? 0 : failed ? (errno == ENOSPC ? ERR_FULL : ERR_IO) : files_sync(tmp_path);

@@ -3,12 +3,9 @@
 #ifndef STORE_MANIFEST_H
 #define STORE_MANIFEST_H
 
-#include <stddef.h>
-
 #include "common/err.h"
-#include "store/partition.h"
 
-/* Writes it anew from the live files of all partitions. */
-MUST_CHECK int manifest_write(const char *dir, struct partition *const *partitions, size_t n, struct err_text *error);
+/* Writes it anew from the lists of every partition of the data directory. */
+MUST_CHECK int manifest_write(const char *dir, struct err_text *error);
 
 #endif

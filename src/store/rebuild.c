@@ -2,7 +2,6 @@
 
 #include "store/rebuild_inside.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "common/array.h"
 #include "common/hash.h"
+#include "store/folders.h"
 #include "store/manifest.h"
 #include "store/parcel.h"
 #include "store/seal.h"
@@ -78,44 +78,6 @@ static bool is_wrong(const struct rebuild *rebuild, const struct partition *part
         if (strcmp(rebuild->wrong.at[i], path) == 0)
             return true;
     return false;
-}
-
-static bool is_number(const char *text)
-{
-    return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
-}
-
-static int walk_topic(const char *dir, const char *topic, int (*visit)(void *arg, const char *topic, int32_t partition),
-                      void *arg)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/store/%s", dir, topic);
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    int rc = 0;
-    while (folder && !rc && (entry = readdir(folder))) {
-        snprintf(path, sizeof(path), "%s/store/%s/%.16s/ingest.db", dir, topic, entry->d_name);
-        if (is_number(entry->d_name) && access(path, F_OK) == 0)
-            rc = visit(arg, topic, (int32_t)strtol(entry->d_name, NULL, 10));
-    }
-    if (folder)
-        closedir(folder);
-    return rc;
-}
-
-int rebuild_walk(const char *dir, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/store", dir);
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    int rc = 0;
-    while (folder && !rc && (entry = readdir(folder)))
-        if (*entry->d_name != '.' && strlen(entry->d_name) <= LIMIT_TOPIC_BYTES)
-            rc = walk_topic(dir, entry->d_name, visit, arg);
-    if (folder)
-        closedir(folder);
-    return rc;
 }
 
 /* ---- the partitions ---- */
@@ -267,7 +229,7 @@ static int rebuild_tiers(struct rebuild *rebuild, struct partition *partition)
 static int rebuild_partitions(struct rebuild *rebuild)
 {
     struct partitions all = {.rebuild = rebuild};
-    int rc = rebuild_walk(rebuild->opts->dir, open_partition, &all);
+    int rc = folders_walk(rebuild->opts->dir, open_partition, &all);
     if (!rc && rebuild->opts->catalog)
         rc = catalog_reader_open(rebuild->opts->dir, &all.catalog, rebuild->error);
     for (size_t i = 0; i < all.n && !rc && all.catalog; i++)
@@ -275,7 +237,7 @@ static int rebuild_partitions(struct rebuild *rebuild)
     for (size_t i = 0; i < all.n && !rc && rebuild->opts->tiers; i++)
         rc = rebuild_tiers(rebuild, all.at[i]);
     if (!rc)
-        rc = manifest_write(rebuild->opts->dir, all.at, all.n, rebuild->error);
+        rc = manifest_write(rebuild->opts->dir, rebuild->error);
     catalog_reader_close(all.catalog);
     for (size_t i = 0; i < all.n; i++)
         partition_close(all.at[i]);

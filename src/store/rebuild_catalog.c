@@ -13,6 +13,7 @@
 #include "db/db.h"
 #include "store/catalog.h"
 #include "store/file_rows.h"
+#include "store/folders.h"
 #include "store/partition.h"
 #include "store/tier_file.h"
 #include "store/window_file.h"
@@ -265,7 +266,7 @@ static int fill(struct making *making)
         return rc;
     rc = db_begin(making->db);
     rc = rc ? rc : take_over(making);
-    rc = rc ? rc : rebuild_walk(rebuild->opts->dir, add_partition, making);
+    rc = rc ? rc : folders_walk(rebuild->opts->dir, add_partition, making);
     rc = rc ? rc : db_get_i64(making->db, "SELECT count(*) FROM series", &rebuild->counts.n_series);
     rc = rc ? rc : db_commit(making->db);
     if (rc && !*rebuild->error->text)

@@ -19,9 +19,6 @@ struct rebuild {
 /* Tells what was done, or what is wrong and stays so. Returns rebuild->rc. */
 int rebuild_say(struct rebuild *rebuild, bool is_wrong, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Calls visit for each folder store/TOPIC/PARTITION that has an ingest.db. */
-MUST_CHECK int rebuild_walk(const char *dir, int (*visit)(void *arg, const char *topic, int32_t partition), void *arg);
-
 /* Makes catalog.db anew; the one there is moved to catalog.db.broken. */
 MUST_CHECK int rebuild_catalog(struct rebuild *rebuild);
 

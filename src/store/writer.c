@@ -674,16 +674,8 @@ static void trim_dead(struct writer *writer)
 static void write_manifest(struct writer *writer)
 {
     struct err_text error = {0};
-    struct partition **partitions = NULL;
-    pthread_mutex_lock(&writer->lock);
-    size_t n = writer->n_shards;
-    partitions = malloc((n + 1) * sizeof(struct partition *));
-    for (size_t i = 0; i < n && partitions; i++)
-        partitions[i] = writer->shards[i]->partition;
-    pthread_mutex_unlock(&writer->lock);
-    if (partitions && manifest_write(writer->dir, partitions, n, &error))
+    if (manifest_write(writer->dir, &error))
         log_event(LOG_ERROR, "manifest_failed", "error=\"%s\"", error.text);
-    free(partitions);
 }
 
 /* How long a window that is due may wait: a tenth of what it waited already. */

@@ -13,6 +13,7 @@
 #include "common/files.h"
 #include "common/hash.h"
 #include "store/copy.h"
+#include "store/verify.h"
 
 #define WAIT_US (20 * INT64_C(1000000))
 
@@ -130,6 +131,25 @@ static void a_copy_taken_while_the_store_goes_on_is_one_state(void **state)
     }
 }
 
+static int tell_finding(void *arg, const struct verify_finding *finding)
+{
+    (void)arg;
+    print_message("# %s: %s\n", finding->path, finding->what);
+    return 0;
+}
+
+/* Nothing to find, also an hour later, when nothing is excused any more by its being new. */
+static void assert_whole(const struct store *copy)
+{
+    struct verify_counts counts;
+    struct err_text error = {0};
+    clock_freeze(clock_wall_us() + US_PER_HOUR);
+    assert_int_equal(verify_run(&(struct verify_opts){.dir = copy->dir, .found = tell_finding}, &counts, &error), 0);
+    clock_freeze(INT64_MIN);
+    assert_true(counts.n_readings > 0);
+    assert_int_equal(counts.n_wrong + counts.n_remarks, 0);
+}
+
 /* I3: what is linked stays as it was when the store replaces and removes it. */
 static void a_linked_copy_outlives_the_files_of_the_store(void **state)
 {
@@ -143,6 +163,7 @@ static void a_linked_copy_outlives_the_files_of_the_store(void **state)
     assert_int_equal(store_seal(&store), 0);
     make_place(&copy, &store);
     copy_store(&(struct copy_opts){.dir = store.dir, .dest = copy.dir, .link = true});
+    assert_whole(&copy);
     open_store(&store);
     take(&store, &stream, 200, 300);
     store_close(&store);
