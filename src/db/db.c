@@ -232,6 +232,20 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     return rc;
 }
 
+/* The disk has no room for the log's index, and the file's first page may say already that there is a log: then readers would
+ * have to make that index and could not. Takes it back without writing anything but that page. Where the file cannot be had
+ * alone, somebody has an index, and all is well. */
+static void take_back_wal(const struct db_opts *opts)
+{
+    sqlite3 *handle = NULL;
+    char *uri = make_uri(opts->path, false);
+    if (uri && sqlite3_open_v2(uri, &handle, SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE,
+                               opts->format->is_sealed ? NULL : SUMS_VFS) == SQLITE_OK)
+        sqlite3_exec(handle, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY", NULL, NULL, NULL);
+    sqlite3_close(handle);
+    free(uri);
+}
+
 int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *error)
 {
     bool create = opts->mode >= DB_CREATE;
@@ -284,6 +298,8 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
         db_close(db);
         if (create)
             files_unlink(opts->path);
+        if (opts->mode == DB_WRITE && !opts->rollback_journal && (rc == ERR_IO || rc == ERR_FULL))
+            take_back_wal(opts);
         return rc;
     }
     *ret_db = db;

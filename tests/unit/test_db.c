@@ -4,7 +4,9 @@
 #include "../lib/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +276,31 @@ static void leaving_the_log_is_tried_again_after_a_failure(void **state)
     }
 }
 
+/* A disk with room for a page and none for the 32 KiB of a log's index. */
+static void a_file_can_be_read_after_its_writer_found_the_disk_full(void **state)
+{
+    (void)state;
+    struct rlimit before, tight = {16384, RLIM_INFINITY};
+    struct db *db = open_db(DB_CREATE);
+    assert_int_equal(put(db, 1, "a"), 0);
+    db_close_settled(db);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    tight.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    struct db_opts opts = opts_of(DB_WRITE);
+    int rc = db_open(&opts, &db, &error);
+    struct db *reader = open_db(DB_READ);
+    int64_t n = count(reader);
+    db_close(reader);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, ERR_IO);
+    assert_int_equal(n, 1);
+    db = open_db(DB_WRITE);
+    assert_int_equal(put(db, 2, "b"), 0);
+    db_close_settled(db);
+}
+
 static void creating_fails_without_a_trace(void **state)
 {
     (void)state;
@@ -346,6 +373,7 @@ int main(void)
         CASE(a_checkpoint_is_whole_when_nobody_is_in_the_way),
         CASE(failures_of_the_disk_have_codes),
         CASE(leaving_the_log_is_tried_again_after_a_failure),
+        CASE(a_file_can_be_read_after_its_writer_found_the_disk_full),
         CASE(creating_fails_without_a_trace),
         CASE(a_copy_larger_than_the_cache_is_whole),
     };
