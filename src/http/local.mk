@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/encode.c %D%/encode.h \
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
-	%D%/h_changes.c \
+	%D%/h_changes.c %D%/h_gaps.c \
 	%D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \

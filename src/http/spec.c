@@ -136,6 +136,11 @@ const struct spec spec_since = {.name = "since",
                                 .form = SPEC_TEXT,
                                 .required = true,
                                 .text = "The position of an earlier answer: its header Almanac-Position"};
+const struct spec spec_cadence = {
+    .name = "cadence",
+    .form = SPEC_TEXT,
+    .example = "PT15M",
+    .text = "How often a reading is expected, where neither a declaration nor the period of amounts says so"};
 const struct spec spec_snapshot_name = {
     .name = "name", .form = SPEC_TEXT, .required = true, .text = "Name of the snapshot", .example = "before-the-audit"};
 const struct spec spec_keep = {.name = "keep", .form = SPEC_TEXT, .text = "How long it is kept", .example = "P90D"};

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "query/gaps.h"
 #include "query/range.h"
 #include "store/reader.h"
 

@@ -708,6 +708,27 @@ static void errors_of_the_query_keep_their_status_and_field(void **state)
 
 /* ---- what is refused ---- */
 
+/* ---- gaps ---- */
+
+#define GAPS "/v1/gaps?from=2025-03-01T00:00:00Z&to=2025-03-02T00:00:00Z"
+
+static void gaps_have_the_shape_of_the_contract(void **state)
+{
+    (void)state;
+    assert_body(get(GAPS "&entity=p2-load-7"),
+                "{\"series\":[\n{\"id\":8,\"entity\":\"p2-load-7\",\"type\":\"Load\",\"property\":\"energy\",\"unit\":\"Wh\","
+                "\"kind\":\"interval\",\"missing\":[\n{\"from\":\"2025-03-01T00:00:00Z\",\"to\":\"2025-03-01T00:15:00Z\","
+                "\"slots\":1}],\"expected\":4,\"received\":3,\"awaited\":2,\"never\":1}\n]}\n");
+    struct https_answer answer = get(GAPS "&entity=p2-hp-1&cadence=PT1H");
+    assert_int_equal(answer.status, 200);
+    assert_non_null(strstr(text(&answer), "\"to\":\"2025-03-01T01:00:00Z\""));
+    https_answer_free(&answer);
+    assert_problem(get(GAPS "&entity=p2-hp-1"), 422, "cadence"); /* nobody said how often */
+    assert_problem(get(GAPS "&cadence=often"), 400, "cadence");
+    assert_problem(get(GAPS "&entity=nobody"), 404, "");
+    assert_problem(get(GAPS "&step=PT15M"), 400, "step");
+}
+
 /* ---- entity tags ---- */
 
 static struct https_answer get_if_none_match(const char *path, const char *tags)
@@ -1140,6 +1161,7 @@ int main(void)
         CASE(an_answer_from_a_snapshot_may_be_kept_and_says_so),
         CASE(the_plus_of_an_offset_may_arrive_as_a_blank),
         CASE(errors_of_the_query_keep_their_status_and_field),
+        CASE(gaps_have_the_shape_of_the_contract),
         CASE(what_has_not_changed_is_not_sent_again),
         CASE(a_wrong_parameter_is_named),
         CASE(a_bad_body_is_refused),
