@@ -183,52 +183,34 @@ static void merge_halves(const struct row *at, size_t middle, size_t n, struct r
         to[i] = b == n || (a < middle && compare_rows(&at[a], &at[b]) <= 0) ? at[a++] : at[b++];
 }
 
-/* How many rows come before one that stands in front of them. */
-static size_t count_late(const struct row *at, size_t n)
+/* Sorts by merging, what is sorted already without moving it; scratch has room for n rows. */
+static void merge_sort(struct row *at, size_t n, struct row *scratch)
 {
-    size_t n_late = 0, last = 0;
-    for (size_t i = 1; i < n; i++) {
-        if (compare_rows(&at[last], &at[i]) <= 0)
-            last = i;
-        else
-            n_late++;
-    }
-    return n_late;
-}
-
-static void sort_rows(struct row *at, size_t n, struct row *scratch);
-
-/* Takes the few late rows out, sorts them and merges them in from the back; those that equal one
- * which was there stay behind it. */
-static void sort_late(struct row *at, size_t n, size_t n_late, struct row *scratch)
-{
-    size_t kept = 1, late = 0;
-    for (size_t i = 1; i < n; i++) {
-        if (compare_rows(&at[kept - 1], &at[i]) <= 0)
-            at[kept++] = at[i];
-        else
-            scratch[late++] = at[i];
-    }
-    sort_rows(scratch, late, scratch + n_late);
-    for (size_t to = n; late; to--)
-        at[to - 1] = kept && compare_rows(&at[kept - 1], &scratch[late - 1]) > 0 ? at[--kept] : scratch[--late];
-}
-
-/* A stable sort: qsort is not stable, and most inputs are one or a few sorted runs, or in order but for a few. */
-static void sort_rows(struct row *at, size_t n, struct row *scratch)
-{
-    size_t n_late = n < 2 ? 0 : count_late(at, n);
-    if (!n_late)
-        return;
-    if (n_late <= n / 4) {
-        sort_late(at, n, n_late, scratch);
-        return;
-    }
     size_t middle = n / 2;
-    sort_rows(at, middle, scratch);
-    sort_rows(at + middle, n - middle, scratch);
+    if (n < 2)
+        return;
+    merge_sort(at, middle, scratch);
+    merge_sort(at + middle, n - middle, scratch);
+    if (compare_rows(&at[middle - 1], &at[middle]) <= 0)
+        return;
     memcpy(scratch, at, n * sizeof(*at));
     merge_halves(scratch, middle, n, at);
+}
+
+/* A stable sort: qsort is not stable, and most inputs are in order but for a few. Takes the rows out that stand behind a
+ * later one, sorts them, and merges them in from the back; those that equal one which was there stay behind it. */
+static void sort_rows(struct row *at, size_t n, struct row *scratch)
+{
+    size_t kept = n != 0, late = 0;
+    for (size_t i = 1; i < n; i++) {
+        if (compare_rows(&at[kept - 1], &at[i]) > 0)
+            scratch[late++] = at[i];
+        else if (kept++ < i)
+            at[kept - 1] = at[i];
+    }
+    merge_sort(scratch, late, at + kept);
+    for (size_t to = n; late; to--)
+        at[to - 1] = kept && compare_rows(&at[kept - 1], &scratch[late - 1]) > 0 ? at[--kept] : scratch[--late];
 }
 
 /* ---- deletions of all issues: only the newest one that covers a time matters. A heap, newest on top. ---- */

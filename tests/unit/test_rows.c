@@ -305,6 +305,36 @@ static struct row *add_value(struct rows *rows, int64_t t_us, int64_t m, uint64_
     return row;
 }
 
+static void rows_settle_by_time_however_many_of_them_come_late(void **state)
+{
+    static const int64_t late_of_1000[] = {0, 1, 50, 300, 700, 1000};
+    (void)state;
+    struct rows rows = {0};
+    struct settled settled = {0};
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        uint64_t random = seed;
+        int64_t n = random_below(&random, 5000), share = late_of_1000[seed % 6];
+        rows_clear(&rows);
+        for (int64_t i = 0; i < n; i++)
+            add_value(&rows, i, i * 3, (uint64_t)i + 1);
+        for (int64_t i = 0; i < n; i++) { /* late ones change places */
+            int64_t j = random_below(&random, n);
+            if (random_below(&random, 1000) >= share)
+                continue;
+            struct row row = rows.at[i];
+            rows.at[i] = rows.at[j];
+            rows.at[j] = row;
+        }
+        assert_int_equal(rows_settle(&rows, &settled), 0);
+        assert_int_equal(settled.plain.n, n);
+        for (int64_t i = 0; i < n; i++)
+            if (settled.plain.t_us[i] != i || settled.plain.m[i] != i * 3)
+                fail_msg("seed %llu: row %lld", (unsigned long long)seed, (long long)i);
+    }
+    rows_free(&rows);
+    settled_free(&settled);
+}
+
 static void rows_of_equal_order_take_effect_as_they_were_added(void **state)
 {
     (void)state;
@@ -633,6 +663,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_rows_settle_as_a_list_does_that_takes_them_one_by_one),
+        cmocka_unit_test(rows_settle_by_time_however_many_of_them_come_late),
         cmocka_unit_test(rows_of_equal_order_take_effect_as_they_were_added),
         cmocka_unit_test(deletions_are_told_so_that_lower_layers_can_follow),
         cmocka_unit_test(settling_again_replaces_what_was_there),
