@@ -3,6 +3,8 @@
 #include "http/connections.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -50,6 +52,17 @@ static void cut_slow(struct connections *connections)
         }
 }
 
+static void tell_gone(struct connections *connections)
+{
+    for (struct connection *c = connections->first; c; c = c->next) {
+        struct pollfd end = {.fd = c->fd, .events = POLLRDHUP};
+        if (c->gone && poll(&end, 1, 0) > 0) {
+            atomic_store(c->gone, true);
+            c->gone = NULL;
+        }
+    }
+}
+
 static void *watch(void *arg)
 {
     struct connections *connections = arg;
@@ -60,6 +73,7 @@ static void *watch(void *arg)
         while (!connections->stopping && rc != ETIMEDOUT)
             rc = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
         cut_slow(connections);
+        tell_gone(connections);
     }
     pthread_mutex_unlock(&connections->lock);
     return NULL;
@@ -136,8 +150,16 @@ void connections_answering(struct connections *connections, struct connection *c
     connections->n_answering += answering - connection->answering;
     connection->answering = answering;
     connection->receiving_us = clock_mono_us();
+    connection->gone = NULL;
     if (!answering)
         pthread_cond_broadcast(&connections->changed);
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_watch(struct connections *connections, struct connection *connection, _Atomic bool *gone)
+{
+    pthread_mutex_lock(&connections->lock);
+    connection->gone = gone;
     pthread_mutex_unlock(&connections->lock);
 }
 

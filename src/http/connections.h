@@ -1,5 +1,6 @@
-/* The open connections, and the end of those that do not get a request finished: the HTTP library's timeout counts silence
- * only, so that a byte a minute would hold a connection forever. */
+/* The open connections, and what the HTTP library does not see of them. Its timeout counts silence only, so that a byte a minute
+ * would hold a connection forever: those that do not get a request finished are cut. And it does not look at a connection that
+ * is suspended: whoever works for one is told here that the client hung up. */
 #ifndef HTTP_CONNECTIONS_H
 #define HTTP_CONNECTIONS_H
 
@@ -20,6 +21,7 @@ struct connection {
     int fd;
     bool answering;        /* a whole request is here, its answer is under way */
     int64_t receiving_us;  /* since when it has been waited for (clock_mono_us) */
+    _Atomic bool *gone;    /* becomes true when the client hangs up while its answer is under way; or NULL */
 };
 
 /* Starts the thread that looks after them, once a second. */
@@ -32,6 +34,9 @@ struct connection *connections_add(struct connections *connections, int fd);
 void connections_remove(struct connections *connections, struct connection *connection);
 
 void connections_answering(struct connections *connections, struct connection *connection, bool answering);
+
+/* Sets *gone within about a second when the client hangs up (or ends its side: both look the same), until the answer is done. */
+void connections_watch(struct connections *connections, struct connection *connection, _Atomic bool *gone);
 
 /* Waits until no answer is under way, at most for max_ms. */
 void connections_drain(struct connections *connections, int max_ms);

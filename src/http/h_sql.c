@@ -1,7 +1,7 @@
 /* POST /v1/sql: one statement that reads.
  *
  * The answer is made as a whole before its first byte goes out, so that whatever a statement runs into has a status of its own;
- * that is why it is bounded. A statement keeps one of the server's threads busy: of these, one stays free for the others. */
+ * that is why it is bounded. */
 #include <config.h>
 
 #include "http/handlers.h"
@@ -18,9 +18,9 @@
 #define MEMORY_MAX_BYTES (INT64_C(256) << 20)
 #define ROWS_MAX 100000
 #define BYTES_MAX (16 << 20)
-#define HELD_MAX 4 /* whole answers that wait for their clients */
+#define HELD_MAX 6 /* answers that are being made or wait for their clients */
 
-static atomic_int n_running, n_held;
+static atomic_int n_held;
 
 /* ---- rows as text ---- */
 
@@ -178,10 +178,16 @@ static int put_rows(struct session *session, const struct form *form, struct buf
     return rc ? rc : out->failed ? ERR_NOMEM : 0;
 }
 
+static bool is_over(void *arg)
+{
+    return request_is_over(arg);
+}
+
 static int run_statement(struct request *request, const char *text, const struct form *form, struct reply *reply,
                          struct buf *out, struct err_text *error)
 {
-    struct session_opts opts = {.reader = request->opts->dir, .time_max_us = TIME_MAX_US, .memory_max_bytes = MEMORY_MAX_BYTES};
+    struct session_opts opts = {.reader = request->opts->dir, .time_max_us = TIME_MAX_US, .memory_max_bytes = MEMORY_MAX_BYTES,
+                                .is_over = is_over, .arg = request};
     struct session *session;
     int rc = session_open(&opts, text, &session, error);
     if (rc)
@@ -191,16 +197,6 @@ static int run_statement(struct request *request, const char *text, const struct
         reply_header(reply, "Almanac-Position", "%s", session_position(session));
     session_close(session);
     return rc;
-}
-
-/* Whether the statement may run; then n_running counts it. */
-static bool may_run(const struct request *request)
-{
-    int n_threads = request->opts->n_threads ? (int)request->opts->n_threads : SERVER_THREADS;
-    if (atomic_fetch_add(&n_running, 1) < (n_threads > 1 ? n_threads - 1 : 1) && atomic_load(&n_held) < HELD_MAX)
-        return true;
-    atomic_fetch_sub(&n_running, 1);
-    return false;
 }
 
 int h_sql(struct request *request, struct reply *reply, struct err_text *error)
@@ -217,16 +213,11 @@ int h_sql(struct request *request, struct reply *reply, struct err_text *error)
     struct sql_stream *sql = calloc(1, sizeof(*sql));
     if (!sql)
         return ERR_NOMEM;
-    if (!may_run(request)) {
-        free(sql);
-        reply_header(reply, "Retry-After", "1");
-        reply_problem(reply, 429, "", "other statements are being run: try again in a second");
-        return 0;
-    }
     sql->stream = (struct stream){fill_sql, close_sql};
-    atomic_fetch_add(&n_held, 1);
-    rc = run_statement(request, text, form, reply, &sql->body, error);
-    atomic_fetch_sub(&n_running, 1);
+    if (atomic_fetch_add(&n_held, 1) < HELD_MAX)
+        rc = run_statement(request, text, form, reply, &sql->body, error);
+    else
+        rc = err_set(error, ERR_BUSY, "the clients of %d other statements have not taken their answers yet: try again", HELD_MAX);
     if (rc) {
         close_sql(&sql->stream);
         return rc;

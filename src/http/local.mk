@@ -17,7 +17,8 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
 	%D%/server.c %D%/server.h \
-	%D%/spec.c %D%/spec.h
+	%D%/spec.c %D%/spec.h \
+	%D%/workers.c %D%/workers.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
 
 if CMOCKA
@@ -37,6 +38,10 @@ tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_leases
 tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
 tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_workers
+tests_unit_test_workers_SOURCES = tests/unit/test_workers.c tests/lib/test.h
+tests_unit_test_workers_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_route
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)

@@ -125,6 +125,9 @@ void reply_error(struct reply *reply, int code, const struct err_text *error)
         status = 503;
         reply_header(reply, "Retry-After", "1");
         break;
+    case ERR_CANCELLED: /* nobody waits for it */
+        status = 503;
+        break;
     default:
         break;
     }

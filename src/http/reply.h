@@ -13,6 +13,7 @@
  * more, 0 when that was all, or a code: then the connection is broken, so that nobody takes half an answer for a whole
  * one. close frees the stream; it is called once, by reply_done or by the server. */
 struct stream {
+    /* Of a route that computes for long in a worker, a piece ahead of the client; of others in a thread that all share. */
     int (*fill)(struct stream *stream, struct buf *out, struct err_text *error);
     void (*close)(struct stream *stream);
 };

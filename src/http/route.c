@@ -2,11 +2,17 @@
 
 #include "http/route.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "http/encode.h"
+
+bool request_is_over(const struct request *request)
+{
+    return (request->gone && atomic_load(request->gone)) || (request->cut && atomic_load(request->cut));
+}
 
 void request_done(struct request *request)
 {

@@ -15,7 +15,8 @@
 #include "http/spec.h"
 #include "store/access.h"
 
-/* A request as it came, without the HTTP library. Texts are borrowed; those that may be NULL say so. */
+/* A request as it came, without the HTTP library. Texts are borrowed; those that may be NULL say so. The parameters last
+ * as long as the reply's stream, the other texts until the handler returns. */
 struct request {
     const struct server_opts *opts;
     struct leases *leases;       /* NULL: a cursor goes on in the newest state */
@@ -29,6 +30,8 @@ struct request {
     bool loopback;               /* the client is on this machine */
     const void *body;
     size_t body_size;
+    const _Atomic bool *gone;    /* becomes true when the client hangs up, */
+    const _Atomic bool *cut;     /* and when the server ends all answers; NULL: never */
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
@@ -50,6 +53,7 @@ struct route {
     const char *path;              /* may end in "{id}", which stands for one part */
     unsigned scope;                /* enum scope */
     enum access_needed access;
+    bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
     const struct spec *const *parameters; /* what it takes, ended by NULL */
     const char *const *planned;    /* names of the contract that it does not take yet, ended by NULL; or NULL */
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
@@ -65,6 +69,9 @@ void route_head(struct request *request, struct reply *reply);
 
 /* The rest of the checks, and the handler; the body is whole. */
 void route_answer(struct request *request, struct reply *reply);
+
+/* Whether nobody waits for the answer any more; for handlers and streams that compute for long, as often as they like. */
+bool request_is_over(const struct request *request);
 
 void request_done(struct request *request);
 

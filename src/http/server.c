@@ -17,6 +17,7 @@
 #include "http/connections.h"
 #include "http/listen.h"
 #include "http/route.h"
+#include "http/workers.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTIONS_PER_CLIENT_MAX 256
@@ -30,15 +31,20 @@ struct server {
     struct server_opts opts;
     struct MHD_Daemon *daemon;
     struct connections *connections;
+    struct workers *workers;
     struct leases *leases;
     struct pem_pair pem;
     uint16_t port;
-    _Atomic bool stopping;
+    _Atomic bool stopping; /* no request is taken any more */
+    _Atomic bool cut;      /* no answer is finished any more */
 };
 
-/* One request and its answer. */
+/* One request and its answer. Where its job is with the workers, request, reply and ahead are theirs; while the answer is sent,
+ * its stream and ahead alone. */
 struct exchange {
+    struct job job;     /* first */
     struct server *server;
+    struct MHD_Connection *handle;
     struct request request;
     struct reply reply;
     struct buf body;
@@ -47,7 +53,11 @@ struct exchange {
     size_t body_size;   /* bytes that came, kept or not */
     size_t sent;        /* of reply.body */
     bool headed;        /* route_head has run */
+    bool working;       /* a worker makes, or has made, the answer */
     bool done;          /* the stream has ended */
+    struct buf ahead;   /* of an answer that a worker makes: the piece behind reply.body, */
+    int ahead_rc;       /* and what its making came to */
+    _Atomic bool gone;  /* the client hung up */
     int64_t begin_us;
 };
 
@@ -61,24 +71,89 @@ static struct metric n_broken = {.name = "almanac_http_broken_answers_total",
 static struct histogram seconds = {.name = "almanac_http_request_seconds",
                                    .help = "From the whole request to the end of its answer"};
 
-/* ---- sending ---- */
+/* ---- making ---- */
 
-/* Makes the next bytes of a streamed answer once the last ones are sent. */
-static int make_more(struct exchange *exchange)
+/* The next bytes of a streamed answer: 1, 0 when they are the last ones, or a code. */
+static int make_piece(struct exchange *exchange, struct buf *out)
 {
-    struct reply *reply = &exchange->reply;
+    struct stream *stream = exchange->reply.stream;
     struct err_text error = {0};
     int rc = 1;
-    buf_clear(&reply->body);
+    buf_clear(out);
+    while (rc > 0 && !out->n)
+        rc = stream->fill(stream, out, &error);
+    if (rc >= 0 && out->failed)
+        rc = ERR_NOMEM;
+    if (rc < 0 && !request_is_over(&exchange->request)) {
+        metric_add(&n_broken, 1);
+        log_event(LOG_ERROR, "answer_broken", "code=%d text=\"%s\"", rc, error.text);
+    }
+    return rc;
+}
+
+/* In a worker: first the answer with the first bytes of its stream, then a piece each time. */
+static void run_job(struct job *job)
+{
+    struct exchange *exchange = (struct exchange *)job;
+    if (exchange->reply.status)
+        exchange->ahead_rc = make_piece(exchange, &exchange->ahead);
+    else if (!request_is_over(&exchange->request))
+        route_answer(&exchange->request, &exchange->reply);
+}
+
+static void suspend_job(struct job *job)
+{
+    MHD_suspend_connection(((struct exchange *)job)->handle);
+}
+
+static void resume_job(struct job *job)
+{
+    MHD_resume_connection(((struct exchange *)job)->handle);
+}
+
+static void free_exchange(struct job *job)
+{
+    struct exchange *exchange = (struct exchange *)job;
+    reply_done(&exchange->reply);
+    request_done(&exchange->request);
+    buf_free(&exchange->body);
+    buf_free(&exchange->ahead);
+    free(exchange->target);
+    free(exchange);
+}
+
+static const struct job_type job_type = {run_job, suspend_job, resume_job, free_exchange};
+
+/* ---- sending ---- */
+
+/* Takes the piece that a worker has made, and has it make the next one meanwhile: 1, 0 while there is none, or -1. */
+static int take_piece(struct exchange *exchange)
+{
+    struct workers *workers = exchange->server->workers;
+    int rc = workers_wait(workers, &exchange->job);
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    struct buf sent = exchange->reply.body;
+    exchange->reply.body = exchange->ahead;
+    exchange->ahead = sent;
     exchange->sent = 0;
-    while (rc > 0 && !reply->body.n)
-        rc = reply->stream->fill(reply->stream, &reply->body, &error);
+    exchange->done = !exchange->ahead_rc;
+    if (exchange->ahead_rc < 0)
+        return -1;
+    if (!exchange->done)
+        workers_go_on(workers, &exchange->job);
+    return 1;
+}
+
+/* Comes to the next bytes once the last ones are sent; as take_piece. */
+static int go_on(struct exchange *exchange)
+{
+    if (exchange->working)
+        return take_piece(exchange);
+    int rc = make_piece(exchange, &exchange->reply.body);
+    exchange->sent = 0;
     exchange->done = !rc;
-    if (rc >= 0 && !reply->body.failed)
-        return 0;
-    metric_add(&n_broken, 1);
-    log_event(LOG_ERROR, "answer_broken", "code=%d text=\"%s\"", rc, error.text);
-    return -1;
+    return rc < 0 ? -1 : 1;
 }
 
 /* MHD asks for the next bytes of a streamed answer. A piece of the stream at a time, then others have their turn. */
@@ -87,8 +162,11 @@ static ssize_t send_more(void *arg, uint64_t position, char *out, size_t max)
     struct exchange *exchange = arg;
     struct reply *reply = &exchange->reply;
     (void)position;
-    if (exchange->sent == reply->body.n && !exchange->done && make_more(exchange))
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (exchange->sent == reply->body.n && !exchange->done) {
+        int rc = go_on(exchange);
+        if (rc <= 0)
+            return rc < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : 0; /* 0: suspended, asked again then */
+    }
     size_t n = reply->body.n - exchange->sent;
     if (!n)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -122,6 +200,8 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
     metric_add(&requests[reply->status < 400 ? 0 : reply->status < 500 ? 1 : 2], 1);
     enum MHD_Result queued = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
+    if (exchange->working && reply->stream)
+        workers_go_on(exchange->server->workers, &exchange->job);
     return queued;
 }
 
@@ -130,11 +210,12 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
 /* The first of MHD's calls for a request: the target as it was sent. */
 static void *on_target(void *arg, const char *target, struct MHD_Connection *connection)
 {
-    (void)connection;
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     if (!exchange)
         return NULL;
+    exchange->job.type = &job_type;
     exchange->server = arg;
+    exchange->handle = connection;
     exchange->target = strdup(target);
     if (!exchange->target) {
         free(exchange);
@@ -149,6 +230,8 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     struct request *request = &exchange->request;
     request->opts = &exchange->server->opts;
     request->leases = exchange->server->leases;
+    request->gone = &exchange->gone;
+    request->cut = &exchange->server->cut;
     request->method = method;
     request->version = version;
     request->target = exchange->target;
@@ -170,6 +253,12 @@ static void refuse_body(struct exchange *exchange)
     reply_problem(&exchange->reply, 413, "", "the body is over %d bytes", LIMIT_BODY_BYTES);
 }
 
+static void refuse_stopping(struct exchange *exchange)
+{
+    reply_header(&exchange->reply, "Retry-After", "5");
+    reply_problem(&exchange->reply, 503, "", "the server is stopping");
+}
+
 /* Judges the head. The body of a refused request is read and dropped, since a client that is busy sending may never see an
  * answer before its end; but not one that waits for our word before it sends (Expect), nor one that announces too much. */
 static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connection *connection)
@@ -177,12 +266,10 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
     unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
     exchange->headed = true;
-    if (atomic_load(&exchange->server->stopping)) {
-        reply_header(&exchange->reply, "Retry-After", "5");
-        reply_problem(&exchange->reply, 503, "", "the server is stopping");
-    } else {
+    if (atomic_load(&exchange->server->stopping))
+        refuse_stopping(exchange);
+    else
         route_head(&exchange->request, &exchange->reply);
-    }
     if (!exchange->reply.status && size > LIMIT_BODY_BYTES)
         refuse_body(exchange);
     bool waits = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Expect") != NULL;
@@ -207,19 +294,47 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
     return MHD_YES;
 }
 
+/* Has a worker make the answer; the connection is suspended until then. */
+static void begin_work(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    if (exchange->connection)
+        connections_watch(server->connections, exchange->connection, &exchange->gone);
+    exchange->working = !workers_begin(server->workers, &exchange->job);
+    if (exchange->working)
+        return;
+    reply_header(&exchange->reply, "Retry-After", "5");
+    reply_problem(&exchange->reply, 503, "", "too many requests are being worked on or wait for it: try again in some seconds");
+}
+
+/* The connection is resumed. */
+static enum MHD_Result finish_work(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    if (workers_wait(exchange->server->workers, &exchange->job) || request_is_over(&exchange->request))
+        return MHD_NO;
+    if (!exchange->reply.status)
+        refuse_stopping(exchange);
+    return send_reply(exchange, connection);
+}
+
+/* The whole request is here; MHD goes on to call this until there is an answer. */
 static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *connection)
 {
+    struct request *request = &exchange->request;
+    if (exchange->working)
+        return finish_work(exchange, connection);
     exchange->begin_us = clock_mono_us();
     if (exchange->connection)
         connections_answering(exchange->server->connections, exchange->connection, true);
     if (!exchange->reply.status && exchange->body.failed)
         reply_problem(&exchange->reply, 503, "", "out of memory");
-    if (!exchange->reply.status) {
-        exchange->request.body = exchange->body.data ? (const char *)exchange->body.data : "";
-        exchange->request.body_size = exchange->body.n;
-        route_answer(&exchange->request, &exchange->reply);
-    }
-    return send_reply(exchange, connection);
+    request->body = exchange->body.data ? (const char *)exchange->body.data : "";
+    request->body_size = exchange->body.n;
+    if (!exchange->reply.status && request->route->is_long)
+        begin_work(exchange);
+    else if (!exchange->reply.status)
+        route_answer(request, &exchange->reply);
+    return exchange->working ? MHD_YES : send_reply(exchange, connection);
 }
 
 /* MHD calls this once for the head, once for each piece of the body, and once at the request's end. */
@@ -256,12 +371,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
         histogram_observe_us(&seconds, clock_mono_us() - exchange->begin_us);
     if (exchange->connection)
         connections_answering(server->connections, exchange->connection, false);
-    reply_done(&exchange->reply);
-    request_done(&exchange->request);
-    buf_free(&exchange->body);
-    free(exchange->target);
-    free(exchange);
     *context = NULL;
+    atomic_store(&exchange->gone, true); /* a worker that is ahead makes no more */
+    if (!exchange->working || workers_leave(server->workers, &exchange->job))
+        free_exchange(&exchange->job);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
@@ -295,7 +408,7 @@ static void on_log(void *arg, const char *format, va_list args)
 static struct MHD_Daemon *start_daemon(struct server *server, int fd)
 {
     unsigned n_threads = server->opts.n_threads ? server->opts.n_threads : SERVER_THREADS;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
         flags, server->port, NULL, NULL, on_request, server,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
@@ -315,8 +428,16 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
         MHD_OPTION_END);
 }
 
+static int start_workers(struct server *server)
+{
+    const struct server_opts *opts = &server->opts;
+    return workers_start(opts->n_workers ? opts->n_workers : SERVER_WORKERS,
+                         opts->n_waiting_max ? opts->n_waiting_max : SERVER_WAITING_MAX, &server->workers);
+}
+
 static void free_server(struct server *server)
 {
+    workers_stop(server->workers);
     connections_stop(server->connections);
     leases_free(server->leases);
     pem_pair_free(&server->pem);
@@ -335,7 +456,7 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
         rc = listen_open(opts->listen, &fd, &server->port, error);
     if (!rc && !(server->leases = leases_new()))
         rc = err_set(error, ERR_NOMEM, "out of memory");
-    if (!rc && (rc = connections_start(&server->connections)))
+    if (!rc && ((rc = connections_start(&server->connections)) || (rc = start_workers(server))))
         err_set(error, rc, "no memory or thread for the server on \"%s\"", opts->listen);
     if (!rc && !(server->daemon = start_daemon(server, fd)))
         rc = err_set(error, ERR_IO, "the server on \"%s\" cannot be started: threads, memory or files are short",
@@ -361,7 +482,10 @@ void server_stop(struct server *server, int grace_ms)
         return;
     atomic_store(&server->stopping, true);
     MHD_socket fd = MHD_quiesce_daemon(server->daemon);
+    workers_refuse(server->workers);
     connections_drain(server->connections, grace_ms);
+    atomic_store(&server->cut, true);
+    workers_settle(server->workers); /* MHD cannot stop while a connection is suspended */
     MHD_stop_daemon(server->daemon);
     if (fd != MHD_INVALID_SOCKET)
         close(fd);

@@ -1,4 +1,4 @@
-/* The HTTPS server: libmicrohttpd with epoll and a pool of threads, TLS 1.2 and 1.3 only. */
+/* The HTTPS server: libmicrohttpd with epoll and a pool of threads, TLS 1.2 and 1.3 only; workers do what computes for long. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -22,6 +22,8 @@ struct health {
 };
 
 #define SERVER_THREADS 2
+#define SERVER_WORKERS 3     /* two requests that compute for long at once, and the pieces of answers that are being sent */
+#define SERVER_WAITING_MAX 8 /* of such requests; at 10 s each, a client will not wait for more */
 
 struct server_opts {
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
@@ -34,13 +36,16 @@ struct server_opts {
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;
     unsigned n_threads;      /* 0: SERVER_THREADS */
+    unsigned n_workers;      /* 0: SERVER_WORKERS */
+    unsigned n_waiting_max;  /* 0: SERVER_WAITING_MAX */
 };
 
 struct server;
 /* ERR_BUSY: the port is in use; ERR_NOTFOUND, ERR_INVALID: certificate or key cannot be read; each with one clear sentence. */
 MUST_CHECK int server_start(const struct server_opts *opts, struct server **ret_server, struct err_text *error);
 uint16_t server_port(const struct server *server);
-/* Lets running answers finish for grace_ms, then cuts them. */
+/* Refuses what has not begun, lets running answers finish for grace_ms, then cuts them; a handler that does not end early
+ * (request_is_over) is waited for, since a thread cannot be cut. */
 void server_stop(struct server *server, int grace_ms);
 
 #endif

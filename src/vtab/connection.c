@@ -17,7 +17,7 @@ struct connection *connection_new(sqlite3 *db, const struct vtab_opts *opts)
     if (!connection)
         return NULL;
     *connection = (struct connection){.db = db, .refs = 1, .reader = opts->reader, .view = opts->view,
-                                       .deadline_us = opts->deadline_us};
+                                       .look = opts->look, .look_arg = opts->look_arg};
     connection->entities = calloc(opts->n_entities + 1, sizeof(char *));
     for (size_t i = 0; connection->entities && i < opts->n_entities; i++)
         if ((connection->entities[i] = strdup(opts->entities[i])))

@@ -24,7 +24,8 @@ struct connection {
     bool owns_reader, owns_view;
     char **entities;            /* globs of the caller */
     size_t n_entities;
-    int64_t deadline_us;        /* of the monotonic clock; 0 none */
+    int (*look)(void *arg);     /* as in struct vtab_opts */
+    void *look_arg;
     int n_cursors;              /* open ones */
     struct run *runs;           /* the statements that have looked at view */
     size_t n_runs, runs_cap;

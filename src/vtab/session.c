@@ -18,7 +18,9 @@ struct session {
     int64_t end_us;              /* of the monotonic clock */
     int64_t memory_end_bytes;    /* of what SQLite has in the process */
     double time_max_s, memory_max_mb;
-    const char *limit;           /* which bound ended the statement: "time" or "memory" */
+    bool (*is_over)(void *arg);
+    void *arg;
+    enum { END_NONE, END_OVER, END_TIME, END_MEMORY } end; /* what ended the statement */
     char denied[80];             /* what it may not do */
 };
 
@@ -27,11 +29,13 @@ struct session {
 static int look(void *arg)
 {
     struct session *session = arg;
-    if (clock_mono_us() > session->end_us)
-        session->limit = "time";
+    if (session->is_over && session->is_over(session->arg))
+        session->end = END_OVER;
+    else if (clock_mono_us() > session->end_us)
+        session->end = END_TIME;
     else if (sqlite3_memory_used() > session->memory_end_bytes)
-        session->limit = "memory";
-    return session->limit != NULL;
+        session->end = END_MEMORY;
+    return session->end != END_NONE;
 }
 
 static void set_limits(struct session *session)
@@ -101,11 +105,12 @@ static int fail(const struct session *session, int code, struct err_text *error)
     const char *text = sqlite3_errmsg(session->db);
     if (*session->denied)
         return refuse(session, error);
-    bool in_table = (code & 0xff) == SQLITE_INTERRUPT && !session->limit; /* which looks at the time only */
-    if (in_table || (session->limit && *session->limit == 't'))
+    if (session->end == END_OVER)
+        return err_set_field(error, ERR_CANCELLED, "sql", "the statement was broken off");
+    if (session->end == END_TIME)
         return err_set_field(error, ERR_LIMIT, "sql", "the statement took longer than %.0f s: ask for less time or fewer series, "
                              "or run it with `almanac sql`, which has no limit", session->time_max_s);
-    if (session->limit)
+    if (session->end == END_MEMORY)
         return err_set_field(error, ERR_LIMIT, "sql", "the statement needs more than %.0f MB of memory: sort and group less, or "
                              "run it with `almanac sql`, which has no limit", session->memory_max_mb);
     switch (code & 0xff) {
@@ -132,7 +137,7 @@ static int open_database(struct session *session, const struct session_opts *opt
     if (rc)
         return rc;
     struct vtab_opts tables = {.reader = opts->reader, .view = session->view, .entities = opts->entities,
-                               .n_entities = opts->n_entities, .deadline_us = session->end_us};
+                               .n_entities = opts->n_entities, .look = look, .look_arg = session};
     int code = sqlite3_open_v2(":memory:", &session->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(session->db, "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", NULL, NULL, NULL);
@@ -189,6 +194,8 @@ int session_open(const struct session_opts *opts, const char *sql, struct sessio
         return ERR_NOMEM;
     session->end_us = clock_mono_us() + opts->time_max_us;
     session->memory_end_bytes = sqlite3_memory_used() + opts->memory_max_bytes;
+    session->is_over = opts->is_over;
+    session->arg = opts->arg;
     session->time_max_s = (double)opts->time_max_us / 1e6;
     session->memory_max_mb = (double)opts->memory_max_bytes / 1e6;
     int rc = open_database(session, opts, error);

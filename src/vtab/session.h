@@ -3,6 +3,7 @@
 #ifndef VTAB_SESSION_H
 #define VTAB_SESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ struct session_opts {
     const char *const *entities;        /* globs; other entities do not exist; none: all do */
     size_t n_entities;
     int64_t time_max_us;                /* from session_open on */
+    bool (*is_over)(void *arg);         /* asked often: true ends the statement with ERR_CANCELLED; or NULL */
+    void *arg;
     int64_t memory_max_bytes;           /* by which SQLite may grow in the whole process: it does not count by connection */
 };
 
@@ -31,7 +34,7 @@ size_t session_n_columns(const struct session *session);
 const char *session_column(const struct session *session, size_t i);
 const char *session_position(const struct session *session); /* the state that it sees (view_position) */
 
-/* The next row: 1, 0 behind the last one, or a code; ERR_LIMIT where a bound was reached. */
+/* The next row: 1, 0 behind the last one, or a code; ERR_LIMIT where a bound was reached, ERR_CANCELLED. */
 MUST_CHECK int session_next(struct session *session, struct err_text *error);
 
 enum session_type { SESSION_NULL, SESSION_INTEGER, SESSION_REAL, SESSION_TEXT, SESSION_BLOB };

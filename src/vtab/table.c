@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "common/clock.h"
 
 struct virtual_table {
     sqlite3_vtab base;
@@ -132,7 +131,7 @@ static int next_series(struct cursor *cursor, struct err_text *error)
     cursor->info = NULL;
     if (cursor->next_series == cursor->question.n_series)
         return 0;
-    if (cursor->connection->deadline_us && clock_mono_us() > cursor->connection->deadline_us)
+    if (cursor->connection->look && cursor->connection->look(cursor->connection->look_arg))
         return ERR_CANCELLED; /* SQLite asks only between rows */
     cursor->info = &cursor->question.series[cursor->next_series++]->info;
     cursor->in_series = true;

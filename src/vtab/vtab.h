@@ -16,7 +16,8 @@ struct vtab_opts {
     struct view *view;         /* borrowed: every statement sees this state; NULL: each the newest */
     const char *const *entities; /* globs, copied: other entities do not exist for this connection; none: all do */
     size_t n_entities;
-    int64_t deadline_us;       /* of the monotonic clock: reading is broken off behind it; 0: never */
+    int (*look)(void *arg);    /* asked before each series: 0, or the statement is broken off (SQLITE_INTERRUPT); or NULL */
+    void *look_arg;
 };
 
 /* Adds tables and functions to a connection; what is borrowed must outlive it. An SQLite code. */

@@ -2,9 +2,11 @@
 
 #include "fake_source.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/snapshots.h"
 #include "vtab/session.h"
@@ -343,21 +345,69 @@ void answer_close(struct answer *answer)
     free(answer);
 }
 
-/* ---- SQL: a statement "fail CODE" fails so; any other gives n_rows rows of one value of each type ---- */
+/* ---- SQL: a statement "fail CODE" fails so, "wait" waits; any other gives n_rows rows of one value of each type, of which
+ * that of "wide" has a long text ---- */
 
 struct session {
+    struct session_opts opts;
+    bool waits, wide;
     int64_t row;
 };
 
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool closed;
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+
+static void set_gate(bool closed)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.closed = closed;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+void fake_hold(void)
+{
+    set_gate(true);
+}
+
+void fake_release(void)
+{
+    set_gate(false);
+}
+
+/* As a statement that computes: now and then it asks whether it should go on. True: it should. */
+static bool wait_released(struct session *session)
+{
+    bool over = false;
+    atomic_fetch_add(&fake_source.n_held, 1);
+    pthread_mutex_lock(&gate.lock);
+    while (gate.closed && !over) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 10000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&gate.changed, &gate.lock, &until);
+        over = session->opts.is_over && session->opts.is_over(session->opts.arg);
+    }
+    pthread_mutex_unlock(&gate.lock);
+    atomic_fetch_sub(&fake_source.n_held, 1);
+    atomic_fetch_add(&fake_source.n_cancelled, over);
+    return !over;
+}
+
 int session_open(const struct session_opts *opts, const char *sql, struct session **ret_session, struct err_text *error)
 {
-    (void)opts;
     if (!strncmp(sql, "fail ", 5))
         return err_set_field(error, (int)strtol(sql + 5, NULL, 10), "sql", "failed as it was told");
     struct session *session = calloc(1, sizeof(*session));
     if (!session)
         return ERR_NOMEM;
-    session->row = -1;
+    *session = (struct session){.opts = *opts, .waits = !strcmp(sql, "wait"), .wide = !strcmp(sql, "wide"),
+                                .row = -1};
     atomic_fetch_add(&fake_source.n_answers, 1);
     *ret_session = session;
     return 0;
@@ -397,6 +447,9 @@ const char *session_position(const struct session *session)
 
 int session_next(struct session *session, struct err_text *error)
 {
+    if (session->waits && !wait_released(session))
+        return err_set(error, ERR_CANCELLED, "broken off");
+    session->waits = false;
     if (++session->row == fake_source.fail_at)
         return err_set_field(error, ERR_LIMIT, "sql", "too long");
     return session->row < fake_source.n_rows;
@@ -404,8 +457,12 @@ int session_next(struct session *session, struct err_text *error)
 
 struct session_value session_value(struct session *session, size_t i)
 {
-    (void)session;
-    return sql_columns[i].value;
+    static const char long_text[] = "a hundred thousand rows with this text in them are more than the system keeps of what is "
+                                    "not taken";
+    struct session_value value = sql_columns[i].value;
+    if (session->wide && value.type == SESSION_TEXT)
+        value = (struct session_value){SESSION_TEXT, long_text, sizeof(long_text) - 1};
+    return value;
 }
 
 /* ---- snapshots ---- */

@@ -4,6 +4,7 @@
 #define TESTS_LIB_FAKE_SOURCE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "query/gaps.h"
 #include "query/range.h"
@@ -26,9 +27,14 @@ struct fake_source {
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */
     atomic_int n_views, n_answers, n_snapshots; /* open ones: 0 when everything was given back */
+    atomic_int n_held, n_cancelled; /* statements "wait" that have begun and wait, and those of them that were broken off */
 };
 extern struct fake_source fake_source;
 #define FAKE_STAMP_BEYOND_US INT64_C(86400000000000)
+
+/* Statements "wait" give their rows once they are released; those that come later, too. */
+void fake_hold(void);
+void fake_release(void);
 
 /* One snapshot is there, kept from and until then; another name than "kept" is unknown, "over" has expired. */
 #define FAKE_SNAPSHOT_US INT64_C(1700000000000000)

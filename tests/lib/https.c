@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -59,14 +60,26 @@ void https_make_certificate(const char *certificate_path, const char *key_path)
 
 struct taken {
     struct buf *out;
-    size_t stop_after;
+    const struct https_request *request; /* NULL: of no concern */
 };
 
 static size_t take(char *data, size_t size, size_t n, void *arg)
 {
     struct taken *taken = arg;
+    const struct https_request *request = taken->request;
     buf_put(taken->out, data, size * n);
-    return taken->stop_after && taken->out->n >= taken->stop_after ? 0 : size * n;
+    if (request && request->on_data)
+        request->on_data(request->on_data_arg);
+    return request && request->stop_after && taken->out->n >= request->stop_after ? 0 : size * n;
+}
+
+/* What the system keeps of an answer that is not taken. */
+static int keep_little(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    int bytes = 16 << 10;
+    (void)arg;
+    (void)purpose;
+    return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
 /* The body of a chunked request. */
@@ -131,7 +144,7 @@ void https_ask(const struct https_request *request, struct https_answer *ret_ans
     char url[4096];
     struct source source;
     struct https_answer answer = {0};
-    struct taken body = {&answer.body, request->stop_after}, headers = {&answer.headers, 0};
+    struct taken body = {&answer.body, request}, headers = {&answer.headers, NULL};
     struct curl_slist *list = make_headers(request);
     CURL *curl = curl_easy_init();
     assert_non_null(curl);
@@ -147,6 +160,8 @@ void https_ask(const struct https_request *request, struct https_answer *ret_ans
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_MAX_S);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (request->on_data)
+        curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, keep_little);
     set_method(curl, request, &source);
     answer.failed = (int)curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);

@@ -20,6 +20,8 @@ struct https_request {
     size_t body_size;
     int http_1_0, tls_max_1_1, tls_max_1_2, chunked, unpack, expect; /* flags */
     size_t stop_after;          /* hang up after that many bytes of the body; 0 never */
+    void (*on_data)(void *arg); /* called at each piece of the body, of which the system then keeps little; or NULL */
+    void *on_data_arg;
 };
 
 struct https_answer {

@@ -112,17 +112,26 @@ static int set_up(void **state)
     fake_source.step_us = 900000000;
     fake_source.fail_at = -1;
     fake_source.cursor = NULL;
+    atomic_store(&fake_source.n_cancelled, 0);
+    fake_release();
     int rc = server_start(&opts, &server, &error);
     if (rc)
         fail_msg("%s", error.text);
     return 0;
 }
 
+static void stop_server(int grace_ms)
+{
+    struct server *stopped = server;
+    server = NULL; /* whatever a case asserts later, tear_down does not stop it again */
+    server_stop(stopped, grace_ms);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
-    server_stop(server, 5000);
-    server = NULL;
+    fake_release(); /* else what a failed case has left waits for the grace to end */
+    stop_server(5000);
     assert_int_equal(atomic_load(&fake_source.n_views), 0);
     assert_int_equal(atomic_load(&fake_source.n_answers), 0);
     assert_int_equal(atomic_load(&fake_source.n_snapshots), 0);
@@ -132,7 +141,7 @@ static int tear_down(void **state)
 static struct https_answer ask(struct https_request request)
 {
     struct https_answer answer;
-    request.port = server_port(server);
+    request.port = request.port ? request.port : server_port(server);
     request.ca = certificate;
     https_ask(&request, &answer);
     return answer;
@@ -558,11 +567,16 @@ static void a_post_of_json_or_a_form_asks_the_same(void **state)
 
 /* ---- SQL ---- */
 
-static struct https_answer ask_sql(const char *body, const char *token)
+static struct https_answer ask_sql_of(uint16_t port, const char *body, const char *token)
 {
     static const char *const json[] = {"Content-Type: application/json", NULL};
-    return ask((struct https_request){.path = "/v1/sql", .token = token, .headers = json, .body = body,
+    return ask((struct https_request){.port = port, .path = "/v1/sql", .token = token, .headers = json, .body = body,
                                       .body_size = strlen(body)});
+}
+
+static struct https_answer ask_sql(const char *body, const char *token)
+{
+    return ask_sql_of(server_port(server), body, token);
 }
 
 static void rows_of_sql_come_as_json_csv_and_ndjson(void **state)
@@ -620,6 +634,265 @@ static void sql_that_reaches_a_bound_late_is_an_error_all_the_same(void **state)
         n_lines += answer.body.data[i] == '\n';
     assert_int_equal(n_lines, 100001);
     https_answer_free(&answer);
+}
+
+/* ---- what computes for long ---- */
+
+static const char waiting_sql[] = "{\"sql\":\"wait\",\"format\":\"csv\"}";
+
+/* A client in a thread of its own that asks for a statement that waits until fake_release. */
+struct asker {
+    pthread_t thread;
+    uint16_t port; /* the server may be stopped before it asks */
+    struct https_answer answer;
+};
+
+static atomic_int n_answered, n_refused; /* of the askers */
+
+static void *ask_waiting(void *arg)
+{
+    struct asker *asker = arg;
+    asker->answer = ask_sql_of(asker->port, waiting_sql, sql_token);
+    atomic_fetch_add(&n_refused, asker->answer.status == 503);
+    atomic_fetch_add(&n_answered, 1);
+    return NULL;
+}
+
+static void start_askers(struct asker *askers, size_t n)
+{
+    atomic_store(&n_answered, 0);
+    atomic_store(&n_refused, 0);
+    fake_hold();
+    for (size_t i = 0; i < n; i++) {
+        askers[i].port = server_port(server);
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_waiting, &askers[i]), 0);
+    }
+}
+
+/* How many of them got the answer; what others got is checked to be a refusal that says when to come back. */
+static size_t join_askers(struct asker *askers, size_t n)
+{
+    size_t n_whole = 0;
+    for (size_t i = 0; i < n; i++) {
+        pthread_join(askers[i].thread, NULL);
+        struct https_answer *answer = &askers[i].answer;
+        n_whole += !answer->failed && answer->status == 200;
+        if (answer->status == 503)
+            assert_string_equal(https_header(answer, "Retry-After"), "5");
+        else
+            assert_true(answer->failed || answer->status == 200);
+        https_answer_free(answer);
+    }
+    return n_whole;
+}
+
+/* Waits until *n is wanted; it has to be so soon. */
+static void await(atomic_int *n, int wanted)
+{
+    int64_t until_us = clock_mono_us() + 30000000;
+    while (atomic_load(n) != wanted && clock_mono_us() < until_us)
+        sched_yield();
+    assert_int_equal(atomic_load(n), wanted);
+}
+
+/* The server of this case has other numbers than the default. */
+static void restart(unsigned n_workers, unsigned n_waiting_max)
+{
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    stop_server(5000);
+    opts.n_workers = n_workers;
+    opts.n_waiting_max = n_waiting_max;
+    assert_int_equal(server_start(&opts, &server, &error), 0);
+}
+
+static void long_statements_leave_the_threads_of_the_others_free(void **state)
+{
+    enum { N = SERVER_WORKERS - 1 + SERVER_WAITING_MAX };
+    struct asker askers[N];
+    (void)state;
+    start_askers(askers, N);
+    await(&fake_source.n_held, SERVER_WORKERS - 1);
+    for (int i = 0; i < 8; i++) {
+        struct https_answer answer = get(i % 2 ? RANGE : "/v1/series");
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+    }
+    assert_int_equal(atomic_load(&n_answered), 0);
+    fake_release();
+    assert_int_equal(join_askers(askers, N), N);
+}
+
+static void when_too_many_wait_it_is_503(void **state)
+{
+    struct asker askers[4];
+    (void)state;
+    restart(2, 2); /* one is worked on, two wait, one is too many: whichever comes last */
+    start_askers(askers, 4);
+    await(&n_refused, 1);
+    await(&fake_source.n_held, 1);
+    assert_int_equal(atomic_load(&n_answered), 1);
+    fake_release();
+    assert_int_equal(join_askers(askers, 4), 3);
+}
+
+static void *stop_patiently(void *arg)
+{
+    (void)arg;
+    stop_server(30000);
+    return NULL;
+}
+
+static void stopping_lets_a_running_statement_finish_and_refuses_who_waits(void **state)
+{
+    struct asker askers[3];
+    pthread_t stopper;
+    (void)state;
+    restart(2, 1); /* who of the three was refused at once has been so when stopping begins */
+    start_askers(askers, 3);
+    await(&n_refused, 1);
+    await(&fake_source.n_held, 1);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_patiently, NULL), 0);
+    await(&n_refused, 2);
+    assert_int_equal(atomic_load(&fake_source.n_held), 1);
+    fake_release();
+    pthread_join(stopper, NULL);
+    assert_int_equal(join_askers(askers, 3), 1);
+}
+
+static void stopping_in_haste_breaks_statements_off(void **state)
+{
+    struct asker askers[6];
+    (void)state;
+    start_askers(askers, 6);
+    await(&fake_source.n_held, SERVER_WORKERS - 1);
+    stop_server(0);
+    assert_int_equal(atomic_load(&fake_source.n_cancelled), SERVER_WORKERS - 1);
+    assert_int_equal(atomic_load(&fake_source.n_answers), 0);
+    assert_int_equal(join_askers(askers, 6), 0);
+}
+
+/* A connection with a request for a statement that waits, of which the answer is not read. */
+static CURL *send_waiting(void)
+{
+    char url[64], request[400];
+    size_t sent;
+    CURL *curl = curl_easy_init();
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/", server_port(server));
+    snprintf(request, sizeof(request), "POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", sql_token, strlen(waiting_sql), waiting_sql);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_CAINFO, certificate);
+    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+    assert_int_equal(curl_easy_perform(curl), CURLE_OK);
+    assert_int_equal(curl_easy_send(curl, request, strlen(request), &sent), CURLE_OK);
+    assert_int_equal(sent, strlen(request));
+    return curl;
+}
+
+static void a_statement_whose_client_hangs_up_is_broken_off(void **state)
+{
+    CURL *clients[6];
+    (void)state;
+    fake_hold();
+    for (size_t i = 0; i < 6; i++) /* some of them while they wait for a worker */
+        clients[i] = send_waiting();
+    await(&fake_source.n_held, SERVER_WORKERS - 1);
+    for (size_t i = 0; i < 6; i++)
+        curl_easy_cleanup(clients[i]);
+    await(&fake_source.n_held, 0);
+    await(&fake_source.n_answers, 0);
+    assert_true(atomic_load(&fake_source.n_cancelled) >= SERVER_WORKERS - 1);
+    fake_release();
+    struct https_answer answer = ask_sql(waiting_sql, sql_token);
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+}
+
+/* A client that takes the first bytes of a long answer, waits until another statement keeps the only worker, and goes on. */
+struct slow_taker {
+    pthread_t thread;
+    atomic_int n_started, may_go_on;
+    size_t n_lines;
+    struct https_answer answer;
+};
+
+static void pause_once(void *arg)
+{
+    struct slow_taker *taker = arg;
+    if (!atomic_exchange(&taker->n_started, 1))
+        await(&taker->may_go_on, 1);
+}
+
+static void *take_slowly(void *arg)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    static const char body[] = "{\"sql\":\"wide\",\"format\":\"csv\"}";
+    struct slow_taker *taker = arg;
+    taker->answer = ask((struct https_request){.path = "/v1/sql", .token = sql_token, .headers = json, .body = body,
+                                               .body_size = sizeof(body) - 1, .on_data = pause_once, .on_data_arg = taker});
+    for (size_t i = 0; i < taker->answer.body.n; i++)
+        taker->n_lines += taker->answer.body.data[i] == '\n';
+    return NULL;
+}
+
+/* With the only worker taken, its connection has to be suspended in the midst of its answer. */
+static void start_slow_taker(struct slow_taker *taker, struct asker *other)
+{
+    *taker = (struct slow_taker){.n_lines = 0};
+    fake_source.n_rows = 100000;
+    restart(1, 4);
+    assert_int_equal(pthread_create(&taker->thread, NULL, take_slowly, taker), 0);
+    await(&taker->n_started, 1);
+    start_askers(other, 1);
+    await(&fake_source.n_held, 1);
+    atomic_store(&taker->may_go_on, 1);
+}
+
+static void an_answer_goes_on_when_a_worker_is_free_for_its_next_piece(void **state)
+{
+    struct slow_taker taker;
+    struct asker other;
+    (void)state;
+    start_slow_taker(&taker, &other);
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+    fake_release();
+    pthread_join(taker.thread, NULL);
+    assert_int_equal(taker.answer.failed, 0);
+    assert_int_equal(taker.n_lines, 100001);
+    https_answer_free(&taker.answer);
+    assert_int_equal(join_askers(&other, 1), 1);
+}
+
+static void stopping_ends_an_answer_that_waits_for_its_next_piece(void **state)
+{
+    struct slow_taker taker;
+    struct asker other;
+    (void)state;
+    start_slow_taker(&taker, &other);
+    stop_server(0);
+    pthread_join(taker.thread, NULL);
+    assert_int_not_equal(taker.answer.failed, 0);
+    https_answer_free(&taker.answer);
+    assert_int_equal(join_askers(&other, 1), 0);
+}
+
+static void a_client_that_hangs_up_in_the_midst_of_rows_leaves_nothing_behind(void **state)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    static const char *const gzip[] = {"Content-Type: application/json", "Accept-Encoding: gzip", NULL};
+    static const char body[] = "{\"sql\":\"select 1\"}";
+    (void)state;
+    fake_source.n_rows = 100000;
+    for (size_t i = 0; i < 10; i++) {
+        struct https_answer answer = ask((struct https_request){
+            .path = "/v1/sql", .token = sql_token, .headers = i % 2 ? gzip : json, .body = body, .body_size = sizeof(body) - 1,
+            .stop_after = 1 + i * 10000});
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+    }
 }
 
 /* ---- snapshots ---- */
@@ -1076,8 +1349,6 @@ static void *ask_long(void *arg)
 static void stopping_lets_a_running_answer_finish(void **state)
 {
     struct https_answer answer;
-    struct err_text error = {0};
-    struct server_opts opts = options();
     pthread_t thread;
     (void)state;
     fake_source.n_rows = N_ROWS_LONG;
@@ -1085,12 +1356,11 @@ static void stopping_lets_a_running_answer_finish(void **state)
     int64_t until_us = clock_mono_us() + 10000000;
     while (!atomic_load(&fake_source.n_answers) && clock_mono_us() < until_us)
         sched_yield();
-    server_stop(server, 30000);
+    stop_server(30000);
     pthread_join(thread, NULL);
     assert_int_equal(answer.failed, 0);
     assert_int_equal(answer.status, 200);
     https_answer_free(&answer);
-    assert_int_equal(server_start(&opts, &server, &error), 0); /* for tear_down */
 }
 
 static void what_hinders_the_start_is_told_in_one_sentence(void **state)
@@ -1156,6 +1426,14 @@ int main(void)
         CASE(rows_of_sql_come_as_json_csv_and_ndjson),
         CASE(refused_sql_has_a_status_and_names_the_field),
         CASE(sql_that_reaches_a_bound_late_is_an_error_all_the_same),
+        CASE(long_statements_leave_the_threads_of_the_others_free),
+        CASE(when_too_many_wait_it_is_503),
+        CASE(stopping_lets_a_running_statement_finish_and_refuses_who_waits),
+        CASE(stopping_in_haste_breaks_statements_off),
+        CASE(a_statement_whose_client_hangs_up_is_broken_off),
+        CASE(an_answer_goes_on_when_a_worker_is_free_for_its_next_piece),
+        CASE(stopping_ends_an_answer_that_waits_for_its_next_piece),
+        CASE(a_client_that_hangs_up_in_the_midst_of_rows_leaves_nothing_behind),
         CASE(snapshots_are_made_listed_and_dropped),
         CASE(refused_snapshots_have_a_status_and_a_field),
         CASE(an_answer_from_a_snapshot_may_be_kept_and_says_so),

@@ -731,6 +731,35 @@ static void a_session_is_bounded(void **state)
     store_remove(&store);
 }
 
+/* Over after some looks, of which there are many: in SQLite's machine as in a table whose series have no row. */
+static bool is_over(void *arg)
+{
+    int *left = arg;
+    return --*left < 0;
+}
+
+static void a_session_ends_when_nobody_waits_for_it(void **state)
+{
+    static const char *const endless[] = {
+        "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
+        "select count(*) from readings a, readings b, readings c, readings d",
+        "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n, readings where t_us < -9e15",
+    };
+    (void)state;
+    fill_store();
+    struct reader_dir *reader;
+    assert_int_equal(reader_dir_open(store.dir, &reader, NULL), 0);
+    for (size_t i = 0; i < sizeof(endless) / sizeof(*endless); i++) {
+        int left = 100;
+        struct session_opts session_opts = {.reader = reader, .time_max_us = 60 * US_PER_SECOND, .memory_max_bytes = 64 << 20,
+                                            .is_over = is_over, .arg = &left};
+        assert_non_null(strstr(ask_session(&session_opts, endless[i], ERR_CANCELLED), "broken off"));
+        assert_int_equal(left, -1); /* and was not asked again */
+    }
+    reader_dir_close(reader);
+    store_remove(&store);
+}
+
 /* ---- values and functions ---- */
 
 static void a_decimal_becomes_the_double_that_is_nearest(void **state)
@@ -812,6 +841,7 @@ int main(void)
         cmocka_unit_test(other_entities_do_not_exist),
         cmocka_unit_test(a_session_reads_and_nothing_else),
         cmocka_unit_test(a_session_is_bounded),
+        cmocka_unit_test(a_session_ends_when_nobody_waits_for_it),
         cmocka_unit_test(a_decimal_becomes_the_double_that_is_nearest),
         cmocka_unit_test(whole_numbers_are_integers_and_others_reals),
         cmocka_unit_test(functions_know_zones_and_refuse_nonsense),
