@@ -35,8 +35,8 @@ struct gaps_stream {
 static int refuse_cadence(const struct series_info *info, struct err_text *error)
 {
     return err_set_field(error, ERR_MEANING, "cadence",
-                         "nobody said how often \"%.64s\" of \"%.128s\" comes, so nothing is expected of it: give \"cadence\", such "
-                         "as PT15M",
+                         "nobody said how often \"%.64s\" of \"%.128s\" comes, so nothing is expected of it: give "
+                         "\"cadence\", such as PT15M",
                          info->property, info->entity);
 }
 

@@ -86,7 +86,8 @@ static void assert_as_plain(int64_t begin_us, int64_t end_us, int64_t now_us, ui
         plain.received += has;
         plain.expected += has || lacks;
         if (lacks && (run >= missing.n || start_us < rows[run].begin_us || next_us > rows[run].end_us))
-            fail_msg("seed %" PRIu64 ": the slot at %" PRId64 " is missing and not told (run %zu of %zu)", seed, start_us, run, missing.n);
+            fail_msg("seed %" PRIu64 ": the slot at %" PRId64 " is missing and not told (run %zu of %zu)", seed, start_us, run,
+                     missing.n);
         if (in_run && !lacks)
             assert_int_equal(rows[run++].end_us, start_us);
         in_run = lacks;
@@ -102,7 +103,8 @@ static void assert_as_plain(int64_t begin_us, int64_t end_us, int64_t now_us, ui
 static void slots_are_told_as_plain_counting_tells_them(void **state)
 {
     static const char *const zones[] = {NULL, "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"};
-    static const struct duration steps[] = {{.us = 15 * US_PER_MINUTE}, {.us = US_PER_HOUR}, {.days = 1}, {.us = 7 * US_PER_MINUTE}};
+    static const struct duration steps[] = {
+        {.us = 15 * US_PER_MINUTE}, {.us = US_PER_HOUR}, {.days = 1}, {.us = 7 * US_PER_MINUTE}};
     const char *text = getenv("ALMANAC_SEED");
     uint64_t first = text ? strtoull(text, NULL, 10) : (uint64_t)getpid() * 7919;
     (void)state;
