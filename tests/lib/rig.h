@@ -50,8 +50,8 @@ struct rig {
 /* 0 .. n - 1, of the rig's own choices. */
 int64_t rig_below(struct rig *rig, int64_t n);
 
-/* A new store in a folder of its own. */
-void rig_init(struct rig *rig, uint64_t seed);
+/* A new store in a folder of its own. is_close: as of a history; the catalog then knows all series in all sources. */
+void rig_init(struct rig *rig, uint64_t seed, bool is_close);
 void rig_done(struct rig *rig);
 void rig_open_partitions(struct rig *rig);
 void rig_close_partitions(struct rig *rig);
