@@ -30,6 +30,7 @@ struct event {
     int64_t t_us, issued_us, period_us, m, known_ms;
     int8_t e;
     uint8_t quality;
+    bool replayed;    /* of a dead letter; none of the random ones is */
     const char *text; /* of states */
 };
 

@@ -12,6 +12,7 @@
 #include "common/civil.h"
 #include "store/flush.h"
 #include "store/parcel.h"
+#include "store/retention.h"
 #include "store/seal.h"
 
 /* By name, as sources of equal known-at are ordered. */
@@ -168,7 +169,8 @@ static void fill_batch(struct rig *rig)
         assert_non_null(reading);
         *reading = (struct reading){.t_us = event->t_us, .issued_us = event->issued_us, .period_us = event->period_us,
                                     .known_ms = event->known_ms, .offset = offset, .quality = event->quality,
-                                    .op = (uint8_t)event->op, .series_i = rig->series_i[event->series]};
+                                    .op = (uint8_t)event->op, .replayed = event->replayed,
+                                    .series_i = rig->series_i[event->series]};
         if (history_series[event->series].kind != KIND_STATE)
             reading->m = event->m, reading->e = event->e;
         else if (event->op == OP_VALUE)
@@ -261,6 +263,22 @@ int rig_seal(struct rig *rig, int source, bool all, struct err_text *error)
         }
         more = all && n_open;
     }
+    return rc;
+}
+
+int rig_expire(struct rig *rig, int source, struct err_text *error)
+{
+    struct file_list files = {0};
+    int rc = partition_files(rig->partitions[source], &files, error);
+    for (size_t i = 0; i < files.n && !rc; i++) {
+        struct seal_opts opts = {files.at[i].window, TIERS_ALL, INT64_MIN, true, rig->lookup};
+        if (files.at[i].kind == FILE_TIER && files.at[i].window.end_us <= rig->expired_us[source])
+            continue;
+        rc = seal_window(rig->partitions[source], &files, &opts, error);
+        rig->expired_us[source] = opts.window.end_us;
+        break;
+    }
+    file_list_free(&files);
     return rc;
 }
 
