@@ -15,7 +15,8 @@ const struct db_format catalog_format = {"catalog", 0x414c4d63, 1, false}; /* "A
 
 enum sql {
     SQL_SOURCE_ADD, SQL_SOURCE, SQL_ENTITY_ADD, SQL_ENTITY, SQL_SERIES_ADD, SQL_SERIES_SOURCE_ADD, SQL_UNITS, SQL_ALIASES,
-    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_RESTORE, SQL_N
+    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_IS_SHARED, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_RESTORE,
+    SQL_N
 };
 
 static const char *const sql[SQL_N] = {
@@ -34,6 +35,7 @@ static const char *const sql[SQL_N] = {
                    "FROM series s JOIN entity e ON e.id = s.entity ORDER BY s.id",
     [SQL_SERIES_ONE] = "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step "
                        "FROM series s JOIN entity e ON e.id = s.entity WHERE s.id = :series",
+    [SQL_IS_SHARED] = "SELECT count(*) > 1 FROM series_source WHERE series = :series",
     [SQL_UUID] = "SELECT value, EXISTS (SELECT 1 FROM info WHERE name = 'restored_us') FROM info WHERE name = 'uuid'",
     [SQL_ELSEWHERE] = "INSERT INTO info (name, value) VALUES ('elsewhere', :n) ON CONFLICT DO UPDATE SET value = excluded.value "
                       "WHERE value <> excluded.value",
@@ -385,4 +387,16 @@ int catalog_reader_series(struct catalog_reader *reader, uint32_t series_id, str
     rc = kind_parse(text(stmt, 5), &row->kind) ? ERR_CORRUPT : 0;
     sqlite3_reset(stmt);
     return rc ? db_error(reader->db, error, rc, "read") : 0;
+}
+
+int catalog_reader_is_shared(struct catalog_reader *reader, uint32_t series_id, bool *ret_shared, struct err_text *error)
+{
+    sqlite3_stmt *stmt = db_stmt(reader->db, SQL_IS_SHARED);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = db_step(reader->db, stmt);
+    if (rc != 1)
+        return db_error(reader->db, error, rc ? rc : ERR_CORRUPT, "read");
+    *ret_shared = sqlite3_column_int(stmt, 0) != 0;
+    sqlite3_reset(stmt);
+    return 0;
 }

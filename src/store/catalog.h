@@ -56,5 +56,8 @@ MUST_CHECK int catalog_reader_open(const char *dir, struct catalog_reader **ret_
 void catalog_reader_close(struct catalog_reader *reader);
 MUST_CHECK int catalog_reader_series(struct catalog_reader *reader, uint32_t series_id, struct series_row *ret_series,
                                      struct err_text *error);
+/* Whether more than one source has, or had, readings of the series. */
+MUST_CHECK int catalog_reader_is_shared(struct catalog_reader *reader, uint32_t series_id, bool *ret_shared,
+                                        struct err_text *error);
 
 #endif

@@ -74,6 +74,7 @@ static const char *const sql[SQL_N] = {
 struct window_file {
     struct db *db;
     enum file_kind kind;
+    bool known_s; /* of plain readings */
     struct buf scratch;
 };
 
@@ -277,7 +278,7 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
-                                    .known_s = file->kind == FILE_RAW && role == ROLE_PLAIN,
+                                    .known_s = file->known_s && role == ROLE_PLAIN,
                                     .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);
@@ -294,6 +295,11 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     db_bind_i64(stmt, ":died", FOREVER);
     db_bind_blob(stmt, ":data", file->scratch.data, file->scratch.n);
     return db_run(file->db, stmt);
+}
+
+void window_file_round_known(struct window_file *file, bool to_seconds)
+{
+    file->known_s = to_seconds;
 }
 
 int window_file_put(struct window_file *file, const struct series_row *series, enum role role,
