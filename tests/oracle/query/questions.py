@@ -2,7 +2,7 @@
 import random
 
 from . import grid, units
-from .answers import MAY_BE_ASKED, NOT_OF_ANGLES, PERCENTILES, Question
+from .answers import DEFAULT, MAY_BE_ASKED, NOT_OF_ANGLES, PERCENTILES, Question
 from .grid import DAY, HOUR, MINUTE, SECOND
 from .history import QUALITIES
 
@@ -34,10 +34,11 @@ def parameters(series, question, rng=None):
     rng = rng or random.Random(0)
     many = series if isinstance(series, list) else [series]
     out = {"entity": [s.entity for s in many] if len(many) > 1 else many[0].entity, "property": many[0].name,
-           "from": instant(rng, question.begin), "to": instant(rng, question.end)}
+           "from": instant(rng, question.begin, question.zone), "to": instant(rng, question.end, question.zone)}
     if question.step:
         out["step"] = written(rng, question.step[1]) if question.step[0] == "F" else CALENDAR_WRITTEN[question.step]
-        out["agg"] = ",".join(question.agg)
+        if question.agg != (DEFAULT[many[0].kind],) or rng.random() < 0.5:
+            out["agg"] = ",".join(question.agg)
         if question.fill != "null" or rng.random() < 0.1:
             out["fill"] = question.fill
     elif rng.random() < 0.2:
@@ -55,7 +56,10 @@ def parameters(series, question, rng=None):
     return out
 
 
-def instant(rng, t):
+def instant(rng, t, zone):
+    day = grid.day_of(zone, t) if zone else None
+    if zone and grid.day_start(zone, day) == t and rng.random() < 0.5:
+        return grid.date_of(day).isoformat()
     if t % 1000 == 0 and rng.random() < 0.2:
         return str(t // 1000)
     return grid.printed(t, rng.choice([None, None, "Asia/Kathmandu"]))

@@ -296,6 +296,16 @@ class Properties(unittest.TestCase):
             line = answers.line_of(feed.series, question)
             self.assertEqual(sum(x or 0 for x in parts), line.increase(question.begin, question.end) or 0, f"seed {self.seed}: {question}")
 
+    def test_integrals_and_covered_time_add_up_to_the_whole(self):
+        gauges = [feed for feed in self.world.feeds if feed.series.kind == "gauge"]
+        for _ in range(60):
+            feed = self.rng.choice(gauges)
+            begin = self.rng.randrange(feed.begin, feed.end)
+            question = Question(begin, begin + DAY, ("F", self.rng.choice([420, 900, 10800]) * SECOND), "Africa/Cairo")
+            line, parts = answers.line_of(feed.series, question), answers.edges(question)
+            for of in line.area, line.covered:
+                self.assertEqual(sum(of(a, b) for _, a, b in parts), of(begin, begin + DAY), f"seed {self.seed}: {question}")
+
     def test_a_mean_over_time_lies_between_the_values_around(self):
         gauges = [feed for feed in self.world.feeds if feed.series.kind == "gauge" and feed.series.unit != "deg"]
         for _ in range(60):
