@@ -123,7 +123,7 @@ class Tally:
     def __init__(self):
         self.n, self.differ, self.requests = 0, 0, 0
         self.absent = collections.Counter()
-        self.by_feature = collections.Counter()
+        self.alike = collections.Counter()
 
     def line(self):
         return f"{self.n} queries, {self.differ} differ, {sum(self.absent.values())} not there yet"
@@ -161,8 +161,8 @@ def teardown(c):
 def tell(c):
     for what, n in c.tally.absent.most_common():
         print(f"# not there yet: {n} queries: {what}")
-    for feature, n in c.tally.by_feature.most_common():
-        print(f"# differing queries that use {feature}: {n}")
+    for (kind, is_declared, *features, _), n in c.tally.alike.most_common():
+        print(f"# alike: {n} of a {'declared ' if is_declared else ''}{kind}: {' '.join(features)}")
     print(f"# {c.tally.requests} requests, --seed {OPTIONS.seed}")
     print("# " + c.tally.line(), flush=True)
 
@@ -298,15 +298,18 @@ def query(c, where, series, question, wanted):
         c.tally.absent[difference[1]] += 1
     elif difference:
         c.tally.differ += 1
-        c.tally.by_feature.update(questions.features(question))
-        if c.tally.differ <= OPTIONS.show:
+        if c.tally.differ <= 20 * OPTIONS.show:
             report(c, where, series, asked, difference, is_half=asked is not question)
 
 
 def report(c, where, series, question, difference, is_half):
-    """The difference, the smallest question that still shows one, and the readings around it."""
-    one = series[0] if isinstance(series, list) else series
+    """The difference, the smallest question that still shows one, and the readings around it. Those of a kind are counted alone."""
     question, series, difference = shrink(c, series, question, difference)
+    one = series[0] if isinstance(series, list) else series
+    alike = (one.kind, one.is_declared(), *sorted(questions.features(question)), difference[1] is None)
+    c.tally.alike[alike] += 1
+    if c.tally.alike[alike] > 2 or len(c.tally.alike) > OPTIONS.show:
+        return
     parameters = questions.parameters(series, question)
     print(f"# DIFFERS {where}{', as one of two halves' if is_half else ''}: {one.kind} in {one.unit!r}, {declared(one)}")
     print(f"#    /v1/range?{urllib.parse.urlencode(parameters, doseq=True)}")
@@ -345,7 +348,16 @@ def shrink(c, series, question, difference):
             smaller = question.but(begin=max(start, question.begin), end=min(end, question.end))
             found = try_one(series, smaller)
             if found:
-                return smaller, series, found
+                question, difference = smaller, found
+                break
+    for part in range(2, 30):                                 # then without the first or last half, third, quarter ...
+        length = (question.end - question.begin) // min(part, 8) // grid.SECOND * grid.SECOND
+        for smaller in question.but(begin=question.end - length), question.but(end=question.begin + length), \
+                question.but(begin=question.begin + length), question.but(end=question.end - length):
+            found = smaller.begin < smaller.end and smaller != question and try_one(series, smaller)
+            if found:
+                question, difference = smaller, found
+                break
     return question, series, difference
 
 

@@ -52,7 +52,8 @@ Q22 (10) Percentiles are exact: all digits, no rounding to 15.
 Q23 (5)  stddev, twa and integral of degrees are not refused by the text, and mean nothing: not asked here. mintime and maxtime go with min and max.
 Q24 (5)  The mean of directions that cancel out is null; else it is compared to 1e-9 of a degree, wider where they nearly cancel out.
 Q25 (5,10) mintime and maxtime of counters and amounts: 422 by the list of definition 5. median is a percentile.
-Q26 (4)  fill=none leaves out the rows in which every asked aggregate is null and count 0. So it depends on the aggregates.
+Q26 (4)  fill=none: which buckets have data? Those with readings, even where an aggregate of them is null (stddev of one), and those
+         without readings for which an asked aggregate is not null (twa between rarer readings). So it may depend on the aggregates.
 Q27      bounds=outside marks its readings in one more column, true or false; an empty range has none.
 Q28      Equal, for "an equal value is a no-op", means value, quality and period.
 Q29 (3)  The label of an edge bucket is the bucket's start, also before `from`.

@@ -296,14 +296,13 @@ def edges(question):
 
 
 def steps(series, question):
-    """[[time, value of each aggregate]], or without the rows in which there is nothing at all."""
+    """[[time, value of each aggregate]]; of fill=none without the rows of buckets that have neither readings nor anything else to tell."""
     line = line_of(series, question)
     rows = []
     for start, a, b in edges(question):
         bucket = Bucket(line, a, b)
         values = [bucket.of(name) for name in question.agg]
-        if question.fill == "none" and all(value in (None, 0) if name == "count" else value is None
-                                           for name, value in zip(question.agg, values)):
+        if question.fill == "none" and not bucket.values and all(value is None for name, value in zip(question.agg, values) if name != "count"):
             continue
         if question.fill in ("previous", "linear") and not bucket.values:
             values = [filled(line, question, name, a) if value is None else value for name, value in zip(question.agg, values)]
