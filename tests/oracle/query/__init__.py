@@ -26,7 +26,8 @@ definition stands first; "choice" names a switch of answers.CHOICES, for --choos
  Q7 (11) Which aggregates are filled? Those that are values of the signal: mean min max first last twa and percentiles. count stays 0; sum,
          integral, increase, stddev, covered and the times stay null. Amounts are not filled; states only by previous; angles not by linear.
  Q8 (8)  Does fill=linear spread an increase over a gap longer than max_gap? No, by definition 11; such a gap stays booked where the
-         register was next seen. It spreads over every pair that is nearer. To 9 decimals, as definition 9 does. Choice "spread".
+         register was next seen. It spreads over every pair that is nearer. To 9 decimals, as definition 9 does. Choice "spread". A bucket
+         between two equal readings gets 0 then, not null: its register was seen to stand still.
  Q9 (4,8) increase of a bucket without readings, 0 or null? Null where no reading in (start, end] has one before it: "never 0". A reading at
          the bucket's very start is the end of the bucket before. So one exactly at `to` counts for increase and for nothing else.
 Q10 (8)  Does a declared meter change act only on a decrease? No, on the pair of readings around it, whatever they show: (end - last before)
