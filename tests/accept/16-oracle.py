@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random range queries against a model that knows only the messages and the contract (tests/oracle/query).
 
-    tests/accept/16-oracle.py [--queries N] [--seed S] [--only FEATURE,FEATURE...] [--choose NAME=VALUE...] [--keep-going N]
+    tests/accept/16-oracle.py [--queries N] [--seed S] [--only FEATURE,FEATURE...] [--choose NAME=VALUE...] [--show N]
 
 The same questions are asked of unflushed readings, of sealed files, of late readings and corrections over sealed files, and once
 these are sealed too; each also in two halves that are cut where a bucket begins, and must be the two halves of the answer. Numbers are
@@ -36,7 +36,7 @@ ARGUMENTS.add_argument("--queries", type=int, default=int(os.environ.get("QUERIE
 ARGUMENTS.add_argument("--seed", type=int, default=int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30))))
 ARGUMENTS.add_argument("--only", type=lambda text: set(text.split(",")), help="features that may be used")
 ARGUMENTS.add_argument("--choose", action="append", default=[], help="another reading of a point of CHOICES: stddev=population")
-ARGUMENTS.add_argument("--show", type=int, default=10, help="how many differences to show in full")
+ARGUMENTS.add_argument("--show", type=int, default=10, help="how many kinds of differences to show in full")
 OPTIONS = ARGUMENTS.parse_args()
 answers.CHOICES.update(dict(choice.split("=", 1) for choice in OPTIONS.choose))
 TOPIC = "readings.oracle"
@@ -213,10 +213,10 @@ def is_absent(status, body):
     return re.sub(r'"(p\d\d|median)"', "of percentiles", what)
 
 
-def differs(c, series, question, wanted, parameters, way=Client.whole):
+def differs(c, series, question, wanted, way=Client.whole):
     """None; or what is not as expected: (description, position of the row or None). "absent" is for the server to say."""
     c.tally.requests += 1
-    status, body = way(c.client, parameters, c.rng)
+    status, body = way(c.client, questions.parameters(series, question, c.rng), c.rng)
     absent = is_absent(status, body)
     if absent:
         return "absent", absent
@@ -289,20 +289,20 @@ def query(c, where, series, question, wanted):
         c.tally.absent["what is declared about a series (topic assets)"] += 1
         return
     way = c.rng.choice(c.ways) if c.rng.random() < 0.2 else Client.whole
-    difference, asked = differs(c, series, question, wanted, questions.parameters(series, question, c.rng), way), question
+    difference, asked = differs(c, series, question, wanted, way), question
     where += "" if way is Client.whole else f", as {way.__name__}"
     for half, rows in halves(c, question, wanted):
         if difference is None:
-            difference, asked = differs(c, series, half, rows, questions.parameters(series, half, c.rng)), half
+            difference, asked = differs(c, series, half, rows), half
     if difference and difference[0] == "absent":
         c.tally.absent[difference[1]] += 1
     elif difference:
         c.tally.differ += 1
         if c.tally.differ <= 20 * OPTIONS.show:
-            report(c, where, series, asked, difference, is_half=asked is not question)
+            report(c, where + (", as one of two halves" if asked is not question else ""), series, asked, difference)
 
 
-def report(c, where, series, question, difference, is_half):
+def report(c, where, series, question, difference):
     """The difference, the smallest question that still shows one, and the readings around it. Those of a kind are counted alone."""
     question, series, difference = shrink(c, series, question, difference)
     one = series[0] if isinstance(series, list) else series
@@ -311,7 +311,7 @@ def report(c, where, series, question, difference, is_half):
     if c.tally.alike[alike] > 2 or len(c.tally.alike) > OPTIONS.show:
         return
     parameters = questions.parameters(series, question)
-    print(f"# DIFFERS {where}{', as one of two halves' if is_half else ''}: {one.kind} in {one.unit!r}, {declared(one)}")
+    print(f"# DIFFERS {where}: {one.kind} in {one.unit!r}, {declared(one)}")
     print(f"#    /v1/range?{urllib.parse.urlencode(parameters, doseq=True)}")
     print(f"#    {urllib.parse.unquote(urllib.parse.urlencode(parameters, doseq=True))}")
     print(f"#    {difference[0]}")
@@ -323,7 +323,7 @@ def report(c, where, series, question, difference, is_half):
 def shrink(c, series, question, difference):
     """Fewer aggregates, fewer series, fewer buckets, as long as something differs."""
     def try_one(series, question):
-        found = differs(c, series, question, expected(series, question), questions.parameters(series, question))
+        found = differs(c, series, question, expected(series, question))
         return found if found and found[0] != "absent" else None
 
     for name in question.agg if len(question.agg) > 1 else ():
