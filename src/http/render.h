@@ -44,8 +44,8 @@ void render_json_time(const struct range *range, int64_t t_us, struct buf *out);
 void render_number(const struct value *value, struct buf *out);
 /* A text, in quotes where a CSV needs them. */
 void render_csv_field(struct buf *out, const char *text);
-/* Any value as JSON. */
-void render_json_value(const struct value *value, struct buf *out);
+/* Any value as JSON, times as the range wants them. */
+void render_json_value(const struct range *range, const struct value *value, struct buf *out);
 
 /* Begins a series whose rows have the columns of the whole answer, and gives the value of column i in a row of it. */
 void render_columns(struct render *render);

@@ -44,7 +44,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     size_t n = range->raw ? 1 : render->n_aggs;
     for (size_t i = 0; i < n; i++) {
         buf_putc(out, ',');
-        render_json_value(&row->values[i], out);
+        render_json_value(range, &row->values[i], out);
     }
     if (range->raw && render->with_quality) {
         buf_puts(out, ",\"");

@@ -75,7 +75,7 @@ static int check_series(void *arg, const struct series_info *info)
     bool tiered = answer->has_tier && lane_may_use_tiers(range, info);
     if (range->raw)
         return check_left(answer, info, false, check->error);
-    int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
+    int rc = 0;
     for (size_t i = 0; i < range->n_aggs && !rc; i++)
         rc = agg_check(range->aggs[i], info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;

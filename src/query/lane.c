@@ -4,10 +4,9 @@
 
 #include <stdlib.h>
 
-#include "query/agg.h"
 #include "query/buckets.h"
-
-#define MEAN_DIGITS 15
+#include "query/needs.h"
+#include "query/outcome.h"
 
 struct lane {
     struct lane_options options;
@@ -16,20 +15,13 @@ struct lane {
     size_t next_point;
     struct buckets *buckets;  /* by step: */
     struct bucket bucket;
+    struct exact exacts[AGG_N]; /* of percentiles */
     struct value values[AGG_N];
 };
 
-static bool asks_direction(const struct range *range, const struct series_info *info)
-{
-    bool mean = !range->n_aggs;
-    for (size_t i = 0; i < range->n_aggs; i++)
-        mean = mean || range->aggs[i] == AGG_MEAN;
-    return mean && agg_is_direction(info);
-}
-
 bool lane_may_use_tiers(const struct range *range, const struct series_info *info)
 {
-    return buckets_may_use_tiers(info->kind, asks_direction(range, info));
+    return needs_let_tiers(range, info);
 }
 
 static int open_buckets(struct lane *lane, struct view *view)
@@ -37,9 +29,7 @@ static int open_buckets(struct lane *lane, struct view *view)
     const struct lane_options *options = &lane->options;
     struct buckets_options buckets = {
         .range = options->range,
-        .series_id = options->info->id,
-        .kind = options->info->kind,
-        .is_direction = asks_direction(options->range, options->info),
+        .info = options->info,
         .has_tier = options->has_tier,
         .tier = options->tier,
         .begin_us = options->begin_us,
@@ -82,44 +72,6 @@ static int next_raw(struct lane *lane, struct row *ret_row)
     return 1;
 }
 
-static struct value decimal_value(struct decimal decimal)
-{
-    return (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(decimal)};
-}
-
-static int mean_value(const struct lane *lane, struct value *ret_value)
-{
-    const struct bucket *bucket = &lane->bucket;
-    struct decimal mean;
-    if (agg_is_direction(lane->options.info)) {
-        *ret_value = direction_mean(&bucket->direction, &mean) ? decimal_value(mean) : (struct value){.type = VALUE_NULL};
-        return 0;
-    }
-    int rc = exact_divide(&bucket->tally.sum, bucket->count, MEAN_DIGITS, &mean);
-    if (!rc)
-        *ret_value = decimal_value(mean);
-    return rc;
-}
-
-/* One aggregate of a bucket that has readings. */
-static int bucket_value(const struct lane *lane, enum agg agg, struct value *ret_value)
-{
-    const struct bucket *bucket = &lane->bucket;
-    const struct tally *tally = &bucket->tally;
-    bool is_state = lane->options.info->kind == KIND_STATE, is_first = agg == AGG_FIRST;
-    if (agg == AGG_MEAN)
-        return mean_value(lane, ret_value);
-    if (agg == AGG_SUM)
-        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &tally->sum};
-    else if (agg == AGG_MIN || agg == AGG_MAX)
-        *ret_value = decimal_value(agg == AGG_MIN ? tally->min : tally->max);
-    else if (is_state)
-        *ret_value = (struct value){.type = VALUE_TEXT, .text = is_first ? bucket->states.first : bucket->states.last};
-    else
-        *ret_value = decimal_value(is_first ? tally->first : tally->last);
-    return 0;
-}
-
 static int next_bucket(struct lane *lane, struct row *ret_row)
 {
     struct bucket *bucket = &lane->bucket;
@@ -127,13 +79,7 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
     if (rc <= 0)
         return rc;
     for (size_t i = 0; i < lane->options.n_aggs; i++) {
-        struct value *value = &lane->values[i];
-        *value = (struct value){.type = VALUE_NULL};
-        rc = 0;
-        if (lane->options.aggs[i] == AGG_COUNT)
-            *value = (struct value){.type = VALUE_COUNT, .count = bucket->count};
-        else if (bucket->count)
-            rc = bucket_value(lane, lane->options.aggs[i], value);
+        rc = outcome_of(bucket, lane->options.aggs[i], lane->options.info, &lane->exacts[i], &lane->values[i]);
         if (rc)
             return rc;
     }

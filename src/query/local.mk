@@ -6,12 +6,18 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/gain.c %D%/gain.h \
 	%D%/gaps.c %D%/gaps.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/matches.c %D%/matches.h \
+	%D%/needs.c %D%/needs.h \
+	%D%/neighbour.c %D%/neighbour.h \
+	%D%/outcome.c %D%/outcome.h \
 	%D%/parts.c %D%/parts.h \
+	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/tally.c %D%/tally.h \
+	%D%/values.c %D%/values.h \
 	%D%/when.c %D%/when.h
 
 EXTRA_DIST += tests/oracle/ranges.py tests/fuzz/corpus/range/amounts tests/fuzz/corpus/range/days \

@@ -24,8 +24,7 @@ enum agg {
     AGG_MEDIAN, AGG_MINTIME, AGG_MAXTIME, AGG_COVERED, AGG_P01, AGG_P99 = AGG_P01 + 98, AGG_N
 };
 extern const char *const agg_name[AGG_N];
-/* What a kind is aggregated by when nothing is asked for. (Counters: answer_open refuses, since their increase is not there
- * yet.) */
+/* What a kind is aggregated by when nothing is asked for. */
 enum agg agg_default(enum kind kind);
 
 enum fill { FILL_NULL, FILL_NONE, FILL_PREVIOUS, FILL_LINEAR };

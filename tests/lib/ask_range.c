@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERIES_LINE_MAX 256
+
 void ask_add(struct ask *ask, const char *name, const char *value)
 {
     if (ask->n == ASK_PARAMETERS_MAX)
@@ -104,7 +106,7 @@ void said_free(struct said *said)
 }
 
 /* Appends a page; its first line is left out where it names the series that the text is in. */
-static void join(struct said *whole, const struct said *page, char series[static 64])
+static void join(struct said *whole, const struct said *page, char series[static SERIES_LINE_MAX])
 {
     const char *text = (const char *)page->text.data;
     size_t size = strcspn(text, "\n");
@@ -113,14 +115,14 @@ static void join(struct said *whole, const struct said *page, char series[static
     buf_puts(&whole->text, text);
     for (const char *line = text; (line = strstr(line, "series ")); line += size) {
         size = strcspn(line, "\n");
-        snprintf(series, 64, "%.*s", (int)size, line);
+        snprintf(series, SERIES_LINE_MAX, "%.*s", (int)size, line);
     }
     whole->n_rows += page->n_rows;
 }
 
 void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
 {
-    char number[16], cursor[80] = "", series[64] = "";
+    char number[16], cursor[80] = "", series[SERIES_LINE_MAX] = "";
     *ret_said = (struct said){0};
     snprintf(number, sizeof(number), "%d", limit);
     do {

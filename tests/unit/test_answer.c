@@ -295,17 +295,21 @@ static void questions_without_meaning_say_what_to_ask_instead(void **state)
     add_series(KIND_COUNTER, "Wh");
     add_series(KIND_STATE, "");
     add_series(KIND_GAUGE, "deg");
+    add_series(KIND_GAUGE, "degC");
+    add_series(KIND_INTERVAL, "Wh");
     static const struct {
         const char *id, *agg, *words;
     } wrong[] = {
-        {"2", "sum", "gauge"},    {"5", "mean", "first, last, min, max or count"}, {"5", "sum", "counter"},
-        {"8", "mean", "state"},   {"8", "min", "first, last or count"},            {"11", "min", "direction"},
-        {"11", "max", "mean"},    {"2,5", "mean", "e-1"},                         {"2", "count,sum", "sum"},
+        {"2", "sum", "gauge"},        {"5", "mean", "increase, first, last, min"},  {"5", "sum", "counter"},
+        {"8", "mean", "state"},       {"8", "min", "first, last, count or covered"}, {"11", "min", "direction"},
+        {"11", "max", "mean"},        {"2,5", "mean", "e-1"},                        {"2", "count,sum", "sum"},
+        {"2", "increase", "gauge"},   {"5", "twa", "counter"},                       {"14", "integral", "degC"},
+        {"11", "p50", "direction"},   {"11", "median", "covered"},                   {"17", "twa", "an interval"},
+        {"17", "mintime", "covered"}, {"8", "p99", "state"},                         {"5", "stddev", "increase"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         assert_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", wrong[i].id, "agg", wrong[i].agg), ERR_MEANING,
                        "agg", wrong[i].words);
-    assert_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", "5"), ERR_MEANING, "agg", "agg=last");
     struct said said = ASK("from", "-P1D", "to", "now");
     assert_int_equal(said.rc, 0);
     said_free(&said);
@@ -472,10 +476,13 @@ static const struct shape {
     const char *unit, *aggs;
 } shapes[] = {
     {KIND_GAUGE, "W", "mean,min,max,count,first,last"},
-    {KIND_COUNTER, "Wh", "last,first,max,min,count"},
+    {KIND_GAUGE, "W", "mean,min,max,count,first,last,twa,integral,stddev,median,p01,p37,p99,mintime,maxtime,covered"},
+    {KIND_GAUGE, "m3/h", "twa,integral,covered,mintime,maxtime,mean,min,max"},
+    {KIND_COUNTER, "Wh", "last,first,max,min,count,increase,covered"},
     {KIND_INTERVAL, "Wh", "sum,mean,min,max,count,first,last"},
-    {KIND_STATE, "-", "first,last,count"},
-    {KIND_GAUGE, "deg", "count,mean,last,first"},
+    {KIND_INTERVAL, "Wh", "sum,mean,min,max,count,first,last,covered,median,p07,p93"},
+    {KIND_STATE, "-", "first,last,count,covered"},
+    {KIND_GAUGE, "deg", "count,mean,last,first,covered"},
 };
 #define SHAPES_N ((int64_t)(sizeof(shapes) / sizeof(*shapes)))
 
@@ -499,12 +506,29 @@ static struct decimal random_value(int mode)
     return decimal_canonical((struct decimal){m * below(1000000), (int8_t)(below(18) - 14)}); /* far apart */
 }
 
+/* What may be declared of a series. */
+static void declare_some(struct fake_series *s)
+{
+    static struct declared declared[SERIES_MAX];
+    struct declared *mine = &declared[s - series];
+    static const int64_t gaps[] = {0, 0, 0, 15 * MIN, 30 * S};
+    *mine = (struct declared){0};
+    s->info.step = s->info.kind == KIND_GAUGE && below(3) == 0;
+    s->info.cadence_us = gaps[below(5)];
+    if (s->info.kind == KIND_COUNTER && below(4) == 0)
+        mine->register_size = (struct decimal){below(2) ? 1500001 : 7, -1};
+    if (s->info.kind == KIND_COUNTER && below(4) == 0)
+        mine->epsilon = (struct decimal){5, 3};
+    s->info.declared = below(2) || mine->register_size.m || mine->epsilon.m ? mine : NULL;
+}
+
 /* Readings around an instant: even, jittered or with gaps; amounts that fit their cells, lie across them or overlap. */
 static void random_series(const struct shape *shape, int64_t centre_us)
 {
     static const int64_t cadences[] = {S, 10 * S, MIN, 5 * MIN, 15 * MIN, HOUR};
     static const char *const words[] = {"on", "off", "standby"};
     struct fake_series *s = add_series(shape->kind, shape->unit);
+    declare_some(s);
     int64_t cadence = cadences[below(6)], n = 50 + below(800), mode = below(3), period_mode = below(3);
     int quality_mode = (int)below(3), value_mode = (int)below(6) ? (int)below(2) : 2;
     int64_t t_us = centre_us - n / 2 * cadence;
@@ -526,9 +550,37 @@ static void random_series(const struct shape *shape, int64_t centre_us)
 struct question {
     struct ask ask;
     char from[CIVIL_TEXT_MAX + 1], to[CIVIL_TEXT_MAX + 1];
+    char aggs[120];
     const char *zone, *step, *oracle_step;
-    int64_t from_us, to_us;
+    int64_t from_us, to_us, max_gap_us; /* 0: the default */
 };
+
+/* Some of the shape's aggregates, or all. */
+static void choose_aggs(const struct shape *shape, struct question *q)
+{
+    bool all = below(3) == 0;
+    size_t n = 0;
+    for (const char *agg = shape->aggs; *agg; agg += strcspn(agg, ",") + (agg[strcspn(agg, ",")] == ',')) {
+        int size = (int)strcspn(agg, ",");
+        if (all || below(3) == 0)
+            n += (size_t)snprintf(q->aggs + n, sizeof(q->aggs) - n, "%s%.*s", n ? "," : "", size, agg);
+    }
+    if (!n)
+        snprintf(q->aggs, sizeof(q->aggs), "%.*s", (int)strcspn(shape->aggs, ","), shape->aggs);
+}
+
+static void choose_gap(struct question *q)
+{
+    static const struct {
+        const char *text;
+        int64_t us;
+    } gaps[] = {{"PT45M", 45 * MIN}, {"1s", S}, {"PT7M", 7 * MIN}, {"PT2H", 2 * HOUR}, {"P400D", 400 * 24 * HOUR}};
+    if (below(2) || !strcmp(q->step, "raw"))
+        return;
+    size_t i = (size_t)below(5);
+    q->max_gap_us = gaps[i].us;
+    ask_add(&q->ask, "max_gap", gaps[i].text);
+}
 
 static void choose_step(struct question *q)
 {
@@ -561,6 +613,7 @@ static void random_question(const struct shape *shape, struct question *q)
     static const char *const zones[] = {
         NULL, "UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",
     };
+    static const char *const fills[] = {"null", "none", "previous", "linear"};
     const struct points *points = &series[below((int64_t)fake_reader.n_series)].points;
     int64_t first = points->t_us[0], length = points->t_us[points->n - 1] - first + HOUR;
     *q = (struct question){.zone = zones[below(6)]};
@@ -579,9 +632,11 @@ static void random_question(const struct shape *shape, struct question *q)
     ask_add(&q->ask, "step", q->step);
     if (q->zone)
         ask_add(&q->ask, "tz", q->zone);
+    choose_aggs(shape, q);
+    choose_gap(q);
     if (strcmp(q->step, "raw") != 0)
-        ask_add(&q->ask, "agg", shape->aggs);
-    ask_add(&q->ask, "fill", below(2) ? "null" : "none");
+        ask_add(&q->ask, "agg", q->aggs);
+    ask_add(&q->ask, "fill", fills[below(strcmp(q->step, "raw") ? 4 : 2)]);
 }
 
 static const char *fill_of(const struct question *q)
@@ -607,8 +662,8 @@ static void assert_same(const struct question *q, const char *what, const struct
     if (strcmp(a, b) != 0) {
         while (*a == *b)
             a++, b++;
-        fail_msg("%s: from %s to %s step %s tz %s fill %s:\n%.200s\nnot\n%.200s", what, q->from, q->to, q->step,
-                 q->zone ? q->zone : "-", fill_of(q), a, b);
+        fail_msg("%s: from %s to %s step %s tz %s fill %s max_gap %" PRId64 " agg %s:\n%.200s\nnot\n%.200s", what, q->from, q->to,
+                 q->step, q->zone ? q->zone : "-", fill_of(q), q->max_gap_us, q->aggs, a, b);
     }
 }
 
@@ -664,7 +719,9 @@ static void pages_put_together_are_the_whole_answer(void **state)
 static void tell_readings(FILE *out, const struct shape *shape)
 {
     const struct points *points = &series[0].points;
-    fprintf(out, "series %s %s\n", kind_name(shape->kind), shape->unit);
+    const struct declared *declared = series[0].info.declared ? series[0].info.declared : &(struct declared){0};
+    fprintf(out, "series %s %s %d %" PRId64 "e%d %" PRId64 "e%d\n", kind_name(shape->kind), shape->unit, series[0].info.step,
+            declared->register_size.m, declared->register_size.e, declared->epsilon.m, declared->epsilon.e);
     for (size_t i = 0; i < points->n; i++) {
         fprintf(out, "r %" PRId64 " ", points->t_us[i]);
         if (shape->kind == KIND_STATE)
@@ -675,10 +732,12 @@ static void tell_readings(FILE *out, const struct shape *shape)
     }
 }
 
-static void tell_answer(FILE *out, const struct shape *shape, const struct question *q, const struct said *said)
+static void tell_answer(FILE *out, const struct question *q, const struct said *said)
 {
-    fprintf(out, "q %" PRId64 " %" PRId64 " %s %s %s %s\n", q->from_us, q->to_us, q->oracle_step, q->zone ? q->zone : "-",
-            fill_of(q), shape->aggs);
+    int64_t cadence_us = series[0].info.cadence_us;
+    int64_t max_gap_us = q->max_gap_us ? q->max_gap_us : cadence_us ? 3 * cadence_us : 45 * MIN;
+    fprintf(out, "q %" PRId64 " %" PRId64 " %s %s %s %" PRId64 " %s\n", q->from_us, q->to_us, q->oracle_step,
+            q->zone ? q->zone : "-", fill_of(q), max_gap_us, q->aggs);
     for (const char *line = (const char *)said->text.data; *line;) {
         size_t size = strcspn(line, "\n");
         if (strncmp(line, "series ", 7) != 0)
@@ -712,7 +771,7 @@ static void answers_are_those_of_plain_arithmetic(void **state)
             fake_reader.raw_percent = (unsigned)below(3) * 25;
             ask_range(&q.ask, &said);
             assert_int_equal(said.rc, 0);
-            tell_answer(out, shape, &q, &said);
+            tell_answer(out, &q, &said);
             said_free(&said);
         }
     }
