@@ -13,6 +13,7 @@
 void render_done(struct render *render)
 {
     buf_free(&render->prefix);
+    buf_free(&render->explain);
 }
 
 void render_time(const struct range *range, int64_t t_us, struct buf *out)

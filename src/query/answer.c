@@ -35,6 +35,17 @@ struct answer {
 
 /* ---- the plan ---- */
 
+/* What is explained waits in memory, so it has an end. */
+static int check_explained(const struct range *range, struct err_text *error)
+{
+    bool is_paged = range->limit && range->limit <= LIMIT_EXPLAINED;
+    if (!range->explain || range->raw || is_paged ||
+        grid_count(&range->grid, range->from_us, range->to_us, LIMIT_EXPLAINED + 1) <= LIMIT_EXPLAINED)
+        return 0;
+    return err_set_field(error, ERR_LIMIT, "explain", "at most %d buckets of a series can be explained at once; take a longer step, "
+                         "or pages with limit=%d", LIMIT_EXPLAINED, LIMIT_EXPLAINED);
+}
+
 /* The coarsest tier whose cells lie within buckets, edge for edge. */
 static void plan_tier(struct answer *answer)
 {
@@ -85,6 +96,9 @@ static int check_series(void *arg, const struct series_info *info)
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
                 struct err_text *error)
 {
+    int rc = check_explained(range, error);
+    if (rc)
+        return rc;
     struct answer *answer = calloc(1, sizeof(*answer));
     if (!answer)
         return ERR_NOMEM;
@@ -92,7 +106,7 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->range = range;
     plan_tier(answer);
     struct check check = {answer, error};
-    int rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
+    rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {
         answer_close(answer);
         return rc;

@@ -231,8 +231,10 @@ static int take_block(struct buckets *buckets, struct bucket *bucket)
     size_t begin = buckets->block_i;
     if (block->points) {
         buckets->block_i = points_seek(block->points, begin, bucket->to_us);
+        bucket->from_readings = true;
         return take_points(buckets, block->points, begin, buckets->block_i, bucket);
     }
+    bucket->from_tier = true;
     while (buckets->block_i < block->n && block->cells[buckets->block_i].begin_us < bucket->to_us)
         take_cell(buckets, &block->cells[buckets->block_i++], bucket);
     return 0;
@@ -469,6 +471,11 @@ int buckets_next(struct buckets *buckets, struct bucket *ret_bucket)
             return 1;
     }
     return 0;
+}
+
+const struct feed_options *buckets_feed(const struct buckets *buckets)
+{
+    return &buckets->feed_options;
 }
 
 void buckets_close(struct buckets *buckets)

@@ -39,6 +39,7 @@ struct bucket {
     const struct path_part *path; /* NULL: not needed, or of amounts */
     struct values *values;
     const struct squares *squares;
+    bool from_tier, from_readings;
     bool is_filled;         /* an empty bucket has a value by the range's fill: */
     struct decimal filled;
     const char *filled_state;
@@ -52,6 +53,9 @@ MUST_CHECK int buckets_open(struct view *view, const struct buckets_options *opt
 /* The next bucket of the answer, by the range's fill: 1, 0 at the end, or a code. ERR_LIMIT where percentiles of more than
  * VALUES_MAX values are asked for. */
 MUST_CHECK int buckets_next(struct buckets *buckets, struct bucket *ret_bucket);
+
+/* What its readings are read by. */
+const struct feed_options *buckets_feed(const struct buckets *buckets);
 void buckets_close(struct buckets *buckets);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "query/buckets.h"
+#include "query/explain.h"
 #include "query/needs.h"
 #include "query/outcome.h"
 
@@ -15,6 +16,8 @@ struct lane {
     size_t next_point;
     struct buckets *buckets;  /* by step: */
     struct bucket bucket;
+    struct explainer *explainer; /* NULL: nothing is to be explained */
+    struct explained explained;
     struct exact exacts[AGG_N]; /* of percentiles */
     struct value values[AGG_N];
 };
@@ -35,7 +38,10 @@ static int open_buckets(struct lane *lane, struct view *view)
         .begin_us = options->begin_us,
         .end_us = options->end_us,
     };
-    return buckets_open(view, &buckets, &lane->buckets);
+    int rc = buckets_open(view, &buckets, &lane->buckets);
+    if (!rc && options->range->explain && buckets_feed(lane->buckets)->begin_us < options->end_us)
+        rc = explainer_open(view, buckets_feed(lane->buckets), &lane->explainer);
+    return rc;
 }
 
 int lane_open(struct view *view, const struct lane_options *options, struct lane **ret_lane)
@@ -68,8 +74,33 @@ static int next_raw(struct lane *lane, struct row *ret_row)
         lane->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
     else
         lane->values[0] = (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
-    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values};
+    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values, NULL};
     return 1;
+}
+
+static int explain(struct lane *lane)
+{
+    const struct bucket *bucket = &lane->bucket;
+    const struct path_part *path = bucket->path;
+    const struct range *range = lane->options.range;
+    struct explained *explained = &lane->explained;
+    *explained = (struct explained){
+        .is_partial = bucket->from_us > bucket->start_us || grid_next_us(&range->grid, bucket->start_us) > bucket->to_us,
+        .from_tier = bucket->from_tier,
+        .from_readings = bucket->from_readings,
+        .tier = lane->options.tier,
+        .n_splits = bucket->n_splits,
+        .is_filled = bucket->is_filled,
+    };
+    if (path) {
+        explained->n_resets = path->findings.resets;
+        explained->n_rollovers = path->findings.rollovers;
+        explained->n_jitters = path->findings.jitters;
+        explained->n_changes = path->findings.changes;
+        explained->has_gap = path->has_gap;
+        explained->has_spread = path->has_spread;
+    }
+    return explainer_take(lane->explainer, bucket->from_us, bucket->to_us, explained);
 }
 
 static int next_bucket(struct lane *lane, struct row *ret_row)
@@ -84,6 +115,12 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
             return rc;
     }
     *ret_row = (struct row){.t_us = bucket->start_us, .values = lane->values};
+    if (!lane->explainer)
+        return 1;
+    ret_row->explained = &lane->explained;
+    rc = explain(lane);
+    if (rc)
+        return rc;
     return 1;
 }
 
@@ -99,5 +136,6 @@ void lane_close(struct lane *lane)
     scan_close(lane->scan);
     points_free(&lane->points);
     buckets_close(lane->buckets);
+    explainer_close(lane->explainer);
     free(lane);
 }

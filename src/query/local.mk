@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/buckets.c %D%/buckets.h \
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
+	%D%/explain.c %D%/explain.h \
 	%D%/feed.c %D%/feed.h \
 	%D%/gain.c %D%/gain.h \
 	%D%/gaps.c %D%/gaps.h \
