@@ -31,11 +31,14 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_answer_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_gain_SOURCES = tests/unit/test_gain.c
+tests_unit_test_gain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_gain_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_gaps_SOURCES = tests/unit/test_gaps.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_gaps_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gaps_LDADD = $(QUERY_TEST_LIBS)

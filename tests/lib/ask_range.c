@@ -44,6 +44,30 @@ static void put_value(struct buf *text, const struct value *value)
     }
 }
 
+static void put_explained(struct buf *text, const struct explained *explained)
+{
+    const char *comma = " q";
+    buf_printf(text, " %s%s n%" PRIu64, explained->from_tier ? tier_name[explained->tier] : explained->from_readings ? "raw" : "none",
+               explained->from_tier && explained->from_readings ? ",raw" : "", explained->count);
+    for (int class = 0; class < QUALITY_N; class++, comma = ",")
+        buf_printf(text, "%s%" PRIu64, comma, explained->n_quality[class]);
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = {
+        {"resets", explained->n_resets}, {"rollovers", explained->n_rollovers}, {"jitters", explained->n_jitters},
+        {"changes", explained->n_changes}, {"splits", explained->n_splits}, {"rounded", explained->n_rounded},
+        {"converted", explained->n_converted},
+    };
+    buf_puts(text, explained->is_partial ? " partial" : "");
+    buf_puts(text, explained->is_filled ? " filled" : "");
+    buf_puts(text, explained->has_gap ? " gap" : "");
+    buf_puts(text, explained->has_spread ? " spread" : "");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+        if (counts[i].n)
+            buf_printf(text, " %s%" PRIu64, counts[i].name, counts[i].n);
+}
+
 static int read_series(struct answer *answer, size_t n_values, bool raw, struct said *said)
 {
     struct row row;
@@ -54,6 +78,8 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
             put_value(&said->text, &row.values[i]);
         if (raw)
             buf_printf(&said->text, " q%u", row.quality);
+        if (row.explained)
+            put_explained(&said->text, row.explained);
         buf_putc(&said->text, '\n');
         said->n_rows++;
     }
