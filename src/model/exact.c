@@ -258,9 +258,31 @@ int exact_divide_by(const struct exact *value, const uint64_t *divisors, size_t 
     return 0;
 }
 
+/* The mean of a bucket: a sum of one word, and a quotient of two. False (and nothing done) for anything larger. */
+static bool divide_narrow(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
+{
+    uint64_t sign = wide_is_negative(value) ? UINT64_MAX : 0, magnitude = (value->limb[0] ^ sign) - sign, rest = 0;
+    for (size_t i = 1; i < EXACT_LIMBS; i++)
+        rest |= value->limb[i] ^ sign;
+    if (rest || magnitude >> 63 || !wide_is_usable(value) || digits >= DECIMAL_DIGITS_MAX)
+        return false;
+    u128 dividend = (u128)magnitude * TEN_19, quotient = dividend / divisor;
+    if (quotient < (uint64_t)decimal_pow10[digits + 1])
+        return false;
+    uint64_t word[2] = {(uint64_t)quotient, (uint64_t)(quotient >> 64)};
+    int e = value->e - 19;
+    magnitude = wide_round(word, 2, digits, &e, dividend != quotient * divisor);
+    if (e < -INT8_MAX || e > INT8_MAX)
+        return false;
+    *ret_quotient = (struct decimal){sign ? -(int64_t)magnitude : (int64_t)magnitude, (int8_t)e};
+    return true;
+}
+
 int exact_divide(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
 {
     assert(divisor > 0);
+    if (divide_narrow(value, divisor, digits, ret_quotient))
+        return 0;
     return exact_divide_by(value, &divisor, 1, digits, ret_quotient);
 }
 
