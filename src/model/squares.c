@@ -79,7 +79,8 @@ static void multiply_words(const uint64_t *a, const uint64_t *b, size_t n, uint6
 }
 
 /* count * squares - sum^2 at one even exponent, which is never below 0. */
-static void spread(const struct squares *squares, const struct exact *sum, uint64_t count, uint64_t word[static WORDS], int *ret_e)
+static void spread(const struct squares *squares, const struct exact *sum, uint64_t count,
+                   uint64_t word[static WORDS], int *ret_e)
 {
     uint64_t magnitude[EXACT_LIMBS], square[WORDS] = {0};
     int e = squares->e, e_square = 2 * sum->e;

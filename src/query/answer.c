@@ -45,8 +45,8 @@ static int check_explained(const struct range *range, struct err_text *error)
     if (!range->explain || range->raw || is_paged ||
         grid_count(&range->grid, range->from_us, range->to_us, LIMIT_EXPLAINED + 1) <= LIMIT_EXPLAINED)
         return 0;
-    return err_set_field(error, ERR_LIMIT, "explain", "at most %d buckets of a series can be explained at once; take a longer step, "
-                         "or pages with limit=%d", LIMIT_EXPLAINED, LIMIT_EXPLAINED);
+    return err_set_field(error, ERR_LIMIT, "explain", "at most %d buckets of a series can be explained at once; take a longer "
+                         "step, or pages with limit=%d", LIMIT_EXPLAINED, LIMIT_EXPLAINED);
 }
 
 /* The coarsest tier whose cells lie within buckets, edge for edge. */
@@ -106,8 +106,9 @@ static int check_values(const struct answer *answer, const struct series_info *i
     if (rc <= 0)
         return rc;
     size_t size = civil_print_rfc3339(start, bucket.start_us, 0, true);
-    return err_set_field(error, ERR_LIMIT, "agg", "the bucket at %.*s has %" PRIu64 " values of \"%.64s\" of \"%.128s\", and percentiles "
-                         "sort at most %d; take a shorter step", (int)size, start, bucket.count, info->property, info->entity, VALUES_MAX);
+    return err_set_field(error, ERR_LIMIT, "agg", "the bucket at %.*s has %" PRIu64 " values of \"%.64s\" of \"%.128s\", and "
+                         "percentiles sort at most %d; take a shorter step", (int)size, start, bucket.count, info->property,
+                         info->entity, VALUES_MAX);
 }
 
 static int check_series(void *arg, const struct series_info *info)

@@ -359,7 +359,8 @@ static int take_bucket(struct buckets *buckets, struct bucket *bucket)
     int64_t t_us;
     begin_bucket(buckets, bucket);
     bucket->n_splits = buckets->parts.n;
-    int rc = parts_take(&buckets->parts, bucket->from_us, bucket->to_us, &bucket->tally, bucket->values, &buckets->covered_end_us);
+    int rc = parts_take(&buckets->parts, bucket->from_us, bucket->to_us, &bucket->tally, bucket->values,
+                        &buckets->covered_end_us);
     if (rc)
         return rc;
     if (buckets->needs & NEED_COVER)
@@ -436,7 +437,8 @@ static int skip_empty(struct buckets *buckets)
     int rc = buckets->is_traced ? find_after(buckets, &after) : peek(buckets, &after.t_us);
     if (rc <= 0)
         return rc;
-    bool is_covered = buckets->needs & NEED_COVER && path->has_before && after.t_us - path->before.t_us <= path->options.max_gap_us;
+    bool is_covered = buckets->needs & NEED_COVER && path->has_before &&
+                      after.t_us - path->before.t_us <= path->options.max_gap_us;
     bool closes = buckets->needs & NEED_GAIN && path->has_before; /* at the edge it concerns the bucket before */
     int64_t start_us = grid_start_us(&buckets->options.range->grid, after.t_us - closes);
     if (start_us > buckets->next_us && !is_covered)

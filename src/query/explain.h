@@ -14,7 +14,8 @@ struct explainer;
 MUST_CHECK int explainer_open(struct view *view, const struct feed_options *feed, struct explainer **ret_explainer);
 void explainer_close(struct explainer *explainer);
 
-/* Counts what lies in [begin_us, end_us), no earlier than the buckets asked for before: fills in what explained says of readings. */
+/* Counts what lies in [begin_us, end_us), no earlier than the buckets asked for before: fills in what explained says of
+ * readings. */
 MUST_CHECK int explainer_take(struct explainer *explainer, int64_t begin_us, int64_t end_us, struct explained *explained);
 
 #endif

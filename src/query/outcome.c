@@ -11,6 +11,11 @@ static struct value decimal_value(struct decimal decimal)
     return (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(decimal)};
 }
 
+static struct value text_value(const char *text)
+{
+    return (struct value){.type = VALUE_TEXT, .text = text};
+}
+
 static struct value time_value(int64_t t_us)
 {
     return (struct value){.type = VALUE_TIME, .t_us = t_us};
@@ -55,9 +60,10 @@ static int find_taken(const struct bucket *bucket, enum agg agg, const struct se
         return 0;
     case AGG_FIRST:
     case AGG_LAST:
-        *ret_value = info->kind == KIND_STATE
-                         ? (struct value){.type = VALUE_TEXT, .text = agg == AGG_FIRST ? bucket->states.first : bucket->states.last}
-                         : decimal_value(agg == AGG_FIRST ? tally->first : tally->last);
+        if (info->kind == KIND_STATE)
+            *ret_value = text_value(agg == AGG_FIRST ? bucket->states.first : bucket->states.last);
+        else
+            *ret_value = decimal_value(agg == AGG_FIRST ? tally->first : tally->last);
         return 0;
     case AGG_MINTIME:
     case AGG_MAXTIME:
@@ -96,12 +102,11 @@ static int find_between(const struct bucket *bucket, enum agg agg, struct value 
 /* Values can be held or interpolated; counts, amounts, deviations and times cannot. */
 static void fill(const struct bucket *bucket, enum agg agg, const struct series_info *info, struct value *value)
 {
-    bool is_value = agg == AGG_MEAN || agg == AGG_MIN || agg == AGG_MAX || agg == AGG_FIRST || agg == AGG_LAST || agg == AGG_TWA ||
-                    agg_percent(agg);
+    bool is_value = agg == AGG_MEAN || agg == AGG_MIN || agg == AGG_MAX || agg == AGG_FIRST || agg == AGG_LAST ||
+                    agg == AGG_TWA || agg_percent(agg);
     if (value->type != VALUE_NULL || !bucket->is_filled || !is_value)
         return;
-    *value = info->kind == KIND_STATE ? (struct value){.type = VALUE_TEXT, .text = bucket->filled_state}
-                                      : decimal_value(bucket->filled);
+    *value = info->kind == KIND_STATE ? text_value(bucket->filled_state) : decimal_value(bucket->filled);
 }
 
 int outcome_of(const struct bucket *bucket, enum agg agg, const struct series_info *info, struct exact *exact,

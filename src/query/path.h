@@ -1,6 +1,6 @@
-/* The way of a series through its buckets: what lies between readings. Time covered, integrals and increases of a bucket, in which
- * the readings on both sides of it have their part (contract section 5, definitions 6 to 8). Exact: stretches that an edge cuts
- * are kept as fractions until the one division. Private to query.
+/* The way of a series through its buckets: what lies between readings. Time covered, integrals and increases of a bucket, in
+ * which the readings on both sides of it have their part (contract section 5, definitions 6 to 8). Exact: stretches that an edge
+ * cuts are kept as fractions until the one division. Private to query.
  *
  * A stretch between two consecutive readings that lie max_gap or less apart is covered; a longer one is not at all. */
 #ifndef QUERY_PATH_H
@@ -61,8 +61,8 @@ void path_take(struct path *path, const struct cell *cell);
 /* The bucket ends: after is the next reading, at its end or later; NULL: none, or none of interest. */
 void path_end(struct path *path, const struct seen *after);
 
-/* The integral over covered time divided by it, and the integral in units of value times hours, rounded once: 1, or 0 where no time
- * is covered, or ERR_LIMIT. */
+/* The integral over covered time divided by it, and the integral in units of value times hours, rounded once: 1, or 0 where no
+ * time is covered, or ERR_LIMIT. */
 MUST_CHECK int path_average(const struct path_part *part, int digits, struct decimal *ret_average);
 MUST_CHECK int path_integral(const struct path_part *part, int digits, struct decimal *ret_integral);
 

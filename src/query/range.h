@@ -102,10 +102,11 @@ struct explained {
     uint64_t count;                 /* readings in it that aggregates take in; by class all of them */
     uint64_t n_quality[QUALITY_N];
     int64_t first_us, last_us;      /* of those taken in, when there are any */
-    uint64_t n_rounded, n_converted; /* of all: more than 18 digits came; the unit's conversion was rounded. Not known of expired ones */
+    uint64_t n_rounded, n_converted; /* of all: more than 18 digits came; the unit's conversion was rounded. Of expired ones
+                                      * that is not known */
     uint64_t n_splits;              /* amounts that its edges cut */
     uint64_t n_resets, n_rollovers, n_jitters, n_changes; /* of the increase, where that is asked for */
-    bool has_gap, has_spread;       /* the increase has what came about while whole buckets saw no reading; a share of such a one */
+    bool has_gap, has_spread;       /* the increase has what came about while whole buckets saw no reading; a share of it */
     bool is_filled;                 /* empty, and has values by the range's fill */
 };
 

@@ -46,8 +46,8 @@ static void put_value(struct buf *text, const struct value *value)
 
 static void put_explained(struct buf *text, const struct explained *explained)
 {
-    const char *comma = " q";
-    buf_printf(text, " %s%s n%" PRIu64, explained->from_tier ? tier_name[explained->tier] : explained->from_readings ? "raw" : "none",
+    const char *comma = " q", *readings = explained->from_readings ? "raw" : "none";
+    buf_printf(text, " %s%s n%" PRIu64, explained->from_tier ? tier_name[explained->tier] : readings,
                explained->from_tier && explained->from_readings ? ",raw" : "", explained->count);
     for (int class = 0; class < QUALITY_N; class++, comma = ",")
         buf_printf(text, "%s%" PRIu64, comma, explained->n_quality[class]);

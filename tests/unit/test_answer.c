@@ -333,10 +333,12 @@ static void empty_buckets_are_filled_within_max_gap_only(void **state)
     assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean", "fill", "previous", "max_gap", "PT30M"),
                 "2025-03-01T00:20:00Z 1;2025-03-01T00:40:00Z -;2025-03-01T01:00:00Z 5;2025-03-01T01:20:00Z -;");
     assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean,stddev", "fill", "linear", "max_gap", "PT1H"),
-                "2025-03-01T00:20:00Z 2 -;2025-03-01T00:40:00Z 3 -;2025-03-01T01:00:00Z 5 1.4142135623731;2025-03-01T01:20:00Z - -;");
+                "2025-03-01T00:20:00Z 2 -;2025-03-01T00:40:00Z 3 -;2025-03-01T01:00:00Z 5 1.4142135623731;"
+                "2025-03-01T01:20:00Z - -;");
     assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean", "fill", "linear"),
                 "2025-03-01T00:20:00Z -;2025-03-01T00:40:00Z -;2025-03-01T01:00:00Z 5;2025-03-01T01:20:00Z -;");
-    assert_said(ASK("from", "2025-03-01T00:20:00Z", "to", "2025-03-01T00:40:00Z", "step", "PT20M", "fill", "linear", "max_gap", "2h"),
+    assert_said(ASK("from", "2025-03-01T00:20:00Z", "to", "2025-03-01T00:40:00Z", "step", "PT20M", "fill", "linear", "max_gap",
+                    "2h"),
                 "2025-03-01T00:20:00Z 2;");
     clear_store(NULL);
     s = add_series(KIND_STATE, "");
@@ -379,7 +381,8 @@ static void bucket_tells_what_it_was_made_of(void **state)
     add(s, "2025-03-01T00:50:00Z", "9");
     s->points.quality[3] = QUALITY_ESTIMATED | QUALITY_CONVERTED;
     fake_reader.raw_percent = 0;
-    assert_said(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:01Z", "step", "PT15M", "agg", "increase", "explain", "1"),
+    assert_said(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:01Z", "step", "PT15M", "agg", "increase",
+                    "explain", "1"),
                 "2025-03-01T00:00:00Z 5 15m n2 q2,0,0,0,0 resets1;2025-03-01T00:15:00Z - none n0 q0,0,0,0,1;"
                 "2025-03-01T00:30:00Z - none n0 q0,0,0,0,0;2025-03-01T00:45:00Z 4 15m n1 q0,0,0,1,0 gap converted1;"
                 "2025-03-01T01:00:00Z - none n0 q0,0,0,0,0 partial;");

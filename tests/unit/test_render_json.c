@@ -85,7 +85,9 @@ static void times_as_values_print_like_those_of_rows(void **state)
     static const struct {
         enum time_form form;
         const char *text;
-    } cases[] = {{TIME_ISO, "\"2025-03-01T00:00:00.500Z\""}, {TIME_MS, "1740787200500"}, {TIME_LOCAL, "\"2025-03-01T00:00:00.500\""}};
+    } cases[] = {{TIME_ISO, "\"2025-03-01T00:00:00.500Z\""},
+                 {TIME_MS, "1740787200500"},
+                 {TIME_LOCAL, "\"2025-03-01T00:00:00.500\""}};
     struct buf out = {0};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
