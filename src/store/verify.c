@@ -14,12 +14,9 @@
 #include "common/hash.h"
 #include "store/access.h"
 #include "store/file_rows.h"
-#include "store/parcel.h"
-#include "store/rows.h"
 
 #define ROUNDS_MAX 3                        /* how often a list is read again when files vanish */
 #define MANIFEST_LAG_US (60 * INT64_C(1000000)) /* the manifest is written after a round of seals */
-#define ACT_INGEST "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
 /* ---- reporting ---- */
 
@@ -203,34 +200,28 @@ int verify_series(struct verify *verify, const char *path, const struct verify_p
     return rc < 0 || verify->rc ? verify->rc : check_pair(verify, path, place, series->id, name);
 }
 
-/* ---- ingest.db ---- */
-
-/* A partition's state, read in one transaction. */
-struct state {
-    int64_t incarnation, next_offset, last_offset, next_batch;
-    struct file_list files;
-    struct name_list {
-        char (*at)[FILE_NAME_MAX];
-        size_t n, cap;
-    } retired;
-};
-
-static void state_done(struct state *state)
+bool verify_has_kind(struct verify *verify, const char *path, const struct verify_place *place, uint32_t series_id,
+                     bool *ret_is_state)
 {
-    file_list_free(&state->files);
-    free(state->retired.at);
-    *state = (struct state){0};
+    if (!verify->catalog)
+        return false;
+    sqlite3_stmt *stmt = db_stmt(verify->catalog, SQL_SERIES);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = look_up(verify, stmt);
+    if (rc == 0)
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u is not in the catalog", series_id);
+    if (rc != 1)
+        return false;
+    const char *kind = (const char *)sqlite3_column_text(stmt, 5);
+    *ret_is_state = kind && strcmp(kind, "state") == 0;
+    sqlite3_reset(stmt);
+    check_pair(verify, path, place, series_id, "");
+    return true;
 }
 
-static int add_name(struct name_list *list, const char *name)
-{
-    int rc = array_grow(&list->at, &list->cap, list->n + 1, sizeof(*list->at));
-    if (!rc)
-        snprintf(list->at[list->n++], FILE_NAME_MAX, "%s", name);
-    return rc;
-}
+/* ---- a partition ---- */
 
-static bool has_name(const struct name_list *list, const char *name)
+static bool has_name(const struct verify_names *list, const char *name)
 {
     for (size_t i = 0; i < list->n; i++)
         if (strcmp(list->at[i], name) == 0)
@@ -238,186 +229,9 @@ static bool has_name(const struct name_list *list, const char *name)
     return false;
 }
 
-static const char *const ingest_sql[] = {
-    "SELECT incarnation, next_offset, last_offset, next_batch FROM source",
-    "SELECT name FROM retired",
-    "SELECT n, incarnation, next_offset, n_readings, data FROM batch ORDER BY n",
-};
-enum { INGEST_SQL_SOURCE, INGEST_SQL_RETIRED, INGEST_SQL_BATCHES, INGEST_SQL_N };
-
-static int read_retired(struct db *db, struct name_list *list)
-{
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_RETIRED);
-    int rc;
-    while ((rc = db_step(db, stmt)) == 1)
-        if ((rc = add_name(list, (const char *)sqlite3_column_text(stmt, 0)))) {
-            sqlite3_reset(stmt);
-            break;
-        }
-    return rc;
-}
-
-/* Within a transaction. */
-static int read_state(struct db *db, struct state *state)
-{
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_SOURCE);
-    int rc = db_step(db, stmt);
-    if (rc != 1)
-        return rc ? rc : ERR_CORRUPT;
-    state->incarnation = sqlite3_column_int64(stmt, 0);
-    state->next_offset = sqlite3_column_int64(stmt, 1);
-    state->last_offset = sqlite3_column_int64(stmt, 2);
-    state->next_batch = sqlite3_column_int64(stmt, 3);
-    sqlite3_reset(stmt);
-    rc = file_list_read(db, &state->files);
-    return rc ? rc : read_retired(db, &state->retired);
-}
-
-/* A run of a batch: decodes it. What its series is comes from the catalog. */
-static int check_run(struct verify *verify, const char *path, const struct verify_place *place, const struct parcel *parcel,
-                     const struct parcel_run *run, struct rows *rows)
-{
-    rows_clear(rows);
-    rows->is_state = false;
-    if (verify->catalog) {
-        sqlite3_stmt *stmt = db_stmt(verify->catalog, SQL_SERIES);
-        db_bind_i64(stmt, ":series", run->series_id);
-        int rc = look_up(verify, stmt);
-        if (rc == 0)
-            verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u is not in the catalog", run->series_id);
-        if (rc != 1)
-            return verify->rc; /* as what its readings are to be read is not known */
-        const char *kind = (const char *)sqlite3_column_text(stmt, 5);
-        rows->is_state = kind && strcmp(kind, "state") == 0;
-        sqlite3_reset(stmt);
-        check_pair(verify, path, place, run->series_id, "");
-    } else {
-        return 0;
-    }
-    int rc = parcel_rows(parcel, run, 0, rows);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else if (rc)
-        verify_report(verify, path, ACT_INGEST, "readings of series %u in a batch cannot be read", run->series_id);
-    verify->counts.n_readings += (int64_t)run->n;
-    return verify->rc;
-}
-
-static int check_batch(struct verify *verify, const char *path, const struct verify_place *place, sqlite3_stmt *stmt,
-                       struct rows *rows)
-{
-    struct parcel parcel;
-    int64_t n = sqlite3_column_int64(stmt, 0), n_readings = 0;
-    int rc = parcel_open(sqlite3_column_blob(stmt, 4), (size_t)sqlite3_column_bytes(stmt, 4), &parcel);
-    if (rc == ERR_NOMEM)
-        return verify->rc = rc;
-    if (rc)
-        return verify_report(verify, path, ACT_INGEST, "batch %lld is damaged", (long long)n);
-    for (size_t i = 0; i < parcel.n_runs && !verify->rc; i++) {
-        n_readings += parcel.runs[i].n;
-        check_run(verify, path, place, &parcel, &parcel.runs[i], rows);
-    }
-    if (n_readings != sqlite3_column_int64(stmt, 3))
-        verify_report(verify, path, ACT_INGEST, "batch %lld has %lld readings and says %lld", (long long)n,
-                      (long long)n_readings, (long long)sqlite3_column_int64(stmt, 3));
-    parcel_close(&parcel);
-    return verify->rc;
-}
-
-static void check_batches(struct verify *verify, const char *path, const struct verify_place *place, struct db *db,
-                          const struct state *state)
-{
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_BATCHES);
-    struct rows rows = {0};
-    int64_t next_offset = -1, incarnation = 0;
-    int rc;
-    while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
-        if (rc < 0) {
-            verify_report(verify, path, ACT_INGEST, "its batches cannot be read: %s", err_name(rc));
-            break;
-        }
-        bool behind = sqlite3_column_int64(stmt, 1) > incarnation || sqlite3_column_int64(stmt, 2) > next_offset;
-        incarnation = sqlite3_column_int64(stmt, 1);
-        next_offset = sqlite3_column_int64(stmt, 2);
-        if (sqlite3_column_int64(stmt, 0) >= state->next_batch || !behind || incarnation > state->incarnation ||
-            (incarnation == state->incarnation && next_offset > state->next_offset))
-            verify_report(verify, path, ACT_INGEST, "batch %lld is out of order", (long long)sqlite3_column_int64(stmt, 0));
-        check_batch(verify, path, place, stmt, &rows);
-    }
-    if (stmt)
-        sqlite3_reset(stmt);
-    rows_free(&rows);
-}
-
-static void check_list(struct verify *verify, const char *path, const struct state *state)
-{
-    const struct file_list *files = &state->files;
-    int64_t end = state->next_offset < 0 ? 0 : state->next_offset;
-    if (state->next_batch < 1 || state->next_offset < -1 || state->last_offset >= end)
-        verify_report(verify, path, ACT_INGEST, "its position makes no sense: next offset %lld after %lld, next batch %lld",
-                      (long long)state->next_offset, (long long)state->last_offset, (long long)state->next_batch);
-    for (size_t i = 0; i < files->n; i++) {
-        const struct file *file = &files->at[i];
-        if (file->mark >= state->next_batch)
-            verify_report(verify, path, ACT_INGEST, "the mark of \"%s\" is %lld, and the next batch %lld", file->name,
-                          (long long)file->mark, (long long)state->next_batch);
-        if (file->window.begin_us >= file->window.end_us)
-            verify_report(verify, path, ACT_INGEST, "the window of \"%s\" is empty", file->name);
-        if (!i)
-            continue;
-        const struct file *before = &files->at[i - 1];
-        bool same_window = before->window.begin_us == file->window.begin_us && before->window.end_us == file->window.end_us;
-        if (same_window ? before->kind == file->kind : before->window.end_us > file->window.begin_us)
-            verify_report(verify, path, ACT_INGEST, "\"%s\" and \"%s\" are listed for the same time", before->name,
-                          file->name);
-    }
-}
-
-/* ---- a partition ---- */
-
-static int open_ingest(const struct verify_place *place, struct db **ret_db, struct err_text *error)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/ingest.db", place->folder);
-    return db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = ingest_sql,
-                                     .n_sql = INGEST_SQL_N}, ret_db, error);
-}
-
-/* Reads the state; with whole also checks everything else in ingest.db. */
-static int look_at_ingest(struct verify *verify, const struct verify_place *place, bool whole, struct state *state)
-{
-    char path[4096];
-    struct err_text error = {0};
-    struct db *db;
-    verify_path(verify, place, "ingest.db", path);
-    int rc = open_ingest(place, &db, &error);
-    if (rc == ERR_NOMEM)
-        return verify->rc = rc;
-    if (rc) {
-        verify_report(verify, path, ACT_INGEST, "%s", error.text);
-        return rc;
-    }
-    if (whole)
-        verify_integrity(verify, path, db, ACT_INGEST);
-    rc = db_begin(db);
-    if (!rc)
-        rc = read_state(db, state);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else if (rc)
-        verify_report(verify, path, ACT_INGEST, "cannot be read: %s", err_name(rc));
-    if (!rc && whole) {
-        check_list(verify, path, state);
-        check_batches(verify, path, place, db, state);
-    }
-    db_rollback(db);
-    db_close(db);
-    return rc ? rc : verify->rc;
-}
-
 /* Checks the windows of the list that have a file which is not in seen, and adds their files to it. */
 static int check_windows(struct verify *verify, const struct verify_place *place, const struct file_list *files,
-                         struct name_list *seen, bool *ret_gone)
+                         struct verify_names *seen, bool *ret_gone)
 {
     for (size_t i = 0, end; i < files->n && !verify->rc; i = end) {
         struct verify_files window = {0};
@@ -428,7 +242,7 @@ static int check_windows(struct verify *verify, const struct verify_place *place
             is_new = is_new || !has_name(seen, file->name);
         }
         for (size_t f = i; f < end && is_new; f++)
-            if (add_name(seen, files->at[f].name))
+            if (verify_add_name(seen, files->at[f].name))
                 return verify->rc = ERR_NOMEM;
         if (is_new)
             verify_window(verify, place, &window, ret_gone);
@@ -466,7 +280,7 @@ static int note_sealed(struct verify *verify, const struct verify_place *place, 
 }
 
 /* Files of the folder that nobody lists. */
-static void check_folder(struct verify *verify, const struct verify_place *place, const struct state *state)
+static void check_folder(struct verify *verify, const struct verify_place *place, const struct verify_state *state)
 {
     DIR *dir = opendir(place->folder);
     struct dirent *entry;
@@ -508,15 +322,15 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
     char folder[3072];
     snprintf(folder, sizeof(folder), "%s/store/%s/%d", verify->dir, topic, partition);
     struct verify_place place = {.topic = topic, .folder = folder, .partition = partition};
-    struct state state = {0};
-    struct name_list seen = {0};
+    struct verify_state state = {0};
+    struct verify_names seen = {0};
     bool gone = true;
     if (verify->catalog)
         find_source(verify, &place);
     for (int round = 0; gone && round < ROUNDS_MAX && !verify->rc; round++) {
         gone = false;
-        state_done(&state);
-        if (look_at_ingest(verify, &place, round == 0, &state))
+        verify_state_done(&state);
+        if (verify_ingest(verify, &place, round == 0, &state))
             break;
         check_windows(verify, &place, &state.files, &seen, &gone);
     }
@@ -528,7 +342,7 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
     verify->counts.n_files++;
     snprintf(folder + strlen(folder), sizeof(folder) - strlen(folder), "/ingest.db");
     verify_add_bytes(verify, size_of(folder));
-    state_done(&state);
+    verify_state_done(&state);
     free(seen.at);
 }
 

@@ -1,9 +1,12 @@
-/* Inside of verify.h: verify.c goes through the directory, verify_window.c through one window's files. */
+/* Inside of verify.h: verify.c goes through the directory, verify_ingest.c through ingest.db, verify_window.c through one
+ * window's files, verify_changes.c through what they note of changes. */
 #ifndef STORE_VERIFY_INSIDE_H
 #define STORE_VERIFY_INSIDE_H
 
+#include "codec/points.h"
 #include "db/db.h"
 #include "store/catalog.h"
+#include "store/changes.h"
 #include "store/partition.h"
 #include "store/verify.h"
 
@@ -12,6 +15,8 @@
 #define VERIFY_ACT_TIERS "run `almanac rebuild --tiers`"
 #define VERIFY_ACT_MANIFEST "run `almanac rebuild`"
 #define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
+#define VERIFY_ACT_INGEST \
+    "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
 struct verify {
     const struct verify_opts *opts;
@@ -50,6 +55,31 @@ int verify_integrity(struct verify *verify, const char *path, struct db *db, con
 int verify_series(struct verify *verify, const char *path, const struct verify_place *place,
                   const struct series_row *series);
 void verify_add_bytes(struct verify *verify, int64_t n_bytes);
+
+/* Whether the catalog knows the series, and with that *ret_is_state; where not, or not here, that is reported. */
+bool verify_has_kind(struct verify *verify, const char *path, const struct verify_place *place, uint32_t series_id,
+                     bool *ret_is_state);
+
+/* A partition's state, read in one transaction. */
+struct verify_state {
+    int64_t incarnation, next_offset, last_offset, next_batch;
+    int64_t expired_us; /* INT64_MIN: nothing */
+    struct file_list files;
+    struct verify_names {
+        char (*at)[FILE_NAME_MAX];
+        size_t n, cap;
+    } retired;
+};
+void verify_state_done(struct verify_state *state);
+MUST_CHECK int verify_add_name(struct verify_names *list, const char *name);
+/* Reads the state of ingest.db; with whole also checks everything else in it. A code: there is no state, which is reported. */
+int verify_ingest(struct verify *verify, const struct verify_place *place, bool whole, struct verify_state *state);
+
+/* What a window's file notes of the changes of a series (changes_list): what is wrong with it by itself, or NULL; mark: the
+ * newest batch of the file. Whether it covers the readings, with whole all of their periods. The newest batch in it. */
+const char *verify_changes_wrong(const struct changes *changes, const struct window *window, int64_t mark);
+bool verify_changes_cover(const struct changes *changes, const struct points *points, bool whole);
+int64_t verify_changes_newest(const struct changes *changes);
 
 /* The files of one window, NULL where the list has none. *ret_gone: a file is not there (any more), and nothing is
  * said of it: the list has to be read again. Returns verify->rc. */

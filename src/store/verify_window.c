@@ -18,7 +18,7 @@
 
 #define NAME_MAX_TEXT (2 * LIMIT_NAME_BYTES + LIMIT_ENTITY_BYTES)
 
-enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAYS, SQL_DAY_ORPHANS, SQL_N };
+enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAYS, SQL_DAY_ORPHANS, SQL_CHANGE, SQL_CHANGES, SQL_N };
 enum tier_sql {
     TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N
 };
@@ -38,6 +38,8 @@ static const char *const window_sql[SQL_N] = {
                       "OR begin_us < :begin_us OR end_us > :end_us OR born > :mark",
     [SQL_DAYS] = SQL_TEXT_DAYS,
     [SQL_DAY_ORPHANS] = SQL_TEXT_DAY_ORPHANS,
+    [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
+    [SQL_CHANGES] = "SELECT data, series FROM change WHERE series NOT IN (SELECT id FROM series)",
 };
 
 static const char *const tier_sql[TIER_SQL_N] = {
@@ -85,6 +87,9 @@ struct window_check {
     struct settled settled;
     struct cells cells, stored;
     int64_t last_us, last_issued_us; /* of the chunk before */
+    struct changes noted;            /* what the file notes of changes; with noted_wrong nothing is compared with it */
+    bool noted_wrong, has_below;     /* has_below: a sealed file lies below the open one */
+    int64_t born, born_before;       /* the two newest batches with which chunks were written */
 };
 
 static bool is_over(const struct window_check *check)
@@ -197,6 +202,12 @@ static int read_mark(struct look *look)
     look->mark = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
     return 0;
+}
+
+/* The newest batch that may be in the file; of a sealed one the list knows it. */
+static int64_t newest_batch(const struct look *look)
+{
+    return look->file->kind == FILE_OPEN ? look->mark : look->file->mark;
 }
 
 static int read_series(struct look *look)
@@ -378,6 +389,57 @@ static const char *find_wrong_chunk(struct window_check *check, sqlite3_stmt *st
     return find_odd_point(check, role, check->main.file->kind == FILE_RAW);
 }
 
+/* What the file notes of the changes of the series: a row that may say too much, never too little. */
+static void read_noted(struct window_check *check)
+{
+    struct look *main = &check->main;
+    sqlite3_stmt *stmt = db_stmt(main->db, SQL_CHANGE);
+    db_bind_i64(stmt, ":series", check->series->row.id);
+    check->noted.n = 0;
+    check->noted_wrong = true;
+    check->born = check->born_before = 0;
+    int rc = db_step(main->db, stmt);
+    if (rc < 0) {
+        fail_file(check, main, rc, "read what changed");
+    } else if (rc == 0) {
+        differs(check, main, "there is no note of what changed");
+    } else {
+        rc = changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), check->series->row.id,
+                          &check->noted);
+        sqlite3_reset(stmt);
+        const char *wrong = rc ? "a damaged note of what changed"
+                               : verify_changes_wrong(&check->noted, &main->file->window, newest_batch(main));
+        if (rc == ERR_NOMEM)
+            check->verify->rc = rc;
+        else if (wrong)
+            differs(check, main, wrong);
+        check->noted_wrong = wrong != NULL;
+    }
+}
+
+/* The readings of a chunk must lie in what is noted. A replayed dead letter brings amounts up from the sealed file below, which
+ * notes their whole period. */
+static void check_noted(struct window_check *check, int64_t born)
+{
+    if (born > check->born) {
+        check->born_before = check->born;
+        check->born = born;
+    } else if (born < check->born && born > check->born_before) {
+        check->born_before = born;
+    }
+    if (check->noted_wrong || verify_changes_cover(&check->noted, &check->points, !check->has_below))
+        return;
+    differs(check, &check->main, "readings outside of what is noted as changed");
+    check->noted_wrong = true;
+}
+
+/* A flush that writes chunks of a series has a batch with something of it, later than all that was flushed before. */
+static void check_newest_noted(struct window_check *check)
+{
+    if (!check->noted_wrong && verify_changes_newest(&check->noted) <= check->born_before)
+        differs(check, &check->main, "an older batch noted as the newest change");
+}
+
 /* Walks over the chunks of a role; what is in force of the state goes to check->rows. */
 static void check_role(struct window_check *check, enum role role)
 {
@@ -391,6 +453,8 @@ static void check_role(struct window_check *check, enum role role)
         const char *wrong = find_wrong_chunk(check, stmt, role);
         if (wrong)
             differs(check, main, wrong);
+        else
+            check_noted(check, sqlite3_column_int64(stmt, 8));
         if (sqlite3_column_int64(stmt, 8) <= main->mark && sqlite3_column_int64(stmt, 9) > main->mark &&
             role != ROLE_REVISION && !is_over(check) && rows_add_points(&check->rows, &check->points, 0, check->points.n, 0))
             check->verify->rc = ERR_NOMEM;
@@ -410,8 +474,11 @@ static void read_in_force(struct window_check *check)
     rows_clear(&check->rows);
     check->rows.is_state = check->series->row.kind == KIND_STATE;
     points_clear(&check->in_force);
+    read_noted(check);
     for (enum role role = ROLE_PLAIN; role < ROLE_N && !is_over(check); role++)
         check_role(check, role);
+    if (!is_over(check) && !check->damaged)
+        check_newest_noted(check);
     int rc = is_over(check) ? 0 : rows_settle(&check->rows, &check->settled);
     if (!is_over(check) && !rc)
         rc = settled_in_force(&check->settled, check->rows.is_state, &check->in_force);
@@ -592,6 +659,28 @@ static void check_series(struct window_check *check, const struct listed_series 
         db_rollback(main->db);
 }
 
+/* What is noted of series that have nothing else here: a sealed file may have it of what came and went. */
+static void check_notes_alone(struct window_check *check)
+{
+    struct look *main = &check->main;
+    sqlite3_stmt *stmt = db_stmt(main->db, SQL_CHANGES);
+    int rc;
+    while ((rc = db_step(main->db, stmt)) == 1 && !is_over(check)) {
+        int64_t series = sqlite3_column_int64(stmt, 1);
+        rc = changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), (uint32_t)series, &check->noted);
+        const char *wrong = rc ? "it is damaged" : verify_changes_wrong(&check->noted, &main->file->window, newest_batch(main));
+        if (rc == ERR_NOMEM)
+            check->verify->rc = rc;
+        else if (wrong || main->file->kind == FILE_OPEN)
+            verify_report(check->verify, main->path, act_on(main), "a note of changes of series %lld, which is not here%s%s",
+                          (long long)series, wrong ? ": " : "", wrong ? wrong : "");
+    }
+    if (rc < 0)
+        fail_file(check, main, rc, "read what changed");
+    else if (rc == 1)
+        sqlite3_reset(stmt);
+}
+
 static void check_main(struct window_check *check)
 {
     struct look *main = &check->main;
@@ -599,6 +688,7 @@ static void check_main(struct window_check *check)
         check_series(check, &main->series.at[i]);
     if (is_over(check))
         return;
+    check_notes_alone(check);
     check_none(check, main, db_stmt(main->db, SQL_ORPHANS), "chunks of no series");
     sqlite3_stmt *stmt = db_stmt(main->db, SQL_DELETIONS);
     db_bind_i64(stmt, ":begin_us", main->file->window.begin_us);
@@ -637,13 +727,14 @@ static void check_done(struct window_check *check)
     settled_free(&check->settled);
     cells_free(&check->cells);
     cells_free(&check->stored);
+    changes_free(&check->noted);
 }
 
 /* A main file with, for a raw one, the tier file. */
 static void check_files(struct verify *verify, const struct verify_place *place, const struct file *file,
-                        const struct file *tier, bool *ret_gone)
+                        const struct file *tier, bool has_below, bool *ret_gone)
 {
-    struct window_check check = {.verify = verify, .place = place};
+    struct window_check check = {.verify = verify, .place = place, .has_below = has_below};
     if (tier)
         begin_look(&check, &check.tier, tier);
     if (file && !is_over(&check))
@@ -659,8 +750,8 @@ static void check_files(struct verify *verify, const struct verify_place *place,
 int verify_window(struct verify *verify, const struct verify_place *place, const struct verify_files *files, bool *ret_gone)
 {
     if (files->raw || files->tier)
-        check_files(verify, place, files->raw, files->tier, ret_gone);
+        check_files(verify, place, files->raw, files->tier, false, ret_gone);
     if (files->open && !verify->rc)
-        check_files(verify, place, files->open, NULL, ret_gone);
+        check_files(verify, place, files->open, NULL, files->raw != NULL, ret_gone);
     return verify->rc;
 }

@@ -13,9 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/civil.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "store/changes.h"
 #include "store/rebuild.h"
 #include "store/verify.h"
 
@@ -252,6 +254,152 @@ static void an_open_file_with_other_rows_for_people_is_found(void **state)
                  "almanac rebuild --tiers");
 }
 
+/* ---- what is noted of changes, of moments, of what expired ---- */
+
+/* What becomes of the entries that a file notes of series 1, and what verify then says. */
+struct note_fault {
+    void (*spoil)(struct changes *changes);
+    const char *what;
+};
+
+static void read_blob(sqlite3 *db, struct changes *changes)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT data FROM change WHERE series = 1", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_int_equal(changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), 1, changes), 0);
+    sqlite3_finalize(stmt);
+}
+
+static void write_blob(sqlite3 *db, const struct changes *changes)
+{
+    struct buf data = {0};
+    sqlite3_stmt *stmt;
+    assert_int_equal(changes_encode(changes, 1, &data), 0);
+    assert_int_equal(sqlite3_prepare_v2(db, "UPDATE change SET data = ? WHERE series = 1", -1, &stmt, NULL), SQLITE_OK);
+    sqlite3_bind_blob(stmt, 1, data.data, (int)data.n, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    buf_free(&data);
+}
+
+static void check_note(const char *part, const struct note_fault *fault)
+{
+    struct world world;
+    struct changes changes = {0};
+    char path[800], name[300];
+    sqlite3 *db;
+    make(&world);
+    find_file(&world, part, path, name);
+    chmod(path, 0644);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    read_blob(db, &changes);
+    fault->spoil(&changes);
+    write_blob(db, &changes);
+    sqlite3_close(db);
+    changes_free(&changes);
+    if (!strstr(part, ".open."))
+        list_anew(&world, path, name);
+    verify(&world);
+    expect(&world, name, fault->what);
+    store_remove(&world.store);
+}
+
+static void name_a_later_batch(struct changes *changes)
+{
+    changes->at[0].batch += 1000;
+}
+
+static void name_an_earlier_time(struct changes *changes)
+{
+    changes->at[0].begin_s -= 2 * 86400;
+}
+
+static void have_none(struct changes *changes)
+{
+    changes->n = 1; /* an entry that says nothing of the readings */
+    changes->at[0].end_s = changes->at[0].begin_s + 1;
+}
+
+static void turn_around(struct changes *changes)
+{
+    struct change all = changes->at[0], late = all;
+    for (size_t i = 0; i < changes->n; i++)
+        all.end_s = changes->at[i].end_s > all.end_s ? changes->at[i].end_s : all.end_s;
+    late.begin_s++;
+    late.end_s = all.end_s;
+    changes->n = 0;
+    assert_int_equal(array_grow(&changes->at, &changes->cap, 2, sizeof(*changes->at)), 0);
+    changes->at[changes->n++] = late;
+    changes->at[changes->n++] = all;
+}
+
+static void a_note_of_changes_that_cannot_be_is_found(void **state)
+{
+    (void)state;
+    static const struct note_fault faults[] = {
+        {name_a_later_batch, "with a batch that is not there"}, {name_an_earlier_time, "outside of the window"},
+        {have_none, "outside of what is noted"}, {turn_around, "not in the order of time"}};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        check_note(".raw.g1.db", &faults[i]);
+        check_note(".open.g2.db", &faults[i]);
+    }
+    check_change(".open.g2.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
+    check_change(".raw.g1.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
+    check_change(".open.g2.db", "UPDATE change SET series = 99 WHERE series = 1", NULL, "series 99, which is not here: it is damaged");
+    check_change(".raw.g1.db", "UPDATE change SET data = (SELECT data FROM change WHERE series = 2) WHERE series = 1", NULL,
+                 "a damaged note of what changed");
+}
+
+/* A file of two flushes says of the second one that nothing came. */
+static void an_old_batch_as_the_newest_change_is_found(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    struct changes changes = {0};
+    char path[800], name[300];
+    sqlite3 *db;
+    store_make(&world.store, &opts);
+    for (int64_t from = 0; from < 40; from += 20) {
+        assert_int_equal(store_open(&world.store), 0);
+        assert_int_equal(store_take(&world.store, &stream, from, from + 20), 0);
+        store_close(&world.store);
+    }
+    find_file(&world, ".open.g1.db", path, name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    read_blob(db, &changes);
+    changes_limit(&changes, 1);
+    write_blob(db, &changes);
+    sqlite3_close(db);
+    changes_free(&changes);
+    verify(&world);
+    expect(&world, name, "an older batch noted as the newest change of series 1");
+    store_remove(&world.store);
+}
+
+static void moments_that_cannot_be_are_found(void **state)
+{
+    (void)state;
+    check_change("ingest.db", "UPDATE moment SET batch = 99", "ingest.db", "the moment of batch 99 is out of order");
+    check_change("ingest.db", "INSERT INTO moment SELECT batch + 1, at_us - 1 FROM moment", "ingest.db", "moment of batch 1 is out");
+    check_change("ingest.db", "DELETE FROM moment", "ingest.db", "files are listed and no moment");
+}
+
+#define CARRY(series, quality, t_us, flags, state, first_us) \
+    "UPDATE source SET expired_us = 1000; INSERT INTO carry (series, quality, t_us, period_us, known_ms, flags, m, e, state, " \
+    "first_us, since_us) VALUES (" #series ", " #quality ", " #t_us ", 0, 0, " #flags ", 5, 0, " #state ", " #first_us ", 0)"
+
+static void what_was_carried_over_and_cannot_be_is_found(void **state)
+{
+    (void)state;
+    check_change("ingest.db", CARRY(99, 0, 900, 0, NULL, 800), "ingest.db", "series 99 is not in the catalog");
+    check_change("ingest.db", CARRY(-1, 0, 900, 0, NULL, 800), "ingest.db", "series -1 has a series that cannot be");
+    check_change("ingest.db", CARRY(1, 0, 1000, 0, NULL, 800), "ingest.db", "series 1 has a time that has not expired");
+    check_change("ingest.db", CARRY(1, 0, 900, 0, NULL, 901), "ingest.db", "series 1 has a first reading after the last one");
+    check_change("ingest.db", CARRY(1, 0, 900, 1, NULL, 800), "ingest.db", "series 1 has an unknown quality");
+    check_change("ingest.db", CARRY(1, 0, 900, 0, 'on', 800), "ingest.db", "series 1 has a value of another kind");
+}
+
 /* ---- rebuild ---- */
 
 static int note_said(void *arg, bool is_wrong, const char *text)
@@ -448,6 +596,10 @@ int main(void)
         cmocka_unit_test(a_list_that_makes_no_sense_is_found),
         cmocka_unit_test(a_file_in_no_list_is_a_remark),
         cmocka_unit_test(an_open_file_with_other_rows_for_people_is_found),
+        cmocka_unit_test(a_note_of_changes_that_cannot_be_is_found),
+        cmocka_unit_test(an_old_batch_as_the_newest_change_is_found),
+        cmocka_unit_test(moments_that_cannot_be_are_found),
+        cmocka_unit_test(what_was_carried_over_and_cannot_be_is_found),
         cmocka_unit_test(what_is_derived_is_had_again),
         cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),
         cmocka_unit_test(a_site_s_own_models_outlive_a_catalog_with_wrong_series),
