@@ -31,10 +31,21 @@ static struct told *told_of(struct verify *verify, const char *path)
     return &verify->told[0];
 }
 
+/* A snapshot goes whole, by a rename first: what is found missing then is no fault. */
+static bool is_removed(const struct verify *verify)
+{
+    struct stat stat_of;
+    return verify->folder && (stat(verify->dir, &stat_of) || stat_of.st_ino != verify->folder);
+}
+
 int verify_report(struct verify *verify, const char *path, const char *todo, const char *format, ...)
 {
     char what[1024];
     struct told *told = told_of(verify, path);
+    if (is_removed(verify))
+        return verify->rc;
+    if (todo && verify->folder)
+        todo = VERIFY_ACT_SNAPSHOT;
     verify->counts.n_wrong += todo != NULL;
     verify->counts.n_remarks += todo == NULL;
     if (verify->rc || ++told->n > VERIFY_FINDINGS_MAX)
@@ -54,11 +65,17 @@ void verify_path(const struct verify *verify, const struct verify_place *place, 
     snprintf(out, 4096, "%sstore/%s/%d/%s", verify->prefix, place->topic, place->partition, name);
 }
 
+void verify_progress(struct verify *verify, int64_t n_bytes)
+{
+    verify->bytes_done += n_bytes;
+    if (!verify->rc && verify->opts->progress)
+        verify->rc = verify->opts->progress(verify->opts->arg, verify->bytes_done, verify->bytes_all);
+}
+
 void verify_add_bytes(struct verify *verify, int64_t n_bytes)
 {
     verify->counts.n_bytes += n_bytes;
-    if (!verify->rc && verify->opts->progress)
-        verify->rc = verify->opts->progress(verify->opts->arg, verify->counts.n_bytes, verify->bytes_all);
+    verify_progress(verify, n_bytes);
 }
 
 int verify_integrity(struct verify *verify, const char *path, struct db *db, const char *todo)
@@ -95,7 +112,7 @@ static const char *const catalog_sql[SQL_N] = {
                     "WHERE t.name IS NULL OR s.kind NOT IN ('gauge', 'counter', 'interval', 'state')",
 };
 
-static void catalog_path(const struct verify *verify, char out[static 4096])
+void verify_catalog_path(const struct verify *verify, char out[static 4096])
 {
     snprintf(out, 4096, "%scatalog.db", verify->prefix);
 }
@@ -122,7 +139,7 @@ static void check_catalog(struct verify *verify)
     char path[4096], told[4096];
     struct err_text error = {0};
     snprintf(path, sizeof(path), "%s/catalog.db", verify->dir);
-    catalog_path(verify, told);
+    verify_catalog_path(verify, told);
     int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = catalog_sql,
                                        .n_sql = SQL_N}, &verify->catalog, &error);
     verify->counts.n_files++;
@@ -159,7 +176,7 @@ static int look_up(struct verify *verify, sqlite3_stmt *stmt)
     int rc = db_step(verify->catalog, stmt);
     if (rc >= 0)
         return rc;
-    catalog_path(verify, path);
+    verify_catalog_path(verify, path);
     if (rc == ERR_NOMEM)
         verify->rc = rc;
     else
@@ -229,6 +246,20 @@ static bool has_name(const struct verify_names *list, const char *name)
     return false;
 }
 
+static void check_window(struct verify *verify, const struct verify_place *place, const struct verify_files *window,
+                         bool *ret_gone)
+{
+    struct verify_files sealed = {.raw = window->raw, .tier = window->tier};
+    struct verify_files open = {.open = window->open, .below = window->raw};
+    int64_t n_wrong = verify->counts.n_wrong;
+    sealed.known = verify_shared(verify, place, &sealed);
+    verify_window(verify, place, &sealed, ret_gone);
+    if (!verify->rc && !sealed.known)
+        verify_note_shared(verify, place, &sealed, verify->counts.n_wrong > n_wrong);
+    if (!verify->rc)
+        verify_window(verify, place, &open, ret_gone);
+}
+
 /* Checks the windows of the list that have a file which is not in seen, and adds their files to it. */
 static int check_windows(struct verify *verify, const struct verify_place *place, const struct file_list *files,
                          struct verify_names *seen, bool *ret_gone)
@@ -245,7 +276,7 @@ static int check_windows(struct verify *verify, const struct verify_place *place
             if (verify_add_name(seen, files->at[f].name))
                 return verify->rc = ERR_NOMEM;
         if (is_new)
-            verify_window(verify, place, &window, ret_gone);
+            check_window(verify, place, &window, ret_gone);
     }
     return verify->rc;
 }
@@ -438,7 +469,7 @@ static void walk_partitions(struct verify *verify, void (*visit)(struct verify *
         closedir(dir);
 }
 
-static void add_sizes(struct verify *verify, const char *topic, int32_t partition)
+static void add_size(struct verify *verify, const char *topic, int32_t partition)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/store/%s/%d", verify->dir, topic, partition);
@@ -450,6 +481,11 @@ static void add_sizes(struct verify *verify, const char *topic, int32_t partitio
             verify->bytes_all += stat_of.st_size;
     if (dir)
         closedir(dir);
+}
+
+void verify_add_sizes(struct verify *verify)
+{
+    walk_partitions(verify, add_size);
 }
 
 static void check_auth(struct verify *verify)
@@ -473,14 +509,16 @@ static void check_auth(struct verify *verify)
         db_close(db);
 }
 
-static void check_directory(struct verify *verify)
+void verify_directory(struct verify *verify)
 {
     check_catalog(verify);
     if (!verify->rc)
         check_auth(verify);
     walk_partitions(verify, check_partition);
-    if (!verify->rc)
+    if (!verify->rc && !verify->folder)
         check_manifest(verify);
+    if (!verify->rc && verify->folder && verify->catalog)
+        verify_snapshot_facts(verify);
     db_close(verify->catalog);
     verify->catalog = NULL;
     verify->sealed.n = 0;
@@ -500,11 +538,15 @@ int verify_run(const struct verify_opts *opts, struct verify_counts *ret_counts,
     int rc = verify ? hash_init() : ERR_NOMEM;
     if (!rc) {
         *verify = (struct verify){.opts = opts, .dir = opts->dir, .prefix = ""};
-        walk_partitions(verify, add_sizes);
-        check_directory(verify);
+        verify_add_sizes(verify);
+        verify_snapshots_sizes(verify);
+        verify_directory(verify);
+        if (!verify->rc)
+            verify_snapshots(verify);
         *ret_counts = verify->counts;
         rc = verify->rc;
         free(verify->sealed.at);
+        free(verify->checked.at);
     }
     free(verify);
     return rc ? err_set(error, rc, "cannot verify \"%s\": %s", opts->dir, err_name(rc)) : 0;

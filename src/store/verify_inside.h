@@ -1,9 +1,12 @@
 /* Inside of verify.h: verify.c goes through the directory, verify_ingest.c through ingest.db, verify_window.c through one
- * window's files, verify_changes.c through what they note of changes. */
+ * window's files, verify_changes.c through what they note of changes, verify_snapshots.c through the snapshots. */
 #ifndef STORE_VERIFY_INSIDE_H
 #define STORE_VERIFY_INSIDE_H
 
+#include <sys/types.h>
+
 #include "codec/points.h"
+#include "common/hash.h"
 #include "db/db.h"
 #include "store/catalog.h"
 #include "store/changes.h"
@@ -15,6 +18,7 @@
 #define VERIFY_ACT_TIERS "run `almanac rebuild --tiers`"
 #define VERIFY_ACT_MANIFEST "run `almanac rebuild`"
 #define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
+#define VERIFY_ACT_SNAPSHOT "remove the snapshot and make another one" /* said of all that is in one */
 #define VERIFY_ACT_INGEST \
     "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
@@ -23,7 +27,18 @@ struct verify {
     const char *dir, *prefix;  /* the directory at work: a snapshot's path begins with "snapshots/NAME/" */
     struct verify_counts counts;
     struct db *catalog;        /* NULL when it cannot be read */
-    int64_t bytes_all;
+    int64_t bytes_done, bytes_all;
+    ino_t folder;              /* of the snapshot at work: when it is removed meanwhile, nothing is said of it */
+    struct checked_list {
+        struct checked {
+            dev_t dev;
+            ino_t ino;
+            uint8_t digest[HASH_BYTES]; /* with which it was listed */
+            int64_t mark;
+            bool is_wrong;
+        } *at;
+        size_t n, cap;
+    } checked;                 /* sealed files that were looked at: snapshots have links to them */
     struct told {
         char path[4096];
         int n;
@@ -55,6 +70,12 @@ int verify_integrity(struct verify *verify, const char *path, struct db *db, con
 int verify_series(struct verify *verify, const char *path, const struct verify_place *place,
                   const struct series_row *series);
 void verify_add_bytes(struct verify *verify, int64_t n_bytes);
+/* The same of what was not read. */
+void verify_progress(struct verify *verify, int64_t n_bytes);
+void verify_catalog_path(const struct verify *verify, char out[static 4096]);
+/* All of verify->dir, which is the data directory's or a snapshot's; adds the bytes of its databases to bytes_all. */
+void verify_directory(struct verify *verify);
+void verify_add_sizes(struct verify *verify);
 
 /* Whether the catalog knows the series, and with that *ret_is_state; where not, or not here, that is reported. */
 bool verify_has_kind(struct verify *verify, const char *path, const struct verify_place *place, uint32_t series_id,
@@ -85,8 +106,20 @@ int64_t verify_changes_newest(const struct changes *changes);
  * said of it: the list has to be read again. Returns verify->rc. */
 struct verify_files {
     const struct file *open, *raw, *tier;
+    const struct file *below; /* of an open file the sealed one of its window */
+    bool known;               /* they were looked at under another name: their series are to be compared with this catalog */
 };
 int verify_window(struct verify *verify, const struct verify_place *place, const struct verify_files *files,
                   bool *ret_gone);
+
+/* Whether the sealed files of a window in a snapshot are links to some that were looked at under another name, and notes them as
+ * looked at. */
+bool verify_shared(struct verify *verify, const struct verify_place *place, const struct verify_files *window);
+void verify_note_shared(struct verify *verify, const struct verify_place *place, const struct verify_files *window, bool is_wrong);
+
+/* What the snapshot at work says of itself; all snapshots of the data directory, and their sizes. */
+void verify_snapshot_facts(struct verify *verify);
+void verify_snapshots(struct verify *verify);
+void verify_snapshots_sizes(struct verify *verify);
 
 #endif

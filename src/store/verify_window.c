@@ -78,7 +78,7 @@ struct window_check {
     struct verify *verify;
     const struct verify_place *place;
     struct look main, tier; /* main: the open or the raw file */
-    bool gone;
+    bool gone, known; /* known: but for its series it was looked at before */
     /* the series at work */
     const struct listed_series *series;
     bool damaged;           /* some of its readings cannot be read: nothing is compared with them */
@@ -257,13 +257,16 @@ static void begin_look(struct window_check *check, struct look *look, const stru
     look->file = file;
     verify_path(check->verify, check->place, file->name, look->path);
     look->mark = INT64_MAX - 1;
-    check_digest(check, look);
+    if (!check->known)
+        check_digest(check, look);
     if (!is_over(check))
         open_look(check, look);
     if (!look->db || is_over(check))
         return;
-    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS);
-    check_facts(check, look);
+    if (!check->known) {
+        verify_integrity(check->verify, look->path, look->db, act_on(look));
+        check_facts(check, look);
+    }
     int rc = file->kind == FILE_OPEN ? read_mark(look) : 0;
     rc = rc ? rc : read_series(look);
     if (rc) {
@@ -731,17 +734,17 @@ static void check_done(struct window_check *check)
 }
 
 /* A main file with, for a raw one, the tier file. */
-static void check_files(struct verify *verify, const struct verify_place *place, const struct file *file,
-                        const struct file *tier, bool has_below, bool *ret_gone)
+static void check_files(struct verify *verify, const struct verify_place *place, const struct verify_files *files,
+                        const struct file *file, const struct file *tier, bool *ret_gone)
 {
-    struct window_check check = {.verify = verify, .place = place, .has_below = has_below};
+    struct window_check check = {.verify = verify, .place = place, .has_below = files->below != NULL, .known = files->known};
     if (tier)
         begin_look(&check, &check.tier, tier);
     if (file && !is_over(&check))
         begin_look(&check, &check.main, file);
-    if (check.main.db && !is_over(&check))
+    if (check.main.db && !is_over(&check) && !check.known)
         check_main(&check);
-    if (check.tier.db && !is_over(&check))
+    if (check.tier.db && !is_over(&check) && !check.known)
         check_tier_alone(&check);
     *ret_gone = *ret_gone || check.gone;
     check_done(&check);
@@ -750,8 +753,8 @@ static void check_files(struct verify *verify, const struct verify_place *place,
 int verify_window(struct verify *verify, const struct verify_place *place, const struct verify_files *files, bool *ret_gone)
 {
     if (files->raw || files->tier)
-        check_files(verify, place, files->raw, files->tier, false, ret_gone);
+        check_files(verify, place, files, files->raw, files->tier, ret_gone);
     if (files->open && !verify->rc)
-        check_files(verify, place, files->open, NULL, files->raw != NULL, ret_gone);
+        check_files(verify, place, files, files->open, NULL, ret_gone);
     return verify->rc;
 }

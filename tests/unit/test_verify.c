@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "store/changes.h"
 #include "store/rebuild.h"
+#include "store/snapshots.h"
 #include "store/verify.h"
 
 static const struct stream stream = {.seed = 5, .n_messages = 400, .n_days = 3, .with_wide = true};
@@ -400,7 +401,7 @@ static void what_was_carried_over_and_cannot_be_is_found(void **state)
     check_change("ingest.db", CARRY(1, 0, 900, 0, 'on', 800), "ingest.db", "series 1 has a value of another kind");
 }
 
-/* ---- rebuild ---- */
+/* ---- snapshots ---- */
 
 static int note_said(void *arg, bool is_wrong, const char *text)
 {
@@ -422,6 +423,90 @@ static struct rebuild_counts rebuild(struct world *world, bool all)
         fail_msg("%s", error.text);
     return counts;
 }
+
+static void make_with_snapshots(struct world *world)
+{
+    static const struct duration hour = {.us = US_PER_HOUR};
+    struct err_text error = {0};
+    make(world);
+    struct snapshots *snapshots = snapshots_new(world->store.dir);
+    assert_non_null(snapshots);
+    if (snapshots_make(snapshots, "a", &hour, &error) || snapshots_make(snapshots, "b", &hour, &error))
+        fail_msg("%s", error.text);
+    snapshots_free(snapshots);
+}
+
+static void whole_snapshots_have_no_difference_and_are_read_once(void **state)
+{
+    (void)state;
+    struct world world;
+    make(&world);
+    verify(&world);
+    struct verify_counts alone = world.counts;
+    store_remove(&world.store);
+    make_with_snapshots(&world);
+    verify(&world);
+    assert_string_equal(world.wrong, "");
+    assert_int_equal(world.counts.n_snapshots, 2);
+    assert_int_equal(world.counts.n_readings, alone.n_readings);
+    assert_int_equal(world.counts.n_series, alone.n_series);
+    assert_int_equal(world.counts.n_files, alone.n_files + 2 * 5); /* catalog, ingest.db and three open files; links once */
+    store_remove(&world.store);
+}
+
+static void check_snapshot_change(const char *file, const char *sql, const char *what)
+{
+    struct world world;
+    char path[800];
+    make_with_snapshots(&world);
+    snprintf(path, sizeof(path), "%s/snapshots/b/%s", world.store.dir, file);
+    run_sql(path, sql);
+    verify(&world);
+    expect(&world, "snapshots/b/", what);
+    expect(&world, "snapshots/b/", "remove the snapshot and make another one");
+    assert_null(strstr(world.wrong, "snapshots/a/"));
+    assert_true(strncmp(world.wrong, "snapshots/b/", 12) == 0);
+    store_remove(&world.store);
+}
+
+static void damage_in_a_snapshot_is_found_and_named_there(void **state)
+{
+    (void)state;
+    const char *ingest = "store/raw.test/3/ingest.db";
+    check_snapshot_change(ingest, "UPDATE source SET next_batch = 2", "and the next batch 2");
+    check_snapshot_change(ingest, "UPDATE file SET mark = mark + 1 WHERE kind = 'open'", "and the list says");
+    check_snapshot_change(ingest, "DELETE FROM moment", "no moment");
+    check_snapshot_change("catalog.db", "UPDATE series SET unit = 'kV' WHERE id = 1", "is another one in the catalog");
+    check_snapshot_change("catalog.db", "DELETE FROM info WHERE name = 'snapshot_position'", "what it says of itself");
+    check_snapshot_change("catalog.db", "UPDATE info SET value = 0 WHERE name = 'snapshot_expires_us'", "when it was made");
+    check_snapshot_change("catalog.db", "UPDATE info SET value = 'AQ' WHERE name = 'snapshot_position'", "another state");
+}
+
+static void a_damaged_file_is_named_in_each_snapshot_that_shares_it(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], name[300], in_b[400];
+    make_with_snapshots(&world);
+    find_file(&world, ".raw.g1.db", path, name);
+    run_sql(path, "UPDATE series SET n = n + 1 WHERE id = 1");
+    list_anew(&world, path, name);
+    verify(&world);
+    expect(&world, name, "counts that are not those");
+    snprintf(in_b, sizeof(in_b), "snapshots/b/store/raw.test/3/%s", name);
+    expect(&world, in_b, "remove the snapshot"); /* its list has the old digest: looked at for itself */
+    *world.wrong = '\0';
+    struct rebuild_counts counts = rebuild(&world, false);
+    assert_int_equal(counts.n_series, 0); /* what is in snapshots is no reason to rebuild */
+    assert_null(strstr(world.wrong, "snapshots/"));
+    snprintf(path, sizeof(path), "%s/snapshots/b/store/raw.test/3/%s", world.store.dir, name);
+    assert_int_equal(unlink(path), 0);
+    verify(&world);
+    expect(&world, in_b, "it is listed, and not there");
+    store_remove(&world.store);
+}
+
+/* ---- rebuild ---- */
 
 /* After a rebuild nothing differs, every reading is there, and the stream goes on. */
 static void check_rebuilt(struct world *world)
@@ -600,6 +685,9 @@ int main(void)
         cmocka_unit_test(an_old_batch_as_the_newest_change_is_found),
         cmocka_unit_test(moments_that_cannot_be_are_found),
         cmocka_unit_test(what_was_carried_over_and_cannot_be_is_found),
+        cmocka_unit_test(whole_snapshots_have_no_difference_and_are_read_once),
+        cmocka_unit_test(damage_in_a_snapshot_is_found_and_named_there),
+        cmocka_unit_test(a_damaged_file_is_named_in_each_snapshot_that_shares_it),
         cmocka_unit_test(what_is_derived_is_had_again),
         cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),
         cmocka_unit_test(a_site_s_own_models_outlive_a_catalog_with_wrong_series),
