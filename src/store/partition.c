@@ -34,6 +34,7 @@ const char *const partition_sql[SQL_N] = {
     [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
+    [SQL_RESTORED] = "UPDATE source SET store = :store, told_as = 'nobody'",
     [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
     [SQL_REWIND] = "UPDATE source SET last_offset = -1, next_offset = coalesce((SELECT from_offset FROM batch "
                    "WHERE n >= :n AND incarnation = source.incarnation ORDER BY n LIMIT 1), next_offset)",

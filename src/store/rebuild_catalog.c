@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/files.h"
 #include "db/db.h"
 #include "store/catalog.h"
@@ -19,7 +20,7 @@
 #include "store/window_file.h"
 
 /* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's
- * own models, the ids of sources) is taken over row by row, as far as it can be read. */
+ * own models, the ids of sources, that it was restored) is taken over row by row, as far as it can be read. */
 #define WORK "catalog.rebuild"
 
 enum sql {
@@ -45,6 +46,7 @@ struct making {
     char dir[3072];     /* WORK */
     struct db *db;      /* the new catalog */
     bool has_uuid;
+    bool is_restored;   /* it came from a backup: restored_us has to be there */
     const char *topic;  /* the partition at work */
     int32_t partition;
     const char *file;
@@ -92,15 +94,36 @@ static int copy_models(struct making *making, struct db *old, const char *table,
     return rc;
 }
 
-static int take_uuid(struct making *making, struct db *old)
+/* Puts what the first row says, where it can be read. */
+static int take_fact(struct making *making, struct db *old, const char *sql,
+                     int (*put)(struct making *making, sqlite3_stmt *row))
 {
     sqlite3_stmt *stmt = NULL;
     int rc = 0;
-    if (sqlite3_prepare_v2(db_handle(old), "SELECT value FROM info WHERE name = 'uuid'", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW && strlen((const char *)sqlite3_column_text(stmt, 0)) == UUID_TEXT_MAX - 1)
-        rc = put_uuid(making, (const char *)sqlite3_column_text(stmt, 0));
+    if (sqlite3_prepare_v2(db_handle(old), sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        rc = put(making, stmt);
     sqlite3_finalize(stmt);
     return rc;
+}
+
+static int take_uuid(struct making *making, sqlite3_stmt *row)
+{
+    const char *uuid = (const char *)sqlite3_column_text(row, 0);
+    return !making->has_uuid && uuid && strlen(uuid) == UUID_TEXT_MAX - 1 ? put_uuid(making, uuid) : 0;
+}
+
+static int put_restored(struct making *making, int64_t restored_us)
+{
+    sqlite3_stmt *stmt = db_stmt(making->db, SQL_INFO_PUT);
+    db_bind_text(stmt, ":name", "restored_us");
+    db_bind_i64(stmt, ":value", restored_us);
+    making->is_restored = true;
+    return db_run(making->db, stmt);
+}
+
+static int take_restored(struct making *making, sqlite3_stmt *row)
+{
+    return put_restored(making, sqlite3_column_int64(row, 0));
 }
 
 static int take_sources(struct making *making, struct db *old)
@@ -127,7 +150,8 @@ static int take_over(struct making *making)
     snprintf(path, sizeof(path), "%s/catalog.db", making->rebuild->opts->dir);
     if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &old, NULL))
         return 0; /* nothing can be read of it */
-    int rc = take_uuid(making, old);
+    int rc = take_fact(making, old, "SELECT value FROM info WHERE name = 'uuid'", take_uuid);
+    rc = rc ? rc : take_fact(making, old, "SELECT value FROM info WHERE name = 'restored_us'", take_restored);
     rc = rc ? rc : take_sources(making, old);
     rc = rc ? rc : copy_models(making, old, "unit", "name,dimension,numerator,denominator,exponent,offset,prefixes");
     rc = rc ? rc : copy_models(making, old, "unit_alias", "alias,name");
@@ -210,16 +234,12 @@ static int add_file(struct making *making, const struct file *file)
     return rc;
 }
 
-/* The source row's uuid of the store, which every partition has. */
-static int take_partition_uuid(struct making *making, struct db *ingest)
+/* The source row has the store's uuid, and of a restored store something in told_as; when that was is not in it. */
+static int take_source(struct making *making, sqlite3_stmt *row)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = 0;
-    if (!making->has_uuid && sqlite3_prepare_v2(db_handle(ingest), "SELECT store FROM source", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) == UUID_TEXT_MAX - 1)
-        rc = put_uuid(making, (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
-    return rc;
+    int rc = take_uuid(making, row);
+    bool restored = sqlite3_column_bytes(row, 1) > 0;
+    return rc || !restored || making->is_restored ? rc : put_restored(making, clock_wall_us());
 }
 
 static int add_partition(void *arg, const char *topic, int32_t partition)
@@ -241,7 +261,7 @@ static int add_partition(void *arg, const char *topic, int32_t partition)
         return rc;
     if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &ingest, &error))
         return rebuild_say(rebuild, true, "%s: the series of %s/%d cannot be had again", error.text, topic, partition);
-    rc = take_partition_uuid(making, ingest);
+    rc = take_fact(making, ingest, "SELECT store, told_as FROM source", take_source);
     rc = rc ? rc : file_list_read(ingest, &files);
     db_close(ingest);
     for (size_t i = 0; i < files.n && !rc; i++)

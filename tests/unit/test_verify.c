@@ -347,7 +347,8 @@ static void a_note_of_changes_that_cannot_be_is_found(void **state)
     }
     check_change(".open.g2.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
     check_change(".raw.g1.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
-    check_change(".open.g2.db", "UPDATE change SET series = 99 WHERE series = 1", NULL, "series 99, which is not here: it is damaged");
+    check_change(".open.g2.db", "UPDATE change SET series = 99 WHERE series = 1", NULL,
+                 "series 99, which is not here: it is damaged");
     check_change(".raw.g1.db", "UPDATE change SET data = (SELECT data FROM change WHERE series = 2) WHERE series = 1", NULL,
                  "a damaged note of what changed");
 }
@@ -382,7 +383,8 @@ static void moments_that_cannot_be_are_found(void **state)
 {
     (void)state;
     check_change("ingest.db", "UPDATE moment SET batch = 99", "ingest.db", "the moment of batch 99 is out of order");
-    check_change("ingest.db", "INSERT INTO moment SELECT batch + 1, at_us - 1 FROM moment", "ingest.db", "moment of batch 1 is out");
+    check_change("ingest.db", "INSERT INTO moment SELECT batch + 1, at_us - 1 FROM moment", "ingest.db",
+                 "moment of batch 1 is out");
     check_change("ingest.db", "DELETE FROM moment", "ingest.db", "files are listed and no moment");
 }
 
@@ -584,6 +586,60 @@ static void a_lost_catalog_is_had_again_from_the_files(void **state)
     store_remove(&world.store);
 }
 
+/* What another store told the consumer group must not count for a restored one, with its catalog made anew neither. */
+static void a_restored_store_is_one_after_a_rebuild_too(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 3; lost++) { /* the whole catalog; what a restart has begun; only some of it is wrong */
+        struct world world;
+        struct err_text error = {0};
+        char path[800], uuid[100], restored[100], again[100];
+        make(&world);
+        assert_int_equal(catalog_restore(world.store.dir, &error), 0);
+        snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+        text_of(path, "SELECT value FROM info WHERE name = 'uuid'", uuid);
+        text_of(path, "SELECT value FROM info WHERE name = 'restored_us'", restored);
+        if (lost == 1) {
+            assert_int_equal(store_open(&world.store), 0);
+            assert_true(world.store.claim.restored);
+            store_close(&world.store);
+        }
+        if (lost == 2)
+            run_sql(path, "UPDATE series SET unit = 'kV' WHERE id = 1");
+        else
+            unlink(path);
+        rebuild(&world, false);
+        text_of(path, "SELECT value FROM info WHERE name = 'uuid'", again);
+        assert_string_equal(uuid, again);
+        text_of(path, "SELECT value FROM info WHERE name = 'restored_us'", again);
+        assert_true(lost == 2 ? strcmp(again, restored) == 0 : strtoll(again, NULL, 10) >= strtoll(restored, NULL, 10));
+        assert_int_equal(store_open(&world.store), 0);
+        assert_true(world.store.claim.restored);
+        struct sink *sink = writer_sink(world.store.writer);
+        assert_int_equal(sink->told(sink, world.store.handle), 0);
+        store_close(&world.store);
+        assert_int_equal(store_open(&world.store), 0);
+        assert_false(world.store.claim.restored);
+        store_close(&world.store);
+        check_rebuilt(&world);
+        store_remove(&world.store);
+    }
+}
+
+static void a_store_that_was_not_restored_is_none_after_a_rebuild(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], n[100];
+    make(&world);
+    snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+    unlink(path);
+    rebuild(&world, false);
+    text_of(path, "SELECT count(*) FROM info WHERE name = 'restored_us'", n);
+    assert_string_equal(n, "0");
+    store_remove(&world.store);
+}
+
 static void a_site_s_own_models_outlive_a_catalog_with_wrong_series(void **state)
 {
     (void)state;
@@ -690,6 +746,8 @@ int main(void)
         cmocka_unit_test(a_damaged_file_is_named_in_each_snapshot_that_shares_it),
         cmocka_unit_test(what_is_derived_is_had_again),
         cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),
+        cmocka_unit_test(a_restored_store_is_one_after_a_rebuild_too),
+        cmocka_unit_test(a_store_that_was_not_restored_is_none_after_a_rebuild),
         cmocka_unit_test(a_site_s_own_models_outlive_a_catalog_with_wrong_series),
         cmocka_unit_test(batches_of_unknown_series_are_read_again),
         cmocka_unit_test(a_damaged_raw_file_is_told_and_left),
