@@ -26,6 +26,8 @@ struct db {
 
 int db_code(int sqlite_code)
 {
+    if (sqlite_code == SQLITE_IOERR_NOMEM)
+        return ERR_NOMEM;
     switch (sqlite_code & 0xff) {
     case SQLITE_OK:
     case SQLITE_DONE:
@@ -373,13 +375,24 @@ void db_bind_blob(sqlite3_stmt *stmt, const char *name, const void *data, size_t
         sqlite3_bind_blob64(stmt, parameter(stmt, name), data ? data : "", size, SQLITE_STATIC);
 }
 
+/* A text gets its NUL, and for that maybe memory, when it is first asked for: then sqlite3_column_text has no way to tell that there
+ * was none, here there is one. */
+static bool has_texts(sqlite3_stmt *stmt)
+{
+    for (int i = sqlite3_data_count(stmt); i-- > 0;)
+        if (sqlite3_column_type(stmt, i) == SQLITE_TEXT && !sqlite3_column_text(stmt, i))
+            return false;
+    return true;
+}
+
 int db_step(struct db *db, sqlite3_stmt *stmt)
 {
     if (!stmt)
         return db_code(db->last);
     int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
+    if (rc == SQLITE_ROW && has_texts(stmt))
         return 1;
+    rc = rc == SQLITE_ROW ? SQLITE_NOMEM : rc;
     sqlite3_reset(stmt);
     return rc == SQLITE_DONE ? 0 : fail(db, rc);
 }

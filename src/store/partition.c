@@ -235,12 +235,13 @@ static int is_listed(struct partition *partition, const char *name, bool *ret_li
     if (end)
         end[3] = '\0';
     sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(db_handle(partition->db),
-                           "SELECT 1 FROM (SELECT name FROM file UNION ALL SELECT name FROM retired) WHERE name = ?1", -1,
-                           &stmt, NULL) != SQLITE_OK)
-        return ERR_IO;
-    sqlite3_bind_text(stmt, 1, base, -1, SQLITE_STATIC);
-    int rc = db_step(partition->db, stmt);
+    int rc = db_code(sqlite3_prepare_v2(db_handle(partition->db),
+                                        "SELECT 1 FROM (SELECT name FROM file UNION ALL SELECT name FROM retired) "
+                                        "WHERE name = ?1", -1, &stmt, NULL));
+    if (rc)
+        return rc;
+    rc = db_code(sqlite3_bind_text(stmt, 1, base, -1, SQLITE_STATIC)); /* a file that is not found here is removed */
+    rc = rc ? rc : db_step(partition->db, stmt);
     sqlite3_finalize(stmt);
     if (rc < 0)
         return rc;

@@ -63,9 +63,15 @@ static int put_uuid(struct making *making, const char *uuid)
 
 /* ---- what the old catalog can still tell ---- */
 
-static void copy_value(sqlite3_stmt *from, int column, sqlite3_stmt *to)
+/* What cannot be read is left out; only without memory nothing may be left out. */
+static int code_of_loss(struct db *old)
 {
-    sqlite3_bind_value(to, column + 1, sqlite3_column_value(from, column));
+    return db_code(sqlite3_extended_errcode(db_handle(old))) == ERR_NOMEM ? ERR_NOMEM : 0;
+}
+
+static int copy_value(sqlite3_stmt *from, int column, sqlite3_stmt *to)
+{
+    return db_code(sqlite3_bind_value(to, column + 1, sqlite3_column_value(from, column)));
 }
 
 /* Copies the rows of a table of models, as far as they can be read; rows of this version's own stay as they are. */
@@ -73,22 +79,22 @@ static int copy_models(struct making *making, struct db *old, const char *table,
 {
     char sql[300];
     sqlite3_stmt *from = NULL, *to = NULL;
-    int n_columns = 1, rc = 0;
+    int n_columns = 1, rc;
     for (const char *c = columns; *c; c++)
         n_columns += *c == ',';
     snprintf(sql, sizeof(sql), "SELECT %s FROM %s", columns, table); /* both are ours: see take_over */
     bool readable = sqlite3_prepare_v2(db_handle(old), sql, -1, &from, NULL) == SQLITE_OK;
     snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s (%s) VALUES (%.*s)", table, columns, 2 * n_columns - 1,
              "?,?,?,?,?,?,?,?");
-    if (readable && sqlite3_prepare_v2(db_handle(making->db), sql, -1, &to, NULL) != SQLITE_OK)
-        rc = ERR_IO;
+    rc = readable ? db_code(sqlite3_prepare_v2(db_handle(making->db), sql, -1, &to, NULL)) : code_of_loss(old);
     while (readable && !rc && sqlite3_step(from) == SQLITE_ROW) {
-        for (int i = 0; i < n_columns; i++)
-            copy_value(from, i, to);
-        int done = sqlite3_step(to);
+        for (int i = 0; i < n_columns && !rc; i++)
+            rc = copy_value(from, i, to);
+        int done = rc ? SQLITE_DONE : sqlite3_step(to);
         sqlite3_reset(to);
-        rc = done == SQLITE_DONE || db_code(done) == ERR_EXISTS ? 0 : db_code(done);
+        rc = rc || done == SQLITE_DONE || db_code(done) == ERR_EXISTS ? rc : db_code(done);
     }
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(from);
     sqlite3_finalize(to);
     return rc;
@@ -102,6 +108,7 @@ static int take_fact(struct making *making, struct db *old, const char *sql,
     int rc = 0;
     if (sqlite3_prepare_v2(db_handle(old), sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
         rc = put(making, stmt);
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(stmt);
     return rc;
 }
@@ -139,6 +146,7 @@ static int take_sources(struct making *making, struct db *old)
             db_bind_i64(stmt, ":partition", sqlite3_column_int64(from, 2));
             rc = db_run(making->db, stmt);
         }
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(from);
     return rc;
 }
@@ -148,9 +156,10 @@ static int take_over(struct making *making)
     char path[4096];
     struct db *old;
     snprintf(path, sizeof(path), "%s/catalog.db", making->rebuild->opts->dir);
-    if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &old, NULL))
-        return 0; /* nothing can be read of it */
-    int rc = take_fact(making, old, "SELECT value FROM info WHERE name = 'uuid'", take_uuid);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &old, NULL);
+    if (rc)
+        return rc == ERR_NOMEM ? rc : 0; /* nothing can be read of it */
+    rc = take_fact(making, old, "SELECT value FROM info WHERE name = 'uuid'", take_uuid);
     rc = rc ? rc : take_fact(making, old, "SELECT value FROM info WHERE name = 'restored_us'", take_restored);
     rc = rc ? rc : take_sources(making, old);
     rc = rc ? rc : copy_models(making, old, "unit", "name,dimension,numerator,denominator,exponent,offset,prefixes");
@@ -259,7 +268,10 @@ static int add_partition(void *arg, const char *topic, int32_t partition)
     int rc = db_run(making->db, stmt);
     if (rc)
         return rc;
-    if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &ingest, &error))
+    rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &ingest, &error);
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc)
         return rebuild_say(rebuild, true, "%s: the series of %s/%d cannot be had again", error.text, topic, partition);
     rc = take_fact(making, ingest, "SELECT store, told_as FROM source", take_source);
     rc = rc ? rc : file_list_read(ingest, &files);

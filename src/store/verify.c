@@ -60,6 +60,13 @@ int verify_report(struct verify *verify, const char *path, const char *todo, con
     return verify->rc = verify->opts->found(verify->opts->arg, &finding);
 }
 
+int verify_fail(struct verify *verify, const char *path, const char *todo, int code, const char *what)
+{
+    if (code == ERR_NOMEM)
+        return verify->rc = code;
+    return verify_report(verify, path, todo, "%s: %s", what, err_name(code));
+}
+
 void verify_path(const struct verify *verify, const struct verify_place *place, const char *name, char out[static 4096])
 {
     snprintf(out, 4096, "%sstore/%s/%d/%s", verify->prefix, place->topic, place->partition, name);
@@ -87,7 +94,9 @@ int verify_integrity(struct verify *verify, const char *path, struct db *db, con
                                         : verify_report(verify, path, todo, "cannot be checked: %s", sqlite3_errstr(rc));
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && !verify->rc) {
         const char *text = (const char *)sqlite3_column_text(stmt, 0);
-        if (text && strcmp(text, "ok") != 0)
+        if (!text)
+            verify->rc = ERR_NOMEM;
+        else if (strcmp(text, "ok") != 0)
             verify_report(verify, path, todo, "SQLite finds: %s", text);
     }
     sqlite3_finalize(stmt);
@@ -151,9 +160,10 @@ static void check_catalog(struct verify *verify)
         return;
     int64_t n_series = 0, n_strange = 0;
     verify_integrity(verify, told, verify->catalog, VERIFY_ACT_CATALOG);
-    if (get_number(verify, db_stmt(verify->catalog, SQL_N_SERIES), &n_series) < 0 ||
-        get_number(verify, db_stmt(verify->catalog, SQL_STRANGE), &n_strange) < 0)
-        verify_report(verify, told, VERIFY_ACT_CATALOG, "its series cannot be read");
+    rc = get_number(verify, db_stmt(verify->catalog, SQL_N_SERIES), &n_series);
+    rc = rc < 0 ? rc : get_number(verify, db_stmt(verify->catalog, SQL_STRANGE), &n_strange);
+    if (rc < 0)
+        verify_fail(verify, told, VERIFY_ACT_CATALOG, rc, "its series cannot be read");
     if (n_strange)
         verify_report(verify, told, VERIFY_ACT_CATALOG, "%lld series without an entity, a known type or a known kind",
                       (long long)n_strange);
@@ -177,10 +187,7 @@ static int look_up(struct verify *verify, sqlite3_stmt *stmt)
     if (rc >= 0)
         return rc;
     verify_catalog_path(verify, path);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else
-        verify_report(verify, path, VERIFY_ACT_CATALOG, "cannot be read: %s", err_name(rc));
+    verify_fail(verify, path, VERIFY_ACT_CATALOG, rc, "cannot be read");
     return rc;
 }
 

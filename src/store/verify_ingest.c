@@ -112,7 +112,7 @@ static void check_batches(struct verify *verify, const char *path, const struct 
     int rc;
     while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
         if (rc < 0) {
-            verify_report(verify, path, VERIFY_ACT_INGEST, "its batches cannot be read: %s", err_name(rc));
+            verify_fail(verify, path, VERIFY_ACT_INGEST, rc, "its batches cannot be read");
             break;
         }
         bool behind = sqlite3_column_int64(stmt, 1) > incarnation || sqlite3_column_int64(stmt, 2) > next_offset;
@@ -160,7 +160,7 @@ static void check_moments(struct verify *verify, const char *path, struct db *db
     int rc;
     while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
         if (rc < 0) {
-            verify_report(verify, path, VERIFY_ACT_INGEST, "its moments cannot be read: %s", err_name(rc));
+            verify_fail(verify, path, VERIFY_ACT_INGEST, rc, "its moments cannot be read");
             break;
         }
         int64_t batch = sqlite3_column_int64(stmt, 0), at_us = sqlite3_column_int64(stmt, 1);
@@ -206,7 +206,7 @@ static void check_carries(struct verify *verify, const char *path, const struct 
     int rc;
     while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
         if (rc < 0) {
-            verify_report(verify, path, VERIFY_ACT_INGEST, "what was carried over cannot be read: %s", err_name(rc));
+            verify_fail(verify, path, VERIFY_ACT_INGEST, rc, "what was carried over cannot be read");
             break;
         }
         int64_t series = sqlite3_column_int64(stmt, 0);
@@ -247,10 +247,8 @@ int verify_ingest(struct verify *verify, const struct verify_place *place, bool 
     rc = db_begin(db);
     if (!rc)
         rc = read_state(db, state);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else if (rc)
-        verify_report(verify, path, VERIFY_ACT_INGEST, "cannot be read: %s", err_name(rc));
+    if (rc)
+        verify_fail(verify, path, VERIFY_ACT_INGEST, rc, "cannot be read");
     if (!rc && whole) {
         check_list(verify, path, state);
         check_batches(verify, path, place, db, state);

@@ -62,6 +62,8 @@ struct verify_place {
 
 /* Reports; todo NULL makes it a remark. Returns verify->rc. */
 int verify_report(struct verify *verify, const char *path, const char *todo, const char *format, ...) PRINTF_LIKE(4, 5);
+/* The same of a code: no memory ends the work, anything else is a finding ("WHAT: the code's name"). */
+int verify_fail(struct verify *verify, const char *path, const char *todo, int code, const char *what);
 /* The path of a file below the data directory. */
 void verify_path(const struct verify *verify, const struct verify_place *place, const char *name, char out[static 4096]);
 /* SQLite's own check of a database. */

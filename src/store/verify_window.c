@@ -169,12 +169,15 @@ static void check_digest(struct window_check *check, struct look *look)
     verify_add_bytes(check->verify, stat_of.st_size);
 }
 
-static bool has_fact(struct look *look, const char *name, const char *text, int64_t value)
+static bool has_fact(struct window_check *check, struct look *look, const char *name, const char *text, int64_t value)
 {
     sqlite3_stmt *stmt = db_stmt(look->db, look->file->kind == FILE_TIER ? (int)TIER_SQL_FACT : (int)SQL_FACT);
     db_bind_text(stmt, ":name", name);
-    if (db_step(look->db, stmt) != 1)
-        return false;
+    int rc = db_step(look->db, stmt);
+    if (rc == ERR_NOMEM)
+        check->verify->rc = rc;
+    if (rc != 1)
+        return rc == ERR_NOMEM;
     const char *found = (const char *)sqlite3_column_text(stmt, 0);
     bool same = text ? found && strcmp(found, text) == 0 : sqlite3_column_int64(stmt, 0) == value;
     sqlite3_reset(stmt);
@@ -184,10 +187,10 @@ static bool has_fact(struct look *look, const char *name, const char *text, int6
 static void check_facts(struct window_check *check, struct look *look)
 {
     const struct file *file = look->file;
-    if (!has_fact(look, "kind", file_kind_name[file->kind], 0) || !has_fact(look, "topic", check->place->topic, 0) ||
-        !has_fact(look, "partition", NULL, check->place->partition) ||
-        !has_fact(look, "begin_us", NULL, file->window.begin_us) || !has_fact(look, "end_us", NULL, file->window.end_us) ||
-        !has_fact(look, "generation", NULL, file->generation))
+    if (!has_fact(check, look, "kind", file_kind_name[file->kind], 0) || !has_fact(check, look, "topic", check->place->topic, 0) ||
+        !has_fact(check, look, "partition", NULL, check->place->partition) ||
+        !has_fact(check, look, "begin_us", NULL, file->window.begin_us) || !has_fact(check, look, "end_us", NULL, file->window.end_us) ||
+        !has_fact(check, look, "generation", NULL, file->generation))
         verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "what it says of itself (table info) is not what the list of files says");
 }
@@ -526,7 +529,8 @@ static int compare_day(void *arg, const struct series_row *series, const struct 
     struct day_walk *walk = arg;
     (void)series;
     walk->check->verify->counts.n_days++;
-    return db_step(walk->look->db, walk->stmt) == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
+    int rc = db_step(walk->look->db, walk->stmt);
+    return rc < 0 ? rc : rc == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
                    sqlite3_column_int64(walk->stmt, 1) == row->base && same_text(walk->stmt, 2, row->at_s) &&
                    same_text(walk->stmt, 3, row->value) && same_text(walk->stmt, 4, row->quality)
                ? 0
@@ -539,8 +543,8 @@ static void check_days(struct window_check *check, struct look *look)
     struct day_walk walk = {check, look, stmt};
     db_bind_i64(stmt, ":series", check->series->row.id);
     int rc = people_days(&check->series->row, &check->in_force, compare_day, &walk);
-    if (!rc && db_step(look->db, stmt) != 0)
-        rc = ERR_CORRUPT; /* one more, or unreadable */
+    if (!rc && (rc = db_step(look->db, stmt)) == 1)
+        rc = ERR_CORRUPT; /* one more */
     if (stmt)
         sqlite3_reset(stmt);
     if (rc == ERR_NOMEM)
