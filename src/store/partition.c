@@ -107,15 +107,14 @@ void column_copy(sqlite3_stmt *stmt, int column, char *out, size_t size)
 
 /* ---- opening ---- */
 
-/* Makes the folder parent/name and sees to it that it outlives a loss of power. */
+/* Makes the folder parent/name and sees to it that it outlives a loss of power. That it is there does not say so: the sync may
+ * have failed, or the process died before it. */
 static int make_folder(const char *parent, const char *name, struct err_text *error)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s", parent, name);
     int rc = files_make_folder(path);
-    if (rc == ERR_EXISTS)
-        return 0;
-    rc = rc ? rc : files_sync(parent);
+    rc = rc && rc != ERR_EXISTS ? rc : files_sync(parent);
     return rc ? err_set(error, rc, "cannot make the folder \"%s\": %s", path, strerror(errno)) : 0;
 }
 
