@@ -178,7 +178,7 @@ static bool has_fact(struct window_check *check, struct look *look, const char *
         check->verify->rc = rc;
     if (rc != 1)
         return rc == ERR_NOMEM;
-    const char *found = (const char *)sqlite3_column_text(stmt, 0);
+    const char *found = text ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
     bool same = text ? found && strcmp(found, text) == 0 : sqlite3_column_int64(stmt, 0) == value;
     sqlite3_reset(stmt);
     return same;
@@ -187,9 +187,11 @@ static bool has_fact(struct window_check *check, struct look *look, const char *
 static void check_facts(struct window_check *check, struct look *look)
 {
     const struct file *file = look->file;
-    if (!has_fact(check, look, "kind", file_kind_name[file->kind], 0) || !has_fact(check, look, "topic", check->place->topic, 0) ||
+    if (!has_fact(check, look, "kind", file_kind_name[file->kind], 0) ||
+        !has_fact(check, look, "topic", check->place->topic, 0) ||
         !has_fact(check, look, "partition", NULL, check->place->partition) ||
-        !has_fact(check, look, "begin_us", NULL, file->window.begin_us) || !has_fact(check, look, "end_us", NULL, file->window.end_us) ||
+        !has_fact(check, look, "begin_us", NULL, file->window.begin_us) ||
+        !has_fact(check, look, "end_us", NULL, file->window.end_us) ||
         !has_fact(check, look, "generation", NULL, file->generation))
         verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "what it says of itself (table info) is not what the list of files says");
