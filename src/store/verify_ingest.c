@@ -120,7 +120,8 @@ static void check_batches(struct verify *verify, const char *path, const struct 
         next_offset = sqlite3_column_int64(stmt, 2);
         if (sqlite3_column_int64(stmt, 0) >= state->next_batch || !behind || incarnation > state->incarnation ||
             (incarnation == state->incarnation && next_offset > state->next_offset))
-            verify_report(verify, path, VERIFY_ACT_INGEST, "batch %lld is out of order", (long long)sqlite3_column_int64(stmt, 0));
+            verify_report(verify, path, VERIFY_ACT_INGEST, "batch %lld is out of order",
+                          (long long)sqlite3_column_int64(stmt, 0));
         check_batch(verify, path, place, stmt, &rows);
     }
     if (stmt)
@@ -133,7 +134,8 @@ static void check_list(struct verify *verify, const char *path, const struct ver
     const struct file_list *files = &state->files;
     int64_t end = state->next_offset < 0 ? 0 : state->next_offset;
     if (state->next_batch < 1 || state->next_offset < -1 || state->last_offset >= end)
-        verify_report(verify, path, VERIFY_ACT_INGEST, "its position makes no sense: next offset %lld after %lld, next batch %lld",
+        verify_report(verify, path, VERIFY_ACT_INGEST,
+                      "its position makes no sense: next offset %lld after %lld, next batch %lld",
                       (long long)state->next_offset, (long long)state->last_offset, (long long)state->next_batch);
     for (size_t i = 0; i < files->n; i++) {
         const struct file *file = &files->at[i];
@@ -215,7 +217,8 @@ static void check_carries(struct verify *verify, const char *path, const struct 
         if (!wrong && verify_has_kind(verify, path, place, (uint32_t)series, &is_state))
             wrong = find_wrong_carry(stmt, state, is_state);
         if (wrong)
-            verify_report(verify, path, VERIFY_ACT_INGEST, "what was carried over of series %lld has %s", (long long)series, wrong);
+            verify_report(verify, path, VERIFY_ACT_INGEST, "what was carried over of series %lld has %s",
+                          (long long)series, wrong);
     }
     if (stmt)
         sqlite3_reset(stmt);

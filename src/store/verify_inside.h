@@ -117,7 +117,8 @@ int verify_window(struct verify *verify, const struct verify_place *place, const
 /* Whether the sealed files of a window in a snapshot are links to some that were looked at under another name, and notes them as
  * looked at. */
 bool verify_shared(struct verify *verify, const struct verify_place *place, const struct verify_files *window);
-void verify_note_shared(struct verify *verify, const struct verify_place *place, const struct verify_files *window, bool is_wrong);
+void verify_note_shared(struct verify *verify, const struct verify_place *place, const struct verify_files *window,
+                        bool is_wrong);
 
 /* What the snapshot at work says of itself; all snapshots of the data directory, and their sizes. */
 void verify_snapshot_facts(struct verify *verify);

@@ -42,7 +42,7 @@ struct fault_file {
     sqlite3_file base;
     sqlite3_file *real;
     char *path; /* NULL: a temporary file, which nobody reads after a crash */
-    bool syncs_folder; /* the first sync of a journal that was made syncs its folder, too, as SQLite's VFS does */
+    bool syncs_folder; /* SQLite's VFS syncs the folder with the first sync of a journal that was made; here only its own name */
 };
 
 static sqlite3_vfs *real_vfs, fault_vfs;
@@ -261,6 +261,18 @@ static void forget_names(ino_t folder)
     *attic = '\0';
 }
 
+/* The name of a file is sure, whatever else is in its folder: no more is to be relied on where SQLite syncs a folder. */
+static void forget_name(const char *path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_names; i++)
+        if (strcmp(names[i].path, path) == 0)
+            end_name(&names[i]);
+        else
+            names[n++] = names[i];
+    n_names = n;
+}
+
 static void take_back(const struct name *name)
 {
     n_names_lost++;
@@ -468,7 +480,7 @@ static int file_sync(sqlite3_file *file, int flags)
     if (!rc && of(file)->path)
         forget_path(of(file)->path, false);
     if (!rc && of(file)->syncs_folder)
-        forget_names(inode_of(of(file)->path, true));
+        forget_name(of(file)->path);
     of(file)->syncs_folder = of(file)->syncs_folder && rc;
     for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD && of(file)->path; i++)
         undos[i].lost = undos[i].lost || strcmp(undos[i].path, of(file)->path) == 0;

@@ -1,5 +1,5 @@
-/* Verify, rebuild, copies and SQL when memory is refused, ours or SQLite's, at one allocation after the other: a code, no harm, no
- * wrong answer, and the next try works. */
+/* Verify, rebuild, copies and SQL when memory is refused, ours or SQLite's, at one allocation after the other: a code, no harm,
+ * no wrong answer, and the next try works. */
 #include <config.h>
 
 #include "../lib/fault_heap.h"
@@ -16,6 +16,7 @@
 #include "common/civil.h"
 #include "common/files.h"
 #include "common/log.h"
+#include "store/catalog.h"
 #include "store/copy.h"
 #include "store/rebuild.h"
 #include "store/snapshots.h"
@@ -232,7 +233,7 @@ static int run_restore(struct err_text *error)
 
 static bool exists(const char *path, const char *end)
 {
-    char whole[600];
+    char whole[700];
     struct stat stat_of;
     snprintf(whole, sizeof(whole), "%s%s", path, end);
     return lstat(whole, &stat_of) == 0;

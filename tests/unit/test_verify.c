@@ -17,6 +17,7 @@
 #include "common/civil.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "store/catalog.h"
 #include "store/changes.h"
 #include "store/rebuild.h"
 #include "store/snapshots.h"
