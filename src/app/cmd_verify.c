@@ -45,7 +45,8 @@ static int print_json(const struct report *report, const struct verify_counts *c
     json_t *all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "files", (json_int_t)counts->n_files, "bytes",
                             (json_int_t)counts->n_bytes, "snapshots", (json_int_t)counts->n_snapshots, "series",
                             (json_int_t)counts->n_series, "readings", (json_int_t)counts->n_readings, "cells",
-                            (json_int_t)counts->n_cells, "days", (json_int_t)counts->n_days, "wrong", report->wrong, "remarks", report->remarks);
+                            (json_int_t)counts->n_cells, "days", (json_int_t)counts->n_days, "wrong", report->wrong, "remarks",
+                            report->remarks);
     char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
     json_decref(all);
     if (!text)
