@@ -6,11 +6,12 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c %D%/h_gaps.c \
-	%D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_last.c %D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \
+	%D%/listing.c %D%/listing.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
@@ -22,11 +23,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
 
 if CMOCKA
-# The HTTP side is tested against a scripted store and query; so no libquery, and of libstore only access.c.
+# The HTTP side is tested against a scripted store and query; so of libquery only when.c, and of libstore only access.c.
 HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
 	tests/lib/rendered.h tests/lib/test.h
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 

@@ -132,6 +132,16 @@ const struct spec spec_explain = {.name = "explain",
                                   .words = WORDS("0", "1"),
                                   .text = "Whether each step tells what it was computed from"};
 
+const struct spec spec_at = {.name = "at",
+                             .form = SPEC_TEXT,
+                             .example = "2025-03-01T00:00:00Z",
+                             .text = "The newest reading at or before that instant, in the forms of from; without it the newest of "
+                                     "all, which of forecasts lies ahead"};
+const struct spec spec_max_age = {.name = "max_age",
+                                  .form = SPEC_TEXT,
+                                  .example = "PT1H",
+                                  .text = "Readings that are older than this, at the instant asked for, count as none"};
+
 const struct spec spec_since = {.name = "since",
                                 .form = SPEC_TEXT,
                                 .required = true,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "query/newest.h"
 #include "store/snapshots.h"
 #include "vtab/session.h"
 
@@ -126,6 +127,20 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
         }
     }
     return ERR_NOTFOUND;
+}
+
+/* ---- the newest: at the last time of the statistics, of which 12.50 or "on"; none when that is not before the end ---- */
+
+int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us, struct newest *ret_newest)
+{
+    (void)view, (void)series_id;
+    if (end_us == FAKE_EXPIRED_US + 1)
+        return ERR_EXPIRED;
+    if (!stats->count || stats->last_us >= end_us)
+        return 0;
+    *ret_newest = (struct newest){.t_us = stats->last_us, .value = {1250, -2}, .state = "on",
+                                  .quality = stats->n_quality[QUALITY_ESTIMATED] ? QUALITY_ESTIMATED : QUALITY_MEASURED};
+    return 1;
 }
 
 /* ---- gaps: of each series one run of a slot is missing, at the begin of the range ---- */

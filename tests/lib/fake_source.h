@@ -32,6 +32,9 @@ struct fake_source {
 extern struct fake_source fake_source;
 #define FAKE_STAMP_BEYOND_US INT64_C(86400000000000)
 
+/* What was in force then has expired. */
+#define FAKE_EXPIRED_US INT64_C(86400000000)
+
 /* Statements "wait" give their rows once they are released; those that come later, too. */
 void fake_hold(void);
 void fake_release(void);

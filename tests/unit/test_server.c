@@ -254,6 +254,39 @@ static void pages_of_series_have_no_holes_and_no_repeats(void **state)
     free(many);
 }
 
+static void the_newest_readings_are_listed_like_the_catalog(void **state)
+{
+    static const char first[] =
+        "{\"series\":[\n"
+        "{\"id\":7,\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"property\":\"activePower\",\"unit\":\"W\","
+        "\"kind\":\"gauge\",\"cadence\":\"PT1S\",\"first\":\"2025-03-01T00:00:00Z\",\"last\":\"2025-03-01T00:00:02.500Z\","
+        "\"count\":3,\"time\":";
+    char expected[512];
+    (void)state;
+    snprintf(expected, sizeof(expected), "%s\"2025-03-01T00:00:02.500Z\",\"value\":12.5}\n],\"next\":null}\n", first);
+    assert_body(get("/v1/last?entity=p2-meter-0142"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02.500Z"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02.500%2B00:00&max_age=PT0S"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-02&tz=Europe/Berlin&max_age=P1D"), expected);
+    snprintf(expected, sizeof(expected), "%snull,\"value\":null}\n],\"next\":null}\n", first);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02Z"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&max_age=P30D"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-02&tz=UTC&max_age=PT12H"), expected);
+    assert_body(get("/v1/last?entity=p2-load-7"),
+                "{\"series\":[\n"
+                "{\"id\":8,\"entity\":\"p2-load-7\",\"type\":\"Load\",\"property\":\"energy\",\"unit\":\"Wh\","
+                "\"kind\":\"interval\",\"cadence\":null,\"first\":\"2025-03-01T00:00:00Z\","
+                "\"last\":\"2025-03-01T00:00:02Z\",\"count\":5,\"time\":\"2025-03-01T00:00:02Z\",\"value\":12.5,"
+                "\"quality\":\"estimated\"}\n],\"next\":null}\n");
+    assert_body(get("/v1/last?entity=nobody"), "{\"series\":[],\"next\":null}\n");
+    assert_problem(get("/v1/last?at=2025-03-01"), 400, "at");
+    assert_problem(get("/v1/last?at=then"), 400, "at");
+    assert_problem(get("/v1/last?max_age=long"), 400, "max_age");
+    assert_problem(get("/v1/last?max_age=-PT1H"), 400, "max_age");
+    assert_problem(get("/v1/last?tz=Nowhere"), 400, "tz");
+    assert_problem(get("/v1/last?at=1970-01-02T00:00:00Z"), 410, "at");
+}
+
 static void one_series_shows_its_quality_mix(void **state)
 {
     (void)state;
@@ -1406,6 +1439,7 @@ int main(void)
         CASE(series_are_listed_with_every_member),
         CASE(series_filters_reach_the_catalog_cut_at_commas_and_blanks),
         CASE(pages_of_series_have_no_holes_and_no_repeats),
+        CASE(the_newest_readings_are_listed_like_the_catalog),
         CASE(one_series_shows_its_quality_mix),
         CASE(changes_are_told_by_series_and_range),
         CASE(many_changes_are_all_told),
