@@ -14,9 +14,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/listing.c %D%/listing.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
+	%D%/promql.c %D%/promql.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
+	%D%/selector.c %D%/selector.h \
 	%D%/server.c %D%/server.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/workers.c %D%/workers.h
@@ -39,6 +41,10 @@ tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_leases
 tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
 tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_promql
+tests_unit_test_promql_SOURCES = tests/unit/test_promql.c tests/lib/test.h
+tests_unit_test_promql_LDADD = src/http/libhttp.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
 
 check_PROGRAMS += tests/unit/test_workers
 tests_unit_test_workers_SOURCES = tests/unit/test_workers.c tests/lib/test.h
@@ -71,13 +77,18 @@ tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
-	tests/fuzz/corpus/parameters/path
+	tests/fuzz/corpus/parameters/path \
+	tests/fuzz/corpus/promql/matchers tests/fuzz/corpus/promql/quoted tests/fuzz/corpus/promql/scalar \
+	tests/fuzz/corpus/promql/window
 
 if FUZZING
-FUZZERS += tests/fuzz/fuzz_parameters
-EXTRA_PROGRAMS += tests/fuzz/fuzz_parameters
+FUZZERS += tests/fuzz/fuzz_parameters tests/fuzz/fuzz_promql
+EXTRA_PROGRAMS += tests/fuzz/fuzz_parameters tests/fuzz/fuzz_promql
 tests_fuzz_fuzz_parameters_SOURCES = tests/fuzz/fuzz_parameters.c
 tests_fuzz_fuzz_parameters_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_parameters_LDADD = src/http/libhttp.a src/common/libcommon.a $(JANSSON_LIBS)
 tests_fuzz_fuzz_parameters_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c
+tests_fuzz_fuzz_promql_LDADD = src/http/libhttp.a src/model/libmodel.a src/common/libcommon.a $(SODIUM_LIBS) -lm
+tests_fuzz_fuzz_promql_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/parts.c %D%/parts.h \
 	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
+	%D%/sliding.c %D%/sliding.h \
 	%D%/tally.c %D%/tally.h \
 	%D%/values.c %D%/values.h \
 	%D%/when.c %D%/when.h
@@ -32,7 +33,7 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range tests/unit/test_newest
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range tests/unit/test_newest tests/unit/test_sliding
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -52,6 +53,9 @@ tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
 tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING
