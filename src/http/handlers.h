@@ -14,6 +14,13 @@ int h_snapshots_list(struct request *request, struct reply *reply, struct err_te
 int h_snapshots_make(struct request *request, struct reply *reply, struct err_text *error);
 int h_snapshots_drop(struct request *request, struct reply *reply, struct err_text *error);
 int h_sql(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_range(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_query(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_series(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_labels(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_values(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_metadata(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_buildinfo(struct request *request, struct reply *reply, struct err_text *error);
 int h_openapi(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

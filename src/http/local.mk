@@ -6,7 +6,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c %D%/h_gaps.c \
-	%D%/h_last.c %D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_last.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/listing.c %D%/listing.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
+	%D%/prometheus.c %D%/prometheus.h \
 	%D%/promql.c %D%/promql.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "query/newest.h"
+#include "query/sliding.h"
 #include "store/snapshots.h"
 #include "vtab/session.h"
 
@@ -141,6 +142,52 @@ int newest_find(struct view *view, uint32_t series_id, const struct series_stats
     *ret_newest = (struct newest){.t_us = stats->last_us, .value = {1250, -2}, .state = "on",
                                   .quality = stats->n_quality[QUALITY_ESTIMATED] ? QUALITY_ESTIMATED : QUALITY_MEASURED};
     return 1;
+}
+
+/* ---- windows: n_rows of them have a value, the number of the window and a half; their sums are exact, counts 7 ---- */
+
+struct sliding {
+    struct sliding_options options;
+    int64_t n;
+    struct exact sum;
+};
+
+int sliding_open(struct view *view, const struct sliding_options *options, struct sliding **ret_sliding)
+{
+    (void)view;
+    *ret_sliding = calloc(1, sizeof(**ret_sliding));
+    if (!*ret_sliding)
+        return ERR_NOMEM;
+    (*ret_sliding)->options = *options;
+    atomic_fetch_add(&fake_source.n_answers, 1);
+    return 0;
+}
+
+int sliding_next(struct sliding *sliding, int64_t *ret_t_us, struct value *ret_value)
+{
+    int64_t n = sliding->n, t_us = sliding->options.start_us + (n ? n * sliding->options.step_us : 0);
+    if (n == fake_source.fail_at)
+        return ERR_EXPIRED;
+    if (n >= fake_source.n_rows || t_us > sliding->options.end_us)
+        return 0;
+    sliding->n++;
+    sliding->sum = (struct exact){0};
+    exact_add(&sliding->sum, (struct decimal){10 * n + 5, -1});
+    *ret_t_us = t_us;
+    if (sliding->options.fn == SLIDING_COUNT)
+        *ret_value = (struct value){.type = VALUE_COUNT, .count = 7};
+    else if (sliding->options.fn == SLIDING_SUM)
+        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &sliding->sum};
+    else
+        *ret_value = (struct value){.type = VALUE_DECIMAL, .decimal = {10 * n + 5, -1}};
+    return 1;
+}
+
+void sliding_close(struct sliding *sliding)
+{
+    if (sliding)
+        atomic_fetch_sub(&fake_source.n_answers, 1);
+    free(sliding);
 }
 
 /* ---- gaps: of each series one run of a slot is missing, at the begin of the range ---- */
