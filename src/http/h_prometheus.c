@@ -305,7 +305,7 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
     struct evaluation *evaluation = calloc(1, sizeof(*evaluation));
     if (!evaluation)
         return ERR_NOMEM;
-    evaluation->stream = (struct stream){fill_values, close_values};
+    evaluation->stream = (struct stream){.fill = fill_values, .close = close_values};
     evaluation->dir = request->opts->dir;
     evaluation->instant = instant;
     int rc = instant ? parse_instant(evaluation, request, error) : parse_range(evaluation, request, error);

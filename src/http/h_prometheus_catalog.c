@@ -84,7 +84,7 @@ int h_prometheus_series(struct request *request, struct reply *reply, struct err
     struct series_stream *series = calloc(1, sizeof(*series));
     if (!series)
         return ERR_NOMEM;
-    series->stream = (struct stream){fill_series, close_series};
+    series->stream = (struct stream){.fill = fill_series, .close = close_series};
     series->dir = request->opts->dir;
     int rc = narrowing_init(&series->narrowing, request, error);
     rc = rc ? rc : prometheus_limit(&request->parameters, "limit", &series->left, error);

@@ -6,6 +6,7 @@
 
 int h_series_list(struct request *request, struct reply *reply, struct err_text *error);
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_live(struct request *request, struct reply *reply, struct err_text *error);
 int h_last(struct request *request, struct reply *reply, struct err_text *error);
 int h_range(struct request *request, struct reply *reply, struct err_text *error);
 int h_gaps(struct request *request, struct reply *reply, struct err_text *error);

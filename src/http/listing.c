@@ -141,7 +141,7 @@ int listing_new(struct request *request, size_t size, struct listing **ret_listi
     struct listing *listing = calloc(1, size);
     if (!listing)
         return ERR_NOMEM;
-    listing->stream = (struct stream){fill_list, close_list};
+    listing->stream = (struct stream){.fill = fill_list, .close = close_list};
     int rc = origin_take(request, &listing->origin, error);
     if (!rc)
         rc = filter_init(&listing->filter, &request->parameters, error);

@@ -6,12 +6,13 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c %D%/h_gaps.c \
-	%D%/h_last.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \
 	%D%/listing.c %D%/listing.h \
+	%D%/live.c %D%/live.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/prometheus.c %D%/prometheus.h \
@@ -42,6 +43,11 @@ tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_leases
 tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
 tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_live
+tests_unit_test_live_SOURCES = tests/unit/test_live.c $(HTTP_TEST_SOURCES)
+tests_unit_test_live_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_live_LDADD = $(HTTP_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_promql
 tests_unit_test_promql_SOURCES = tests/unit/test_promql.c tests/lib/test.h

@@ -20,12 +20,14 @@
 struct request {
     const struct server_opts *opts;
     struct leases *leases;       /* NULL: a cursor goes on in the newest state */
+    struct live *live;           /* who listens; NULL: nobody can */
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */
+    const char *last_event_id;   /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
     const void *body;

@@ -28,6 +28,7 @@ static const struct media range_media[] = {
     {"arrow", "application/vnd.apache.arrow.stream", true},
     {NULL, NULL, false},
 };
+static const struct media live_media[] = {{"events", "text/event-stream", false}, {NULL, NULL, false}};
 static const struct media sql_media[] = {
     {"json", "application/json", false},
     {"csv", "text/csv", false},
@@ -78,6 +79,14 @@ const struct route routes[] = {
      .parameters = LIST(&spec_since, WHICH_SERIES),
      .summary = "Which series changed since an earlier answer, and at which times",
      .answer = "Ranges of time of series, and the position for the next call"},
+    {.method = "GET",
+     .path = "/v1/live",
+     .scope = SCOPE_READ,
+     .media = live_media,
+     .handler = h_live,
+     .parameters = LIST(WHICH_SERIES, &spec_live_since),
+     .summary = "Readings as they arrive: Server-Sent Events",
+     .answer = "Events without an end; each id is a position to go on from"},
     {.method = "GET",
      .path = "/v1/range",
      .scope = SCOPE_READ,

@@ -146,6 +146,11 @@ const struct spec spec_since = {.name = "since",
                                 .form = SPEC_TEXT,
                                 .required = true,
                                 .text = "The position of an earlier answer: its header Almanac-Position"};
+const struct spec spec_live_since = {
+    .name = "since",
+    .form = SPEC_TEXT,
+    .text = "Also what changed since that position, the header Almanac-Position of an earlier answer; the header Last-Event-ID comes "
+            "before it"};
 const struct spec spec_cadence = {
     .name = "cadence",
     .form = SPEC_TEXT,

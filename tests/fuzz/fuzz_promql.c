@@ -18,8 +18,8 @@ static bool is_in(const char *const *texts, size_t n, const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct series_info series[] = {
-        {1, "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0},
-        {2, "x", "Property", "a b", "", KIND_COUNTER, false, 0},
+        {1, "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0, NULL},
+        {2, "x", "Property", "a b", "", KIND_COUNTER, false, 0, NULL},
     };
     struct promql promql;
     struct err_text error = {0};

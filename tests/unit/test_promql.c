@@ -6,10 +6,10 @@
 
 #include "http/promql.h"
 
-static const struct series_info voltage = {1, "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0};
-static const struct series_info power = {2, "p2-meter-7", "MainMeter", "activePower", "W", KIND_GAUGE, false, 0};
-static const struct series_info odd = {3, "a\"b\\c\xc3\xa4", "Property", "wind speed", "", KIND_GAUGE, false, 0};
-static const struct series_info mode = {4, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0};
+static const struct series_info voltage = {1, "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0, NULL};
+static const struct series_info power = {2, "p2-meter-7", "MainMeter", "activePower", "W", KIND_GAUGE, false, 0, NULL};
+static const struct series_info odd = {3, "a\"b\\c\xc3\xa4", "Property", "wind speed", "", KIND_GAUGE, false, 0, NULL};
+static const struct series_info mode = {4, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL};
 
 /* Which of the series a selector means: their ids as digits. */
 static void assert_means(const char *text, const char *ids)

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,11 +34,11 @@ static struct health health;
 static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct fake_series all_series[] = {
-    {{7, "p2-meter-0142", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 1000000},
+    {{7, "p2-meter-0142", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 1000000, NULL},
      {3, 1740787200000000, 1740787202500000, {3}}},
-    {{8, "p2-load-7", "Load", "energy", "Wh", KIND_INTERVAL, false, 0},
+    {{8, "p2-load-7", "Load", "energy", "Wh", KIND_INTERVAL, false, 0, NULL},
      {5, 1740787200000000, 1740787202000000, {[QUALITY_MEASURED] = 3, [QUALITY_ESTIMATED] = 2}}},
-    {{9, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+    {{9, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL}, {0, 0, 0, {0}}},
 };
 
 static void get_health(void *arg, struct health *ret_health)
@@ -1543,8 +1544,8 @@ static void prometheus_clients_get_errors_that_they_know(void **state)
 static void two_series_with_the_same_labels_are_refused(void **state)
 {
     static const struct fake_series two[] = {
-        {{1, "m", "SmartMeter", "voltageL1", "V", KIND_GAUGE, false, 0}, {0, 0, 0, {0}}},
-        {{2, "m", "SmartMeter", "voltageL2", "V", KIND_GAUGE, false, 0}, {0, 0, 0, {0}}},
+        {{1, "m", "SmartMeter", "voltageL1", "V", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+        {{2, "m", "SmartMeter", "voltageL2", "V", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
     };
     (void)state;
     fake_source.series = two;
@@ -1553,6 +1554,128 @@ static void two_series_with_the_same_labels_are_refused(void **state)
     struct https_answer answer = get("/api/v1/query?query=last_over_time(%7Bentity=%22m%22%7D[5m])");
     assert_int_equal(answer.status, 200);
     https_answer_free(&answer);
+}
+
+/* ---- events ---- */
+
+#define LIVE_BEGIN ": what arrives from now on\nid: position-1\n\n"
+#define LIVE_LABELS "\"entity\":\"p2-meter-0142\",\"property\":\"activePower\",\"unit\":\"W\""
+
+/* The client's thread, at each piece that comes: five readings are there from the first one on. */
+static void let_five_arrive(void *arg)
+{
+    (void)arg;
+    atomic_store(&fake_source.n_arrived, 5);
+}
+
+static struct https_answer listen_for(const char *path, const char *const *headers, const char *expected)
+{
+    return ask((struct https_request){.path = path, .token = reader_token, .headers = headers, .stop_after = strlen(expected),
+                                      .on_data = let_five_arrive});
+}
+
+/* A listener that went away is noticed, and what it held is given back. */
+static void assert_left(void)
+{
+    int64_t end_us = clock_mono_us() + 20000000;
+    while (atomic_load(&fake_source.n_views) && clock_mono_us() < end_us)
+        sched_yield();
+    assert_int_equal(atomic_load(&fake_source.n_views), 0);
+    fake_source.flushed = false;
+    fake_source.n_changes = 0;
+    atomic_store(&fake_source.n_arrived, 0);
+}
+
+static void what_arrives_is_told_as_it_arrives(void **state)
+{
+    static const char expected[] = LIVE_BEGIN
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:01Z\",\"value\":1,\"quality\":\"measured\"}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:02Z\",\"value\":2,\"quality\":\"measured\"}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:03Z\",\"value\":3,\"quality\":\"measured\"}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:04Z\",\"deleted\":true}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:05Z\",\"value\":5,\"quality\":\"measured\"}\n\n"
+        "id: position-6\n\n";
+    (void)state;
+    struct https_answer answer = listen_for("/v1/live?entity=p2-meter-0142", NULL, expected);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(https_header(&answer, "Content-Type"), "text/event-stream");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    assert_string_equal(https_header(&answer, "Cache-Control"), "no-store");
+    assert_string_equal(https_header(&answer, "Content-Encoding"), "");
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+}
+
+static void what_was_flushed_is_told_by_ranges(void **state)
+{
+    static const struct view_change changes[] = {{7, 10000000, 20000000}, {8, 0, 1000000}};
+    static const char ranges[] = "event: range\ndata: {" LIVE_LABELS ",\"from\":\"1970-01-01T00:00:10Z\",\"to\":\"1970-01-01T00:00:20Z\"}\n\n"
+                                 "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:10Z\",\"value\":5,\"quality\":\"edited\"}\n\n";
+    static const char *const last[] = {"Last-Event-ID: position-0", NULL};
+    char expected[1024];
+    (void)state;
+    fake_source.changes = changes;
+    fake_source.n_changes = 2;
+    fake_source.flushed = true;
+    snprintf(expected, sizeof(expected), "%s%sid: position-6\n\n", LIVE_BEGIN, ranges);
+    struct https_answer answer = listen_for("/v1/live?entity=p2-meter-0142", NULL, expected);
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+
+    /* and to whoever comes again with the id of what it was told last, which is newer than what stays in its URL */
+    fake_source.n_changes = 2;
+    snprintf(expected, sizeof(expected), ": what arrives from now on\n%sid: position-1\n\n", ranges);
+    answer = ask((struct https_request){.path = "/v1/live?series=7&since=long-ago", .token = reader_token, .headers = last,
+                                        .stop_after = strlen(expected)});
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+}
+
+static void events_want_a_position_of_this_store(void **state)
+{
+    static const char *const json[] = {"Accept: application/json", NULL}, *const last[] = {"Last-Event-ID: x", NULL};
+    (void)state;
+    assert_problem(get("/v1/live?since=x"), 400, "since");
+    assert_problem(get("/v1/live?since=long-ago"), 410, "since");
+    assert_problem(get("/v1/live?series=x"), 400, "series");
+    assert_problem(get("/v1/live?from=now"), 400, "from");
+    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = last}), 400, "since");
+    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = json}), 406, "");
+    assert_problem(ask((struct https_request){.path = "/v1/live"}), 401, "");
+    assert_left();
+}
+
+static void *listen_on(void *arg)
+{
+    *(struct https_answer *)arg = get("/v1/live");
+    return NULL;
+}
+
+static void listeners_do_not_hold_up_a_stop(void **state)
+{
+    struct https_answer answers[3];
+    pthread_t threads[3];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, listen_on, &answers[i]), 0);
+    int64_t end_us = clock_mono_us() + 20000000;
+    while (atomic_load(&fake_source.n_views) < 3 && clock_mono_us() < end_us)
+        sched_yield();
+    struct https_answer other = get("/v1/series/8"); /* and no thread of the server */
+    assert_int_equal(other.status, 200);
+    https_answer_free(&other);
+    int64_t begin_us = clock_mono_us();
+    stop_server(30000);
+    assert_in_range(clock_mono_us() - begin_us, 0, 15000000);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(answers[i].failed, 0); /* it ends well */
+        assert_string_equal(text(&answers[i]), LIVE_BEGIN);
+        https_answer_free(&answers[i]);
+    }
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1569,6 +1692,10 @@ int main(void)
         CASE(prometheus_clients_find_what_there_is),
         CASE(prometheus_clients_get_errors_that_they_know),
         CASE(two_series_with_the_same_labels_are_refused),
+        CASE(what_arrives_is_told_as_it_arrives),
+        CASE(what_was_flushed_is_told_by_ranges),
+        CASE(events_want_a_position_of_this_store),
+        CASE(listeners_do_not_hold_up_a_stop),
         CASE(one_series_shows_its_quality_mix),
         CASE(changes_are_told_by_series_and_range),
         CASE(many_changes_are_all_told),
