@@ -20,12 +20,12 @@ struct sleeper {
  * more, 0 when that was all, or a code: then the connection is broken, so that nobody takes half an answer for a whole
  * one. close frees the stream; it is called once, by reply_done or by the server. */
 struct stream {
-    /* Only of streams that wait for something to happen: asked when fill has made nothing. 0: ask fill again; 1: the connection
-     * sleeps, and wake comes; a code: the stream is over, and ends well. Never in a worker. */
-    int (*wait)(struct stream *stream, const struct sleeper *sleeper);
     /* Of a route that computes for long in a worker, a piece ahead of the client; of others in a thread that all share. */
     int (*fill)(struct stream *stream, struct buf *out, struct err_text *error);
     void (*close)(struct stream *stream);
+    /* Only of streams that wait for something to happen: asked when fill has made nothing. 0: ask fill again; 1: the connection
+     * sleeps, and wake comes; a code: the stream is over, and ends well. Never in a worker. */
+    int (*wait)(struct stream *stream, const struct sleeper *sleeper);
 };
 
 struct reply {

@@ -14,6 +14,7 @@ ACCEPT += %D%/45-copies.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
+ACCEPT += %D%/62-live.py
 ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
