@@ -26,7 +26,8 @@ static int put_newest(struct listing *listing, const struct series_info *info, c
     struct newest newest;
     int rc = newest_find(listing->view, info->id, stats, last->end_us, &newest);
     if (rc == ERR_EXPIRED)
-        return err_set_field(error, rc, "at", "readings of \"%.64s\" of \"%.128s\" are not kept so far back: ask for a later instant",
+        return err_set_field(error, rc, "at",
+                             "readings of \"%.64s\" of \"%.128s\" are not kept so far back: ask for a later instant",
                              info->property, info->entity);
     if (rc < 0)
         return err_set(error, rc, "series %" PRIu32 " could not be read: %s", info->id, err_name(rc));

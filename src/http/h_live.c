@@ -1,9 +1,9 @@
 /* GET /v1/live: Server-Sent Events (WHATWG HTML, "Server-sent events") of what arrives for matching series.
  *
- * A listener goes from one view of the store to the next. Between two of them it tells readings as they arrived; where these are not
- * kept as such any more (a flush came between, or it asks from a position on), it tells ranges of time that changed, each with all that
- * is in force there now. Behind everything of a view comes its position as the id, so that whoever comes again with that id misses
- * nothing, and may be told twice what was not told to its end. */
+ * A listener goes from one view of the store to the next. Between two of them it tells readings as they arrived; where
+ * these are not kept as such any more (a flush came between, or it asks from a position on), it tells ranges of time
+ * that changed, each with all that is in force there now. Behind everything of a view comes its position as the id, so
+ * that whoever comes again with that id misses nothing, and may be told twice what was not told to its end. */
 #include <config.h>
 
 #include "http/handlers.h"
@@ -19,7 +19,8 @@
 #include "http/live.h"
 #include "http/render.h"
 
-/* A listener that has not taken what a view holds for it after this is dropped: the view keeps files and memory from going. */
+/* A listener that has not taken what a view holds for it after this is dropped: the view keeps files and memory from
+ * going. */
 #define BEHIND_US_MAX (120 * INT64_C(1000000))
 
 enum wanted { WANTED_UNKNOWN, WANTED_NO, WANTED_YES };
@@ -71,7 +72,8 @@ static bool is_asked(const struct series_filter *filter, uint32_t id)
     return !filter->n_ids;
 }
 
-/* Whether the filter fits, which is asked of the catalog once; then labels and kind are those of the series: 1, 0 or a code. */
+/* Whether the filter fits, which is asked of the catalog once; then labels and kind are those of the series: 1, 0 or a
+ * code. */
 static int begin_series(struct live_stream *live, uint32_t id)
 {
     struct series_filter filter = live->filter.series;

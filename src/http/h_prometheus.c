@@ -219,8 +219,8 @@ static int check_labels(struct evaluation *evaluation, struct err_text *error)
     for (size_t i = 1; i < evaluation->n && !rc; i++)
         if (evaluation->series[i].labels == evaluation->series[i - 1].labels)
             rc = err_set_field(error, ERR_MEANING, "query",
-                               "several series of the answer would have the same labels, as functions leave out the name: select one "
-                               "property");
+                               "several series of the answer would have the same labels, as functions leave out the "
+                               "name: select one property");
     qsort(evaluation->series, evaluation->n, sizeof(*evaluation->series), compare_ids);
     return rc;
 }
@@ -236,7 +236,8 @@ static int find_series(struct evaluation *evaluation, struct err_text *error)
 }
 
 /* The value of a parameter, or an error where it is missing and fallback is NULL. */
-static int ask(const struct request *request, const char *name, const char *fallback, const char **ret, struct err_text *error)
+static int ask(const struct request *request, const char *name, const char *fallback, const char **ret,
+               struct err_text *error)
 {
     const char *text = NULL;
     int rc = parameters_one(&request->parameters, name, &text, error);
@@ -261,7 +262,8 @@ static int parse_range(struct evaluation *evaluation, const struct request *requ
     if (options->end_us < options->start_us)
         return err_set_field(error, ERR_INVALID, "end", "\"end\" is before \"start\"");
     if ((options->end_us - options->start_us) / options->step_us > POINTS_MAX)
-        return err_set_field(error, ERR_INVALID, "step", "there are at most %d points a series: take a longer \"step\"", POINTS_MAX);
+        return err_set_field(error, ERR_INVALID, "step", "there are at most %d points a series: take a longer \"step\"",
+                             POINTS_MAX);
     return 0;
 }
 
@@ -295,8 +297,8 @@ static int parse_rest(struct evaluation *evaluation, const struct request *reque
     options->fn = evaluation->promql.fn;
     options->window_us = evaluation->promql.window_us ? evaluation->promql.window_us : lookback_us;
     if (!rc && options->window_us / options->step_us > SLIDING_STEPS_MAX)
-        rc = err_set_field(error, ERR_MEANING, "query", "the range of the query is more than %d times the step: take a longer \"step\"",
-                           SLIDING_STEPS_MAX);
+        rc = err_set_field(error, ERR_MEANING, "query",
+                           "the range of the query is more than %d times the step: take a longer \"step\"", SLIDING_STEPS_MAX);
     return rc;
 }
 

@@ -120,8 +120,8 @@ static int intern(struct gathering *gathering, const char *text)
     return *text ? texts_intern(&gathering->texts, text, strlen(text), &index) : 0;
 }
 
-static int gather(struct gathering *gathering, const struct request *request, int (*row)(void *arg, const struct series_info *info),
-                  struct err_text *error)
+static int gather(struct gathering *gathering, const struct request *request,
+                  int (*row)(void *arg, const struct series_info *info), struct err_text *error)
 {
     int rc = narrowing_init(&gathering->narrowing, request, error);
     if (rc)
@@ -223,8 +223,8 @@ static int add_metadata(void *arg, const struct series_info *info)
     char text[LIMIT_NAME_BYTES + LIMIT_UNIT_BYTES + 16];
     if (info->kind == KIND_STATE || (gathering->metric && strcmp(gathering->metric, info->property)))
         return 0;
-    snprintf(text, sizeof(text), "%s%c%s%c%s", info->property, SEPARATOR, info->kind == KIND_COUNTER ? "counter" : "gauge", SEPARATOR,
-             info->unit);
+    snprintf(text, sizeof(text), "%s%c%s%c%s", info->property, SEPARATOR,
+             info->kind == KIND_COUNTER ? "counter" : "gauge", SEPARATOR, info->unit);
     return intern(gathering, text);
 }
 
@@ -298,8 +298,9 @@ int h_prometheus_metadata(struct request *request, struct reply *reply, struct e
 int h_prometheus_buildinfo(struct request *request, struct reply *reply, struct err_text *error)
 {
     (void)request, (void)error;
-    buf_puts(&reply->body, "{\"status\":\"success\",\"data\":{\"application\":\"" PACKAGE_NAME "\",\"version\":\"" PACKAGE_VERSION
-                           "\",\"revision\":\"\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}\n");
+    buf_puts(&reply->body, "{\"status\":\"success\",\"data\":{\"application\":\"" PACKAGE_NAME "\",\"version\":\""
+                           PACKAGE_VERSION "\",\"revision\":\"\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\","
+                           "\"goVersion\":\"\"}}\n");
     reply->status = 200;
     reply->type = "application/json";
     return 0;

@@ -1,6 +1,6 @@
-/* Who listens for what is new, and the thread that looks for it: four times a second it compares the store's position with the one
- * before, and wakes listeners that sleep. What is new each listener finds by itself, in the thread that sends its answer. Nothing
- * here knows the HTTP library. */
+/* Who listens for what is new, and the thread that looks for it: four times a second it compares the store's position
+ * with the one before, and wakes listeners that sleep. What is new each listener finds by itself, in the thread that
+ * sends its answer. Nothing here knows the HTTP library. */
 #ifndef HTTP_LIVE_H
 #define HTTP_LIVE_H
 
@@ -37,9 +37,9 @@ void live_stop(struct live *live);
 MUST_CHECK int live_add(struct live *live, struct listener *listener);
 void live_remove(struct live *live, struct listener *listener); /* awake */
 
-/* said_us: when the listener last said something (clock_mono_us). 0: the store has changed since the last 0, or it was silent for
- * LIVE_SILENCE_US. 1: neither, the owner sleeps, and wake comes when it should ask again. ERR_CANCELLED: nobody listens any more, or
- * live_refuse was called. */
+/* said_us: when the listener last said something (clock_mono_us). 0: the store has changed since the last 0, or it was
+ * silent for LIVE_SILENCE_US. 1: neither, the owner sleeps, and wake comes when it should ask again. ERR_CANCELLED:
+ * nobody listens any more, or live_refuse was called. */
 MUST_CHECK int live_wait(struct live *live, struct listener *listener, int64_t said_us, const struct sleeper *sleeper);
 
 #endif

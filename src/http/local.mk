@@ -6,7 +6,8 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c %D%/h_gaps.c \
-	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
+	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
@@ -31,7 +32,8 @@ if CMOCKA
 HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
 	tests/lib/rendered.h tests/lib/test.h
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a \
+	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 

@@ -87,8 +87,8 @@ static json_t *body_of(struct writer *writer, const struct route *route)
 /* The one between braces. */
 static json_t *path_parameter(const char *brace)
 {
-    return json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", brace + 1, strcspn(brace + 1, "}"), "in", "path", "required", 1, "schema",
-                     "type", "string");
+    return json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", brace + 1, strcspn(brace + 1, "}"), "in", "path", "required", 1,
+                     "schema", "type", "string");
 }
 
 /* ---- operations ---- */

@@ -69,11 +69,13 @@ static bool read_seconds(const char *text, int64_t *ret_us)
 int prometheus_time(const char *text, const char *field, int64_t *ret_us, struct err_text *error)
 {
     int64_t us;
-    if ((read_seconds(text, &us) || !civil_parse_rfc3339(text, strlen(text), &us)) && us >= CIVIL_MIN_US && us < CIVIL_END_US) {
+    bool good = read_seconds(text, &us) || !civil_parse_rfc3339(text, strlen(text), &us);
+    if (good && us >= CIVIL_MIN_US && us < CIVIL_END_US) {
         *ret_us = us;
         return 0;
     }
-    return err_set_field(error, ERR_INVALID, field, "\"%.64s\" is no time for \"%s\": take seconds since 1970 or RFC 3339", text, field);
+    return err_set_field(error, ERR_INVALID, field,
+                         "\"%.64s\" is no time for \"%s\": take seconds since 1970 or RFC 3339", text, field);
 }
 
 int prometheus_duration(const char *text, const char *field, int64_t *ret_us, struct err_text *error)
@@ -82,13 +84,14 @@ int prometheus_duration(const char *text, const char *field, int64_t *ret_us, st
     int64_t us;
     bool good = !promql_duration(&end, &us) ? !*end : read_seconds(text, &us);
     if (!good || us <= 0 || us >= CIVIL_END_US)
-        return err_set_field(error, ERR_INVALID, field, "\"%.64s\" is no duration for \"%s\": take seconds or such as 15m, above zero",
-                             text, field);
+        return err_set_field(error, ERR_INVALID, field,
+                             "\"%.64s\" is no duration for \"%s\": take seconds or such as 15m, above zero", text, field);
     *ret_us = us;
     return 0;
 }
 
-int prometheus_limit(const struct parameters *parameters, const char *name, int64_t *ret_limit, struct err_text *error)
+int prometheus_limit(const struct parameters *parameters, const char *name, int64_t *ret_limit,
+                     struct err_text *error)
 {
     const char *text;
     uint64_t number = INT64_MAX;

@@ -1,4 +1,5 @@
-/* What the routes of the Prometheus door share: its shapes of errors, times and labels, and the parameters that narrow its catalog. */
+/* What the routes of the Prometheus door share: its shapes of errors, times and labels, and the parameters that narrow
+ * its catalog. */
 #ifndef HTTP_PROMETHEUS_H
 #define HTTP_PROMETHEUS_H
 
@@ -13,7 +14,8 @@ MUST_CHECK int prometheus_time(const char *text, const char *field, int64_t *ret
 /* Seconds as a decimal number, or `1m30s`; above zero. ERR_INVALID. */
 MUST_CHECK int prometheus_duration(const char *text, const char *field, int64_t *ret_us, struct err_text *error);
 /* A parameter that is a whole number; 0, or not given: INT64_MAX. ERR_INVALID. */
-MUST_CHECK int prometheus_limit(const struct parameters *parameters, const char *name, int64_t *ret_limit, struct err_text *error);
+MUST_CHECK int prometheus_limit(const struct parameters *parameters, const char *name, int64_t *ret_limit,
+                                struct err_text *error);
 
 void prometheus_put_time(struct buf *out, int64_t t_us);
 /* The labels of a series as a JSON object. */

@@ -12,9 +12,9 @@
 static int refuse(const char *at, struct err_text *error)
 {
     return err_set_field(error, ERR_INVALID, "query",
-                         "at \"%.40s\" the query is not understood: there are selectors such as voltage{entity=~\"p2-.*\"}, sums of "
-                         "numbers, and of a selector with a range such as [15m] avg_over_time, min_over_time, max_over_time, "
-                         "sum_over_time, last_over_time and count_over_time", at);
+                         "at \"%.40s\" the query is not understood: there are selectors such as voltage{entity=~\"p2-.*\"}, "
+                         "sums of numbers, and of a selector with a range such as [15m] avg_over_time, min_over_time, "
+                         "max_over_time, sum_over_time, last_over_time and count_over_time", at);
 }
 
 /* ---- durations ---- */
@@ -25,8 +25,8 @@ int promql_duration(const char **text, int64_t *ret_us)
         const char *name;
         int64_t us;
     } units[] = { /* in the order in which they may follow each other */
-        {"y", 365 * US_PER_DAY}, {"w", 7 * US_PER_DAY}, {"d", US_PER_DAY}, {"h", US_PER_HOUR}, {"ms", 1000}, {"m", US_PER_MINUTE},
-        {"s", US_PER_SECOND},
+        {"y", 365 * US_PER_DAY}, {"w", 7 * US_PER_DAY}, {"d", US_PER_DAY},  {"h", US_PER_HOUR},
+        {"ms", 1000},            {"m", US_PER_MINUTE},  {"s", US_PER_SECOND},
     };
     static const size_t n_units = sizeof(units) / sizeof(*units);
     const char *at = *text;

@@ -1,4 +1,5 @@
-/* What of the Prometheus query language is answered: a selector, `FUNCTION_over_time(selector[range])`, and sums of numbers. */
+/* What of the Prometheus query language is answered: a selector, `FUNCTION_over_time(selector[range])`, and sums of
+ * numbers. */
 #ifndef HTTP_PROMQL_H
 #define HTTP_PROMQL_H
 

@@ -39,8 +39,8 @@ static int decode_path(struct request *request, struct reply *reply)
     return 0;
 }
 
-/* Whether the part of a target stands for a part of a route's path. A parameter is decoded by itself, so that it may hold slashes
- * that were sent as %2F. */
+/* Whether the part of a target stands for a part of a route's path. A parameter is decoded by itself, so that it may
+ * hold slashes that were sent as %2F. */
 static bool part_matches(const char *pattern, size_t pattern_size, const char *part, size_t size, char id[static PART_MAX])
 {
     char text[PART_MAX];

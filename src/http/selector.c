@@ -116,20 +116,19 @@ static bool rewrite_brackets(struct rewrite *rewrite)
 static bool rewrite_counts(struct rewrite *rewrite)
 {
     const char *end = strchr(rewrite->at, '}');
-    int count = 0;
+    int count = 0, most = 0;
     if (!end || !isdigit((unsigned char)rewrite->at[1]))
         return false;
     for (const char *c = rewrite->at + 1; c < end; c++) {
         if (!isdigit((unsigned char)*c) && *c != ',')
             return false;
         count = isdigit((unsigned char)*c) ? count * 10 + (*c - '0') : 0;
-        if (count > REPEATS_MAX)
+        most = count > most ? count : most;
+        if (most > REPEATS_MAX)
             return false;
     }
-    int first = atoi(rewrite->at + 1);
-    count = count > first ? count : first;
-    if (count > 1)
-        rewrite->repeats *= count;
+    if (most > 1)
+        rewrite->repeats *= most;
     if (rewrite->repeats > REPEATS_MAX)
         return false;
     buf_put(&rewrite->out, rewrite->at, (size_t)(end + 1 - rewrite->at));
@@ -268,8 +267,10 @@ static int read_text(const char **text, char **ret_text, struct err_text *error)
     buf_putc(&out, '\0');
     if (!good || out.failed || out.n > SELECTOR_TEXT_MAX + 1) {
         buf_free(&out);
-        return good && out.failed ? ERR_NOMEM : err_set_field(error, ERR_INVALID, "query",
-                                  "at \"%.40s\" there should be a text in quotes, of at most %d bytes", *text, SELECTOR_TEXT_MAX);
+        if (good && out.failed)
+            return ERR_NOMEM;
+        return err_set_field(error, ERR_INVALID, "query",
+                             "at \"%.40s\" there should be a text in quotes, of at most %d bytes", *text, SELECTOR_TEXT_MAX);
     }
     *text = at + 1;
     *ret_text = (char *)out.data;
@@ -292,8 +293,8 @@ static int add_matcher(struct selector *selector, struct matcher matcher, char *
         rc = err_set_field(error, ERR_LIMIT, "query", "a selector has at most %d conditions", SELECTOR_MATCHERS_MAX);
     else if (matcher.is_regex && (rc = compile(value, &matcher.regex)) == ERR_INVALID)
         err_set_field(error, rc, "query",
-                      "\"%.100s\" is no regular expression here: there are POSIX extended ones, without flags, back references, \\b or "
-                      "\\p, and with at most %d repetitions", value, REPEATS_MAX);
+                      "\"%.100s\" is no regular expression here: there are POSIX extended ones, without flags, back "
+                      "references, \\b or \\p, and with at most %d repetitions", value, REPEATS_MAX);
     if (rc || matcher.is_regex)
         free(value);
     else
@@ -343,7 +344,8 @@ static int parse_matchers(const char **text, struct selector *selector, struct e
         if (**text == ',')
             ++*text;
         else if (**text != '}')
-            return err_set_field(error, ERR_INVALID, "query", "at \"%.40s\" there should be a comma or the closing brace", *text);
+            return err_set_field(error, ERR_INVALID, "query",
+                                 "at \"%.40s\" there should be a comma or the closing brace", *text);
     }
     ++*text;
     return 0;
@@ -398,7 +400,8 @@ struct series_filter selector_filter(struct selector *selector)
     memset(selector->globs, 0, sizeof(selector->globs));
     for (size_t i = 0; i < selector->n; i++) {
         const struct matcher *matcher = &selector->matchers[i];
-        if (matcher->label < LABEL_N && !matcher->is_regex && !matcher->negated && *matcher->value && !strpbrk(matcher->value, "*?"))
+        bool is_equal = !matcher->is_regex && !matcher->negated;
+        if (matcher->label < LABEL_N && is_equal && *matcher->value && !strpbrk(matcher->value, "*?"))
             selector->globs[matcher->label] = matcher->value;
     }
     const char **globs = selector->globs;

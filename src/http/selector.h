@@ -1,9 +1,10 @@
-/* Which series a selector of the Prometheus query language means: `voltage{entity=~"p2-.*",type!="Load"}`. Labels are __name__ (the
- * property), entity, type and unit; any other is empty.
+/* Which series a selector of the Prometheus query language means: `voltage{entity=~"p2-.*",type!="Load"}`. Labels are
+ * __name__ (the property), entity, type and unit; any other is empty.
  *
- * Regular expressions are POSIX extended ones that must fit the whole text, with what RE2 writes otherwise understood: (?:x), \d \w \s
- * and their capitals outside of brackets, lazy repetition. Back references, flags, \b and \p are refused, as is what could take
- * long: more than 4096 bytes, 32 groups inside each other, repetitions of more than 1000 altogether. */
+ * Regular expressions are POSIX extended ones that must fit the whole text, with what RE2 writes otherwise understood:
+ * (?:x), \d \w \s and their capitals outside of brackets, lazy repetition. Back references, flags, \b and \p are
+ * refused, as is what could take long: more than 4096 bytes, 32 groups inside each other, repetitions of more than 1000
+ * altogether. */
 #ifndef HTTP_SELECTOR_H
 #define HTTP_SELECTOR_H
 
@@ -35,7 +36,8 @@ struct selector {
     const char *globs[LABEL_N]; /* scratch of selector_filter */
 };
 
-/* Reads a selector at *text and moves *text behind it. On failure too selector_free is due. ERR_INVALID, ERR_LIMIT, ERR_NOMEM. */
+/* Reads a selector at *text and moves *text behind it. On failure too selector_free is due. ERR_INVALID, ERR_LIMIT,
+ * ERR_NOMEM. */
 MUST_CHECK int selector_parse(const char **text, struct selector *selector, struct err_text *error);
 void selector_free(struct selector *selector);
 
@@ -45,7 +47,8 @@ bool selector_matches(const struct selector *selector, const struct series_info 
 struct series_filter selector_filter(struct selector *selector);
 
 void selector_skip_blanks(const char **text);
-/* Moves *text behind a name of letters, digits, underscores and (where asked) colons, and answers its size; 0: there is none. */
+/* Moves *text behind a name of letters, digits, underscores and (where asked) colons, and answers its size; 0: there is
+ * none. */
 size_t selector_skip_name(const char **text, bool colons);
 
 #endif

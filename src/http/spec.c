@@ -135,8 +135,8 @@ const struct spec spec_explain = {.name = "explain",
 const struct spec spec_at = {.name = "at",
                              .form = SPEC_TEXT,
                              .example = "2025-03-01T00:00:00Z",
-                             .text = "The newest reading at or before that instant, in the forms of from; without it the newest of "
-                                     "all, which of forecasts lies ahead"};
+                             .text = "The newest reading at or before that instant, in the forms of from; without it the "
+                                     "newest of all, which of forecasts lies ahead"};
 const struct spec spec_max_age = {.name = "max_age",
                                   .form = SPEC_TEXT,
                                   .example = "PT1H",
@@ -149,8 +149,8 @@ const struct spec spec_since = {.name = "since",
 const struct spec spec_live_since = {
     .name = "since",
     .form = SPEC_TEXT,
-    .text = "Also what changed since that position, the header Almanac-Position of an earlier answer; the header Last-Event-ID comes "
-            "before it"};
+    .text = "Also what changed since that position, the header Almanac-Position of an earlier answer; the header "
+            "Last-Event-ID comes before it"};
 const struct spec spec_cadence = {
     .name = "cadence",
     .form = SPEC_TEXT,
@@ -191,24 +191,26 @@ const struct spec spec_step_s = {.name = "step",
                                  .form = SPEC_TEXT,
                                  .required = true,
                                  .example = "15m",
-                                 .text = "Between two times that are evaluated: seconds, or such as 15m; at most 11,000 points a series"};
+                                 .text = "Between two times that are evaluated: seconds, or such as 15m; at most 11,000 "
+                                         "points a series"};
 const struct spec spec_instant = {.name = "time",
                                   .form = SPEC_TEXT,
                                   .example = "2025-03-01T00:00:00Z",
                                   .text = "The time that is evaluated, now without it: " SECONDS_OR_RFC3339};
 const struct spec spec_timeout = {
-    .name = "timeout", .form = SPEC_TEXT, .text = "After this the query is given up: seconds, or such as 15s", .example = "30s"};
+    .name = "timeout", .form = SPEC_TEXT, .example = "30s", .text = "After this the query is given up: seconds, or 15s"};
 const struct spec spec_lookback = {.name = "lookback_delta",
                                    .form = SPEC_TEXT,
                                    .example = "5m",
-                                   .text = "How far a selector without a range looks back for a reading: seconds, or such as 5m (the default)"};
+                                   .text = "How far a selector without a range looks back for a reading: seconds, or such as "
+                                           "5m (the default)"};
 const struct spec spec_match = {
-    .name = "match[]", .form = SPEC_TEXTS, .text = "Selectors; a series of which one of them is true counts", .example = "voltage"};
+    .name = "match[]", .form = SPEC_TEXTS, .example = "voltage", .text = "Selectors; a series that one of them means counts"};
 const struct spec spec_match_needed = {.name = "match[]",
                                        .form = SPEC_TEXTS,
                                        .required = true,
                                        .example = "{entity=~\"p2-.*\"}",
-                                       .text = "Selectors; a series of which one of them is true counts"};
+                                       .text = "Selectors; a series that one of them means counts"};
 const struct spec spec_start_some = {.name = "start",
                                      .form = SPEC_TEXT,
                                      .example = "2025-03-01T00:00:00Z",
@@ -218,7 +220,7 @@ const struct spec spec_end_some = {.name = "end",
                                    .example = "2025-03-02T00:00:00Z",
                                    .text = "Only series with readings up to then: " SECONDS_OR_RFC3339};
 const struct spec spec_limit_some = {
-    .name = "limit", .form = SPEC_TEXT, .text = "At most so many; 0 is all of them; a warning says when there are more", .example = "100"};
+    .name = "limit", .form = SPEC_TEXT, .example = "100", .text = "At most so many, 0 for all; a warning tells of more"};
 const struct spec spec_metric = {.name = "metric", .form = SPEC_TEXT, .text = "Only of this property", .example = "voltage"};
 const struct spec spec_limit_metric = {
-    .name = "limit_per_metric", .form = SPEC_TEXT, .text = "At most so many entries of a property; 0 is all of them", .example = "1"};
+    .name = "limit_per_metric", .form = SPEC_TEXT, .example = "1", .text = "At most so many entries of a property, 0 for all"};

@@ -1,5 +1,5 @@
-/* The newest reading of a series before an instant, however far back: found by halving time, not by reading it. Readings of every
- * quality count. */
+/* The newest reading of a series before an instant, however far back: found by halving time, not by reading it. Readings
+ * of every quality count. */
 #ifndef QUERY_NEWEST_H
 #define QUERY_NEWEST_H
 
@@ -15,8 +15,9 @@ struct newest {
     enum quality quality;
 };
 
-/* The last reading in force before end_us; stats are those of the series in the view. Of expired readings the last one still
- * counts. 1, 0 where there is none, ERR_EXPIRED where there was one that is not kept any more, or a code of the view. */
+/* The last reading in force before end_us; stats are those of the series in the view. Of expired readings the last one
+ * still counts. 1, 0 where there is none, ERR_EXPIRED where there was one that is not kept any more, or a code of the
+ * view. */
 MUST_CHECK int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us,
                            struct newest *ret_newest);
 

@@ -1,6 +1,6 @@
-/* Time is cut into panes at every edge of a window, so that each window is a row of whole panes. The panes of the window at work are
- * a queue made of two stacks: in front each pane has the figures from itself to the end of that stack, at the back there is one sum of
- * all; so a window costs two additions, however many panes it has. */
+/* Time is cut into panes at every edge of a window, so that each window is a row of whole panes. The panes of the window
+ * at work are a queue made of two stacks: in front each pane has the figures from itself to the end of that stack, at
+ * the back there is one sum of all; so a window costs two additions, however many panes it has. */
 #include <config.h>
 
 #include "query/sliding.h"
@@ -64,7 +64,8 @@ static void add_figures(enum sliding_fn fn, struct figures *earlier, const struc
         exact_add_exact(&earlier->sum, &later->sum);
 }
 
-/* Readings [begin, end) of points. Mantissas of one exponent are summed as they are: 128 bits hold more than there can be. */
+/* Readings [begin, end) of points. Mantissas of one exponent are summed as they are: 128 bits hold more than there can
+ * be. */
 static void add_points(enum sliding_fn fn, const struct points *points, size_t begin, size_t end, struct figures *figures)
 {
     __int128 sum = 0;

@@ -1,6 +1,6 @@
-/* One figure of the readings in each of many equally long windows that may overlap, as Prometheus has them: at start, start + step ...
- * up to end, of the readings in (t - window, t]. Readings are read once, whatever windows have in common. Suspect readings do not
- * count, and windows without readings are passed over. */
+/* One figure of the readings in each of many equally long windows that may overlap, as Prometheus has them: at start,
+ * start + step ... up to end, of the readings in (t - window, t]. Readings are read once, whatever windows have in
+ * common. Suspect readings do not count, and windows without readings are passed over. */
 #ifndef QUERY_SLIDING_H
 #define QUERY_SLIDING_H
 

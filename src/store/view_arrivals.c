@@ -86,7 +86,8 @@ struct arrival arrivals_at(const struct arrivals *arrivals, size_t i)
 {
     const struct row *row = &arrivals->rows.at[i];
     unsigned quality = row->quality & QUALITY_CLASS_MASK;
-    struct arrival arrival = {.t_us = row->t_us, .end_us = row->t_us + 1, .issued_us = row->issued_us, .deleted = row->op != OP_VALUE,
+    struct arrival arrival = {.t_us = row->t_us, .end_us = row->t_us + 1, .issued_us = row->issued_us,
+                              .deleted = row->op != OP_VALUE,
                               .quality = quality < QUALITY_N ? (enum quality)quality : QUALITY_SUSPECT};
     if (row->op == OP_DELETE_RANGE)
         arrival.end_us = changes_row_end(row);

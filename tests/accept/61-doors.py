@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The doors beside the range: /v1/last against plain looking, the Prometheus door against windows added up one by one and promtool.
+"""The doors beside the range: /v1/last against plain looking, the Prometheus door against windows added up one by one and
+promtool.
 
     SEED=7 tests/accept/61-doors.py
 """
@@ -40,7 +41,8 @@ def make(rng):
                 continue
             when = T0 + timedelta(minutes=minute, seconds=rng.choice((0, 0, 0, 7)))
             quality = rng.choice(("measured",) * 8 + ("estimated", "suspect"))
-            for name, value in ("voltage", Decimal(rng.randrange(22000, 24000)) / 100), ("activePower", Decimal(rng.randrange(-500, 500))):
+            values = {"voltage": Decimal(rng.randrange(22000, 24000)) / 100, "activePower": Decimal(rng.randrange(-500, 500))}
+            for name, value in values.items():
                 data.setdefault((entity, name), {})[when] = value, quality
                 messages.append(reading(entity, when, {name: float(value)}, quality=quality))
     rng.shuffle(messages)
@@ -96,7 +98,7 @@ def test_the_newest_of_each_series(context):
     check_last(site, data)
     for _ in range(30):
         check_last(site, data, T0 + timedelta(seconds=rng.randrange(-600, 60 * MINUTES + 600)))
-    series = site.get("/v1/last", entity="door-1", property="voltage", at=iso(T0 + timedelta(days=1)), max_age="PT1H")["series"][0]
+    [series] = site.get("/v1/last", entity="door-1", property="voltage", at=iso(T0 + timedelta(days=1)), max_age="PT1H")["series"]
     assert series["time"] is None and series["value"] is None and series["last"]
     page = site.get("/v1/last", entity="door-*", unit="V", limit=3)
     rest = site.get("/v1/last", entity="door-*", unit="V", limit=3, cursor=page["next"])
@@ -135,13 +137,16 @@ def test_the_newest_of_many_series_is_quick(context):
 
 # ---- the Prometheus door ----
 
+FUNCTIONS = {"avg": lambda v: sum(v) / len(v), "min": min, "max": max, "sum": sum, "last": lambda v: v[-1], "count": len}
+
+
 def windows(readings, fn, start, end, step, window):
     """[[seconds, Decimal], …] by looking at every reading for every window; suspect ones do not count."""
     rows, at = [], start
     while at <= end:
         inside = [readings[when][0] for when in sorted(readings) if at - window < when <= at and readings[when][1] != "suspect"]
         if inside:
-            value = {"avg": lambda v: sum(v) / len(v), "min": min, "max": max, "sum": sum, "last": lambda v: v[-1], "count": len}[fn](inside)
+            value = FUNCTIONS[fn](inside)
             rows.append([int(at.timestamp()), Decimal(value)])
         at += step
     return rows
@@ -150,7 +155,8 @@ def windows(readings, fn, start, end, step, window):
 def matrix(site, query, start, end, step, post=False):
     parameters = {"query": query, "start": iso(start), "end": end.timestamp(), "step": step.total_seconds()}
     if post:
-        status, headers, body = site.request("/api/v1/query_range", method="POST", body=urllib.parse.urlencode(parameters).encode(),
+        form = urllib.parse.urlencode(parameters).encode()
+        status, headers, body = site.request("/api/v1/query_range", method="POST", body=form,
                                              headers={"Content-Type": "application/x-www-form-urlencoded"})
     else:
         status, headers, body = site.request("/api/v1/query_range", parameters)
@@ -197,7 +203,8 @@ def test_clients_find_their_way(context):
     assert set(data("label/__name__/values")) == {"voltage", "activePower", "temperature"}
     assert data("series", **{"match[]": ["voltage{entity='door-0'}", "nobody"]}) == \
         [{"__name__": "voltage", "entity": "door-0", "type": "SmartMeter", "unit": "V"}]
-    assert data("series", start=iso(T0 - timedelta(days=9)), end=iso(T0 - timedelta(days=8)), **{"match[]": "voltage{entity=~'door.*'}"}) == []
+    before = {"start": iso(T0 - timedelta(days=9)), "end": iso(T0 - timedelta(days=8))}
+    assert data("series", **before, **{"match[]": "voltage{entity=~'door.*'}"}) == []
     assert data("metadata", metric="voltage") == {"voltage": [{"type": "gauge", "help": "", "unit": "V"}]}
     assert data("query", query="1+1", time=5) == {"resultType": "scalar", "result": [5, "2"]}
     assert "version" in data("status/buildinfo")
@@ -205,7 +212,8 @@ def test_clients_find_their_way(context):
     assert one["value"][1] == "1" and one["metric"]["entity"] == "wx"
     status, headers, body = site.request("/api/v1/query", {"query": "rate(voltage[5m])"})
     answer = json.loads(body)
-    assert (status, answer["status"], answer["errorType"]) == (400, "error", "bad_data") and "avg_over_time" in answer["error"], answer
+    assert (status, answer["status"], answer["errorType"]) == (400, "error", "bad_data"), answer
+    assert "avg_over_time" in answer["error"], answer
     site.problem("/v1/nothing", 404)
 
 
@@ -220,13 +228,14 @@ def test_promtool_is_served(context):
         assert done.returncode == 0, done.stderr
         return done.stdout
     end = T0 + timedelta(hours=2)
-    out = run("range", f"--header=Authorization=Bearer {site.token}", "--start", iso(T0), "--end", iso(end), "--step", "15m", "--format=json",
-              site.url, 'max_over_time(voltage{entity="door-2"}[15m])')
+    bearer = f"--header=Authorization=Bearer {site.token}"
+    out = run("range", bearer, "--start", iso(T0), "--end", iso(end), "--step", "15m", "--format=json", site.url,
+              'max_over_time(voltage{entity="door-2"}[15m])')
     [series] = json.loads(out)
     expected = windows(data["door-2", "voltage"], "max", T0, end, timedelta(minutes=15), timedelta(minutes=15))
     assert [[when, Decimal(value)] for when, value in series["values"]] == expected and series["metric"]["entity"] == "door-2"
     if "--header" in subprocess.run([promtool, "query", "instant", "--help"], capture_output=True, text=True).stderr:
-        assert "door-1" in run("instant", f"--header=Authorization=Bearer {site.token}", "--time", iso(end), site.url, "voltage{entity='door-1'}")
+        assert "door-1" in run("instant", bearer, "--time", iso(end), site.url, "voltage{entity='door-1'}")
 
 
 if __name__ == "__main__":

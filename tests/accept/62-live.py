@@ -144,7 +144,8 @@ def in_force(site):
     found = {}
     for series in answer["series"]:
         column = {name: i for i, name in enumerate(series["columns"])}
-        found[series["entity"]] = {row[0]: (row[1], row[column["quality"]] if "quality" in column else "measured") for row in series["rows"]}
+        found[series["entity"]] = {row[0]: (row[1], row[column["quality"]] if "quality" in column else "measured")
+                                   for row in series["rows"]}
     return found
 
 

@@ -1,5 +1,5 @@
-/* Queries from any bytes: refused with a text, or a selector that can be asked about any series and narrowed for the catalog. What it
- * asks the catalog for never leaves out what it means. */
+/* Queries from any bytes: refused with a text, or a selector that can be asked about any series and narrowed for the
+ * catalog. What it asks the catalog for never leaves out what it means. */
 #include <config.h>
 
 #include <stdint.h>
@@ -34,8 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct series_filter filter = selector_filter(&promql.selector);
     for (size_t i = 0; i < 2 && !rc && !promql.is_scalar; i++)
         if (selector_matches(&promql.selector, &series[i]) &&
-            !(is_in(filter.entities, filter.n_entities, series[i].entity) && is_in(filter.types, filter.n_types, series[i].type) &&
-              is_in(filter.properties, filter.n_properties, series[i].property) && is_in(filter.units, filter.n_units, series[i].unit)))
+            !(is_in(filter.entities, filter.n_entities, series[i].entity) &&
+              is_in(filter.types, filter.n_types, series[i].type) &&
+              is_in(filter.properties, filter.n_properties, series[i].property) &&
+              is_in(filter.units, filter.n_units, series[i].unit)))
             abort();
     promql_free(&promql);
     free(text);

@@ -113,7 +113,7 @@ int view_changes(struct view *view, const char *position, struct view_changes *r
     return 0;
 }
 
-/* ---- arrivals: each is a reading of the first series, one a second from 1970 on, its number for a value; the fourth takes back ---- */
+/* ---- arrivals: of the first series, one a second from 1970 on, their numbers for values; the fourth takes back ---- */
 
 struct arrivals {
     int next, end;
@@ -215,7 +215,8 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
 
 /* ---- the newest: at the last time of the statistics, of which 12.50 or "on"; none when that is not before the end ---- */
 
-int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us, struct newest *ret_newest)
+int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us,
+                struct newest *ret_newest)
 {
     (void)view, (void)series_id;
     if (end_us == FAKE_EXPIRED_US + 1)

@@ -15,7 +15,8 @@
 
 #define T0 INT64_C(1740787200000000)
 
-static struct fake_series series = {.info = {.id = 7, .entity = "m", .type = "SmartMeter", .property = "voltage", .unit = "V"}};
+static struct fake_series series = {
+    .info = {.id = 7, .entity = "m", .type = "SmartMeter", .property = "voltage", .unit = "V"}};
 
 static void put(int64_t t_us, int64_t m, uint8_t quality)
 {
@@ -49,17 +50,20 @@ static void every_instant_finds_the_last_reading_before_it(void **state)
 {
     const char *given = getenv("SEED");
     uint64_t seed = (uint64_t)(given ? atoll(given) : getpid());
+    static const int64_t apart_us[8] = {US_PER_MINUTE, US_PER_MINUTE, US_PER_MINUTE, US_PER_MINUTE,
+                                        US_PER_HOUR,   US_PER_HOUR,   US_PER_DAY,    400 * US_PER_DAY};
     (void)state;
     printf("# SEED=%" PRIu64 "\n", seed);
     for (int round = 0; round < 60; round++) {
         begin();
         int64_t t_us = T0, n = random_below(&seed, 200);
-        for (int64_t i = 0; i < n; i++) /* seconds, hours, or a year apart */
-            put(t_us += 1 + random_below(&seed, random_below(&seed, 4) ? US_PER_MINUTE : random_below(&seed, 9) ? US_PER_DAY : 400 * US_PER_DAY),
-                random_below(&seed, 1000), (uint8_t)random_below(&seed, QUALITY_N) | QUALITY_ROUNDED);
+        for (int64_t i = 0; i < n; i++)
+            put(t_us += 1 + random_below(&seed, apart_us[random_below(&seed, 8)]), random_below(&seed, 1000),
+                (uint8_t)random_below(&seed, QUALITY_N) | QUALITY_ROUNDED);
         for (int k = 0; k < 40; k++) {
-            int64_t end_us = n && random_below(&seed, 2) ? series.points.t_us[random_below(&seed, n)] + random_below(&seed, 3) - 1
-                                                         : T0 + random_below(&seed, t_us - T0 + US_PER_DAY);
+            bool beside = n && random_below(&seed, 2);
+            int64_t end_us = beside ? series.points.t_us[random_below(&seed, n)] + random_below(&seed, 3) - 1
+                                    : T0 + random_below(&seed, t_us - T0 + US_PER_DAY);
             struct newest newest;
             size_t i = points_seek(&series.points, 0, end_us);
             assert_int_equal(find(end_us, &newest), i > 0);

@@ -6,7 +6,8 @@
 
 #include "http/promql.h"
 
-static const struct series_info voltage = {1, "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0, NULL};
+static const struct series_info voltage = {1,   "p2-meter-0142", "SmartMeter", "voltage", "V", KIND_GAUGE, false, 0,
+                                           NULL};
 static const struct series_info power = {2, "p2-meter-7", "MainMeter", "activePower", "W", KIND_GAUGE, false, 0, NULL};
 static const struct series_info odd = {3, "a\"b\\c\xc3\xa4", "Property", "wind speed", "", KIND_GAUGE, false, 0, NULL};
 static const struct series_info mode = {4, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL};
@@ -37,7 +38,7 @@ static void selectors_mean_what_prometheus_means_by_them(void **state)
     assert_means("voltage{entity='p2-meter-7',}", "");
     assert_means("{__name__=~\"voltage|activePower\"}", "12");
     assert_means("{entity=~\"p2-.*\"}", "12");
-    assert_means("{entity=~\"meter\"}", "");          /* a regular expression fits the whole text */
+    assert_means("{entity=~\"meter\"}", ""); /* a regular expression fits the whole text */
     assert_means("{entity=~\"p2-meter-(?:7|8)\"}", "2");
     assert_means("{entity=~\"p2-meter-\\\\d+\"}", "12");
     assert_means("{entity=~`p2-meter-\\d{4}`}", "1");
@@ -52,7 +53,7 @@ static void selectors_mean_what_prometheus_means_by_them(void **state)
     assert_means("voltage{nobody=\"x\"}", "");
     assert_means("voltage{nobody!=\"x\"}", "1");
     assert_means("voltage{__name__=\"activePower\"}", "");
-    assert_means("operationalState", "");             /* states have no numbers */
+    assert_means("operationalState", ""); /* states have no numbers */
     assert_means("{entity=~\"[p][0-9][^a].+[[:alpha:]]-[07].*\"}", "12");
 }
 
@@ -89,7 +90,8 @@ static void numbers_are_added_up_exactly(void **state)
 {
     static const struct {
         const char *text, *sum;
-    } cases[] = {{"1+1", "2"}, {" 1 + 1 ", "2"}, {"0.1+0.2", "0.3"}, {"-1.5", "-1.5"}, {"2 - -3", "5"}, {"1e3-1", "999"}, {"0", "0"}};
+    } cases[] = {{"1+1", "2"},    {" 1 + 1 ", "2"}, {"0.1+0.2", "0.3"}, {"-1.5", "-1.5"},
+                 {"2 - -3", "5"}, {"1e3-1", "999"}, {"0", "0"}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct promql promql;
@@ -105,16 +107,64 @@ static void numbers_are_added_up_exactly(void **state)
 static void anything_else_is_refused(void **state)
 {
     static const char *const cases[] = {
-        "", " ", "{}", "{", "voltage{", "voltage}", "voltage{entity}", "voltage{entity=}", "voltage{entity=x}", "voltage{entity=\"x}",
-        "voltage{entity==\"x\"}", "voltage{entity!\"x\"}", "voltage{entity=\"x\" type=\"y\"}", "voltage{,}", "voltage{entity=\"\\q\"}",
-        "{entity=\"\"}", "{entity=~\".*\"}", "{entity!=\"x\"}", "voltage[5m]", "voltage offset 5m", "voltage @ 1", "voltage + 1",
-        "rate(voltage[5m])", "avg(voltage)", "avg_over_time(voltage)", "avg_over_time(voltage[])", "avg_over_time(voltage[5])",
-        "avg_over_time(voltage[0s])", "avg_over_time(voltage[5m:1m])", "avg_over_time(voltage[5m]) by (entity)", "avg_over_time(voltage[5m]",
-        "avg_over_time(voltage[5m5h])", "avg_over_time(voltage[5m5m])", "avg_over_time(voltage[9999999999y])", "(voltage)", "1+", "1 1", "1*2",
-        "1+-", "+", "0x10", "1e999", "voltage{entity=~\"(\"}", "voltage{entity=~\"a)\"}", "voltage{entity=~\"[\"}", "voltage{entity=~\"[a\\\\d]\"}",
-        "voltage{entity=~\"(a)\\\\1\"}", "voltage{entity=~\"(?i)a\"}", "voltage{entity=~\"a{2}{3}\"}", "voltage{entity=~\"a**\"}",
-        "voltage{entity=~\"(a{100}){100}\"}", "voltage{entity=~\"a{1001}\"}", "voltage{entity=~\"\\\\bx\"}", "voltage{entity=~\"x\\\\\"}", "{\"a\",1}",
-        "voltage{entity=~\"((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))\"}", "\xc3\xa4{entity=\"x\"}", "#",
+        "",
+        " ",
+        "{}",
+        "{",
+        "voltage{",
+        "voltage}",
+        "voltage{entity}",
+        "voltage{entity=}",
+        "voltage{entity=x}",
+        "voltage{entity=\"x}",
+        "voltage{entity==\"x\"}",
+        "voltage{entity!\"x\"}",
+        "voltage{entity=\"x\" type=\"y\"}",
+        "voltage{,}",
+        "voltage{entity=\"\\q\"}",
+        "{entity=\"\"}",
+        "{entity=~\".*\"}",
+        "{entity!=\"x\"}",
+        "voltage[5m]",
+        "voltage offset 5m",
+        "voltage @ 1",
+        "voltage + 1",
+        "rate(voltage[5m])",
+        "avg(voltage)",
+        "avg_over_time(voltage)",
+        "avg_over_time(voltage[])",
+        "avg_over_time(voltage[5])",
+        "avg_over_time(voltage[0s])",
+        "avg_over_time(voltage[5m:1m])",
+        "avg_over_time(voltage[5m]) by (entity)",
+        "avg_over_time(voltage[5m]",
+        "avg_over_time(voltage[5m5h])",
+        "avg_over_time(voltage[5m5m])",
+        "avg_over_time(voltage[9999999999y])",
+        "(voltage)",
+        "1+",
+        "1 1",
+        "1*2",
+        "1+-",
+        "+",
+        "0x10",
+        "1e999",
+        "voltage{entity=~\"(\"}",
+        "voltage{entity=~\"a)\"}",
+        "voltage{entity=~\"[\"}",
+        "voltage{entity=~\"[a\\\\d]\"}",
+        "voltage{entity=~\"(a)\\\\1\"}",
+        "voltage{entity=~\"(?i)a\"}",
+        "voltage{entity=~\"a{2}{3}\"}",
+        "voltage{entity=~\"a**\"}",
+        "voltage{entity=~\"(a{100}){100}\"}",
+        "voltage{entity=~\"a{1001}\"}",
+        "voltage{entity=~\"\\\\bx\"}",
+        "voltage{entity=~\"x\\\\\"}",
+        "{\"a\",1}",
+        "voltage{entity=~\"((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))\"}",
+        "\xc3\xa4{entity=\"x\"}",
+        "#",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -140,7 +190,8 @@ static void the_catalog_is_asked_for_what_is_equal(void **state)
     assert_int_equal(filter.n_units, 1);
     assert_int_equal(filter.n_types, 0);
     promql_free(&promql);
-    assert_int_equal(promql_parse("{__name__=\"a*\",unit=\"\"}", &promql, NULL), 0); /* a star is one there, not a glob */
+    assert_int_equal(promql_parse("{__name__=\"a*\",unit=\"\"}", &promql, NULL),
+                     0); /* a star is one there, not a glob */
     filter = selector_filter(&promql.selector);
     assert_int_equal(filter.n_properties + filter.n_units, 0);
     promql_free(&promql);
@@ -149,8 +200,10 @@ static void the_catalog_is_asked_for_what_is_equal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selectors_mean_what_prometheus_means_by_them), cmocka_unit_test(functions_have_a_window),
-        cmocka_unit_test(numbers_are_added_up_exactly),                 cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(selectors_mean_what_prometheus_means_by_them),
+        cmocka_unit_test(functions_have_a_window),
+        cmocka_unit_test(numbers_are_added_up_exactly),
+        cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(the_catalog_is_asked_for_what_is_equal),
     };
     return cmocka_run_group_tests_name("promql", tests, NULL, NULL);

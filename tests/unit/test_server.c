@@ -1440,7 +1440,8 @@ static void what_hinders_the_start_is_told_in_one_sentence(void **state)
 static struct https_answer post_form(const char *path, const char *form)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
-    return ask((struct https_request){.path = path, .token = reader_token, .headers = headers, .body = form, .body_size = strlen(form)});
+    return ask((struct https_request){
+        .path = path, .token = reader_token, .headers = headers, .body = form, .body_size = strlen(form)});
 }
 
 /* Asserts that the answer is an error as Prometheus tells it. */
@@ -1458,10 +1459,12 @@ static void assert_prometheus_error(struct https_answer answer, long status, con
 
 static void prometheus_clients_get_a_matrix(void **state)
 {
-    static const char matrix[] = "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n"
-                                 "{\"metric\":{\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"unit\":\"W\"},\"values\":["
-                                 "[1740787200,\"0.5\"],[1740788100.5,\"1.5\"]]}\n]}}\n";
-    static const char parameters[] = "query=avg_over_time(activePower%5B15m%5D)&start=2025-03-01T00:00:00Z&end=1740788101&step=900.5";
+    static const char matrix[] =
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n"
+        "{\"metric\":{\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"unit\":\"W\"},\"values\":["
+        "[1740787200,\"0.5\"],[1740788100.5,\"1.5\"]]}\n]}}\n";
+    static const char parameters[] =
+        "query=avg_over_time(activePower%5B15m%5D)&start=2025-03-01T00:00:00Z&end=1740788101&step=900.5";
     char path[256];
     (void)state;
     snprintf(path, sizeof(path), "/api/v1/query_range?%s", parameters);
@@ -1472,12 +1475,14 @@ static void prometheus_clients_get_a_matrix(void **state)
     assert_string_equal(https_header(&answer, "Almanac-Coverage"), "partial");
     fake_source.partial = false;
     assert_body(answer, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n"
-                        "{\"metric\":" METER ",\"values\":[[0,\"0.5\"]]}\n]},\"warnings\":[\"another store of the same consumer group "
+                        "{\"metric\":" METER
+                        ",\"values\":[[0,\"0.5\"]]}\n]},\"warnings\":[\"another store of the same consumer group "
                         "holds a part of these series\",\"there are more series than the limit\"]}\n");
     assert_body(get("/api/v1/query_range?query=nobody&start=0&end=0&step=1"),
                 "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n]}}\n");
     assert_body(get("/api/v1/query_range?query=1%2B1&start=0&end=3&step=2"),
-                "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"2\"],[2,\"2\"]]}]}}\n");
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,"
+                "\"2\"],[2,\"2\"]]}]}}\n");
 }
 
 static void prometheus_clients_get_a_vector(void **state)
@@ -1485,7 +1490,8 @@ static void prometheus_clients_get_a_vector(void **state)
     (void)state;
     assert_body(get("/api/v1/query?query=%7Btype!=%22%22%7D&time=1740787200.25"),
                 "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[\n"
-                "{\"metric\":" METER ",\"value\":[1740787200.25,\"0.5\"]},\n{\"metric\":" LOAD ",\"value\":[1740787200.25,\"0.5\"]}\n]}}\n");
+                "{\"metric\":" METER ",\"value\":[1740787200.25,\"0.5\"]},\n{\"metric\":" LOAD
+                ",\"value\":[1740787200.25,\"0.5\"]}\n]}}\n");
     assert_body(post_form("/api/v1/query", "query=count_over_time(energy[1h])&time=1970-01-01T01:00:00+01:00"),
                 "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[\n"
                 "{\"metric\":{\"entity\":\"p2-load-7\",\"type\":\"Load\",\"unit\":\"Wh\"},\"value\":[0,\"7\"]}\n]}}\n");
@@ -1500,16 +1506,22 @@ static void prometheus_clients_find_what_there_is(void **state)
                 "{\"status\":\"success\",\"data\":[\n" METER ",\n" LOAD "\n]}\n");
     assert_body(post_form("/api/v1/series", "match[]=%7Btype!=%22%22%7D&limit=1"),
                 "{\"status\":\"success\",\"data\":[\n" METER "\n],\"warnings\":[\"there are more than the limit\"]}\n");
-    assert_body(get("/api/v1/series?match[]=activePower&start=2025-03-01T00:00:03Z"), "{\"status\":\"success\",\"data\":[]}\n");
-    assert_body(get("/api/v1/labels"), "{\"status\":\"success\",\"data\":[\n\"__name__\",\n\"entity\",\n\"type\",\n\"unit\"\n]}\n");
+    assert_body(get("/api/v1/series?match[]=activePower&start=2025-03-01T00:00:03Z"),
+                "{\"status\":\"success\",\"data\":[]}\n");
+    assert_body(get("/api/v1/labels"),
+                "{\"status\":\"success\",\"data\":[\n\"__name__\",\n\"entity\",\n\"type\",\n\"unit\"\n]}\n");
     assert_body(post_form("/api/v1/labels", "match[]=nobody"), "{\"status\":\"success\",\"data\":[\n]}\n");
-    assert_body(get("/api/v1/label/__name__/values"), "{\"status\":\"success\",\"data\":[\n\"activePower\",\n\"energy\"\n]}\n");
-    assert_body(get("/api/v1/label/entity/values?match[]=energy&end=1740787200"), "{\"status\":\"success\",\"data\":[\n\"p2-load-7\"\n]}\n");
+    assert_body(get("/api/v1/label/__name__/values"),
+                "{\"status\":\"success\",\"data\":[\n\"activePower\",\n\"energy\"\n]}\n");
+    assert_body(get("/api/v1/label/entity/values?match[]=energy&end=1740787200"),
+                "{\"status\":\"success\",\"data\":[\n\"p2-load-7\"\n]}\n");
     assert_body(get("/api/v1/label/nobody/values"), "{\"status\":\"success\",\"data\":[\n]}\n");
-    assert_body(get("/api/v1/metadata"), "{\"status\":\"success\",\"data\":{\n\"activePower\":[{\"type\":\"gauge\",\"help\":\"\","
-                                         "\"unit\":\"W\"}],\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
-    assert_body(get("/api/v1/metadata?metric=energy&limit=0&limit_per_metric=1"),
-                "{\"status\":\"success\",\"data\":{\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
+    assert_body(get("/api/v1/metadata"),
+                "{\"status\":\"success\",\"data\":{\n\"activePower\":[{\"type\":\"gauge\",\"help\":\"\","
+                "\"unit\":\"W\"}],\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
+    assert_body(
+        get("/api/v1/metadata?metric=energy&limit=0&limit_per_metric=1"),
+        "{\"status\":\"success\",\"data\":{\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
     struct https_answer answer = get("/api/v1/status/buildinfo");
     assert_non_null(strstr(text(&answer), "\"version\":\"" PACKAGE_VERSION "\""));
     https_answer_free(&answer);
@@ -1518,11 +1530,26 @@ static void prometheus_clients_find_what_there_is(void **state)
 static void prometheus_clients_get_errors_that_they_know(void **state)
 {
     static const char *const bad[] = {
-        "query_range?query=x&start=0&end=1", "query_range?query=x&start=1&end=0&step=1", "query_range?query=x&start=0&end=1&step=0",
-        "query_range?query=x&start=0&end=1&step=-1s", "query_range?query=x&start=0&end=11001&step=1", "query_range?query=x&start=now&end=1&step=1",
-        "query_range?query=rate(x[5m])&start=0&end=1&step=1", "query", "query?query=x&time=1e300", "query?query=x&timeout=0", "query?query=x&nobody=1",
-        "query?query=x&query=y", "query?query=x&limit=-1", "query?query=%7Bx=~%22(%22%7D", "series", "series?match[]=%7B%7D", "labels?start=x",
-        "label/1x/values", "metadata?limit=x", "status/buildinfo?x=1",
+        "query_range?query=x&start=0&end=1",
+        "query_range?query=x&start=1&end=0&step=1",
+        "query_range?query=x&start=0&end=1&step=0",
+        "query_range?query=x&start=0&end=1&step=-1s",
+        "query_range?query=x&start=0&end=11001&step=1",
+        "query_range?query=x&start=now&end=1&step=1",
+        "query_range?query=rate(x[5m])&start=0&end=1&step=1",
+        "query",
+        "query?query=x&time=1e300",
+        "query?query=x&timeout=0",
+        "query?query=x&nobody=1",
+        "query?query=x&query=y",
+        "query?query=x&limit=-1",
+        "query?query=%7Bx=~%22(%22%7D",
+        "series",
+        "series?match[]=%7B%7D",
+        "labels?start=x",
+        "label/1x/values",
+        "metadata?limit=x",
+        "status/buildinfo?x=1",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -1530,13 +1557,15 @@ static void prometheus_clients_get_errors_that_they_know(void **state)
         snprintf(path, sizeof(path), "/api/v1/%s", bad[i]);
         assert_prometheus_error(get(path), 400, "bad_data");
     }
-    assert_prometheus_error(get("/api/v1/query_range?query=avg_over_time(x[1y])&start=0&end=1&step=0.001"), 422, "execution");
+    assert_prometheus_error(get("/api/v1/query_range?query=avg_over_time(x[1y])&start=0&end=1&step=0.001"), 422,
+                            "execution");
     fake_source.fail_at = 0;
     assert_prometheus_error(get("/api/v1/query?query=energy"), 422, "execution");
     fake_source.fail_at = -1;
     assert_problem(ask((struct https_request){.path = "/api/v1/query?query=x"}), 401, "");
     assert_problem(get("/api/v1/label//values"), 404, "");
-    struct https_answer answer = ask((struct https_request){.path = "/api/v1/query", .method = "DELETE", .token = reader_token});
+    struct https_answer answer =
+        ask((struct https_request){.path = "/api/v1/query", .method = "DELETE", .token = reader_token});
     assert_string_equal(https_header(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
     assert_problem(answer, 405, "");
 }
@@ -1570,7 +1599,10 @@ static void let_five_arrive(void *arg)
 
 static struct https_answer listen_for(const char *path, const char *const *headers, const char *expected)
 {
-    return ask((struct https_request){.path = path, .token = reader_token, .headers = headers, .stop_after = strlen(expected),
+    return ask((struct https_request){.path = path,
+                                      .token = reader_token,
+                                      .headers = headers,
+                                      .stop_after = strlen(expected),
                                       .on_data = let_five_arrive});
 }
 
@@ -1588,13 +1620,13 @@ static void assert_left(void)
 
 static void what_arrives_is_told_as_it_arrives(void **state)
 {
-    static const char expected[] = LIVE_BEGIN
-        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:01Z\",\"value\":1,\"quality\":\"measured\"}\n\n"
-        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:02Z\",\"value\":2,\"quality\":\"measured\"}\n\n"
-        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:03Z\",\"value\":3,\"quality\":\"measured\"}\n\n"
-        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:04Z\",\"deleted\":true}\n\n"
-        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:05Z\",\"value\":5,\"quality\":\"measured\"}\n\n"
-        "id: position-6\n\n";
+    static const char expected[] =
+        LIVE_BEGIN "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:01Z\",\"value\":1,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:02Z\",\"value\":2,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:03Z\",\"value\":3,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:04Z\",\"deleted\":true}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:05Z\",\"value\":5,\"quality\":\"measured\"}\n\n"
+                   "id: position-6\n\n";
     (void)state;
     struct https_answer answer = listen_for("/v1/live?entity=p2-meter-0142", NULL, expected);
     assert_int_equal(answer.status, 200);
@@ -1610,8 +1642,9 @@ static void what_arrives_is_told_as_it_arrives(void **state)
 static void what_was_flushed_is_told_by_ranges(void **state)
 {
     static const struct view_change changes[] = {{7, 10000000, 20000000}, {8, 0, 1000000}};
-    static const char ranges[] = "event: range\ndata: {" LIVE_LABELS ",\"from\":\"1970-01-01T00:00:10Z\",\"to\":\"1970-01-01T00:00:20Z\"}\n\n"
-                                 "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:10Z\",\"value\":5,\"quality\":\"edited\"}\n\n";
+    static const char ranges[] =
+        "event: range\ndata: {" LIVE_LABELS ",\"from\":\"1970-01-01T00:00:10Z\",\"to\":\"1970-01-01T00:00:20Z\"}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:10Z\",\"value\":5,\"quality\":\"edited\"}\n\n";
     static const char *const last[] = {"Last-Event-ID: position-0", NULL};
     char expected[1024];
     (void)state;
@@ -1627,7 +1660,9 @@ static void what_was_flushed_is_told_by_ranges(void **state)
     /* and to whoever comes again with the id of what it was told last, which is newer than what stays in its URL */
     fake_source.n_changes = 2;
     snprintf(expected, sizeof(expected), ": what arrives from now on\n%sid: position-1\n\n", ranges);
-    answer = ask((struct https_request){.path = "/v1/live?series=7&since=long-ago", .token = reader_token, .headers = last,
+    answer = ask((struct https_request){.path = "/v1/live?series=7&since=long-ago",
+                                        .token = reader_token,
+                                        .headers = last,
                                         .stop_after = strlen(expected)});
     assert_string_equal(text(&answer), expected);
     https_answer_free(&answer);
@@ -1642,7 +1677,8 @@ static void events_want_a_position_of_this_store(void **state)
     assert_problem(get("/v1/live?since=long-ago"), 410, "since");
     assert_problem(get("/v1/live?series=x"), 400, "series");
     assert_problem(get("/v1/live?from=now"), 400, "from");
-    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = last}), 400, "since");
+    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = last}), 400,
+                   "since");
     assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = json}), 406, "");
     assert_problem(ask((struct https_request){.path = "/v1/live"}), 401, "");
     assert_left();

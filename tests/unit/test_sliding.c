@@ -46,7 +46,8 @@ static bool window_value(enum sliding_fn fn, int64_t begin_us, int64_t end_us, s
         struct decimal value = {series.points.m[i], series.points.e[i]};
         if (series.points.t_us[i] <= begin_us || series.points.t_us[i] > end_us || series.points.quality[i] == QUALITY_SUSPECT)
             continue;
-        bool better = fn == SLIDING_MIN ? decimal_compare(value, chosen) < 0 : fn == SLIDING_MAX ? decimal_compare(value, chosen) > 0 : true;
+        int order = fn == SLIDING_MIN || fn == SLIDING_MAX ? decimal_compare(value, chosen) : 0;
+        bool better = fn == SLIDING_MIN ? order < 0 : fn != SLIDING_MAX || order > 0;
         if (!count++ || better)
             chosen = value;
         exact_add(sum, value);
@@ -122,7 +123,8 @@ static void edges_are_those_of_prometheus(void **state)
     begin();
     for (int i = 0; i <= 4; i++)
         put(T0 + i * US_PER_MINUTE, (struct decimal){i, 0}, QUALITY_MEASURED);
-    struct sliding_options options = {7, SLIDING_SUM, T0 + 2 * US_PER_MINUTE, T0 + 4 * US_PER_MINUTE, 2 * US_PER_MINUTE, 2 * US_PER_MINUTE};
+    const int64_t step_us = 2 * US_PER_MINUTE;
+    struct sliding_options options = {7, SLIDING_SUM, T0 + step_us, T0 + 2 * step_us, step_us, step_us};
     assert_int_equal(sliding_open(NULL, &options, &sliding), 0);
     assert_int_equal(sliding_next(sliding, &t_us, &value), 1); /* 1 + 2: the reading at the begin is not in it */
     assert_int_equal(t_us, T0 + 2 * US_PER_MINUTE);
