@@ -7,6 +7,7 @@
 struct buckets {
     struct buckets_options options;
     struct view *view;
+    enum quality worst;     /* that is taken in */
     struct feed *feed;
     struct block block;     /* its rows from block_i on are not taken in yet */
     size_t block_i;
@@ -30,7 +31,7 @@ static int keep_amounts(struct buckets *buckets, const struct points *points, in
     for (size_t i = points_seek(points, 0, begin_us); i < end && !rc; i++) {
         int64_t t_us = points->t_us[i], period_us = points->period_us[i];
         *longest_us = period_us > *longest_us ? period_us : *longest_us;
-        if (period_us > end_us - t_us && !tally_leaves_out(points->quality[i]))
+        if (period_us > end_us - t_us && !tally_leaves_out(points->quality[i], buckets->worst))
             rc = parts_add(&buckets->parts, t_us, period_us, (struct decimal){points->m[i], points->e[i]});
     }
     return rc;
@@ -44,7 +45,8 @@ static int look_at(struct buckets *buckets, const struct points *carry, int64_t 
     struct scan *scan;
     int64_t longest_us = 0;
     buckets->parts.n = 0;
-    int rc = scan_open(buckets->view, buckets->options.series_id, begin_us, end_us, POINTS_PERIOD, &scan);
+    struct scan_options options = {begin_us, end_us, POINTS_PERIOD, range_knowledge(buckets->options.range)};
+    int rc = scan_open_known(buckets->view, buckets->options.series_id, &options, &scan);
     if (rc)
         return rc;
     rc = keep_amounts(buckets, carry, begin_us, end_us, &longest_us);
@@ -56,6 +58,19 @@ static int look_at(struct buckets *buckets, const struct points *carry, int64_t 
     return rc;
 }
 
+/* What was carried over when it expired, as far as it was known as of then. */
+static int read_carry(struct buckets *buckets, struct points *carry)
+{
+    struct knowledge knowledge = range_knowledge(buckets->options.range);
+    struct points all = {0};
+    int rc = view_carry(buckets->view, buckets->options.series_id, &all);
+    for (size_t i = 0; i < all.n && !rc; i++)
+        if (knowledge_has(&knowledge, &all, i))
+            rc = points_append(carry, &all, i, false);
+    points_free(&all);
+    return rc;
+}
+
 /* Finds the amounts that began before end_us and reach beyond it. Periods have no greatest length, so this looks back over
  * a day, and over ever more until that is four times the longest period seen. So periods up to a day are always found, and
  * longer ones unless they are hidden behind at least their fourth of shorter ones. */
@@ -63,7 +78,7 @@ static int look_back(struct buckets *buckets, int64_t end_us)
 {
     int64_t longest_us = 0, back_us = US_PER_DAY;
     struct points carry = {0};
-    int rc = view_carry(buckets->view, buckets->options.series_id, &carry);
+    int rc = read_carry(buckets, &carry);
     for (bool done = false; !rc && !done; back_us *= 4) {
         bool is_all = back_us >= end_us - CIVIL_MIN_US;
         rc = look_at(buckets, &carry, is_all ? CIVIL_MIN_US : end_us - back_us, end_us, &longest_us);
@@ -105,7 +120,7 @@ static int take_amounts(struct buckets *buckets, const struct points *points, si
     for (size_t i = begin; i < end && !rc; i++) {
         struct decimal value = {points->m[i], points->e[i]};
         int64_t t_us = points->t_us[i], period_us = points->period_us[i];
-        if (tally_leaves_out(points->quality[i]))
+        if (tally_leaves_out(points->quality[i], buckets->worst))
             continue;
         if (period_us <= end_us - t_us) {
             tally_add_value(tally, value);
@@ -122,14 +137,14 @@ static int take_points(struct buckets *buckets, const struct points *points, siz
 {
     enum kind kind = buckets->options.kind;
     if (kind == KIND_STATE) {
-        state_tally_add_points(&bucket->states, points, begin, end);
+        state_tally_add_points(&bucket->states, points, begin, end, buckets->worst);
         return 0;
     }
     if (kind == KIND_INTERVAL && reaches_beyond(points, begin, end, end_us))
         return take_amounts(buckets, points, begin, end, end_us, &bucket->tally);
     if (buckets->options.is_direction)
-        direction_add_points(&bucket->direction, points, begin, end);
-    tally_add_points(&bucket->tally, points, begin, end);
+        direction_add_points(&bucket->direction, points, begin, end, buckets->worst);
+    tally_add_points(&bucket->tally, points, begin, end, buckets->worst);
     return 0;
 }
 
@@ -169,6 +184,7 @@ int buckets_open(struct view *view, const struct buckets_options *options, struc
         return ERR_NOMEM;
     buckets->options = *options;
     buckets->view = view;
+    buckets->worst = range_worst(range);
     buckets->next_us = range->from_us < range->to_us ? options->begin_us : options->end_us; /* nothing is in no time */
     int64_t begin_us = options->begin_us > range->from_us ? options->begin_us : range->from_us;
     struct feed_options feed = {
@@ -176,6 +192,7 @@ int buckets_open(struct view *view, const struct buckets_options *options, struc
         .has_tier = options->has_tier && buckets_may_use_tiers(options->kind, options->is_direction),
         .tier = options->tier,
         .want = options->kind == KIND_INTERVAL ? POINTS_PERIOD : 0,
+        .knowledge = range_knowledge(range),
         .begin_us = begin_us,
         .end_us = options->end_us,
     };

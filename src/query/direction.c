@@ -33,10 +33,11 @@ static void add(struct direction *direction, struct decimal value)
     direction->count++;
 }
 
-void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end)
+void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end,
+                          enum quality worst)
 {
     for (size_t i = begin; i < end; i++)
-        if (!tally_leaves_out(points->quality[i]))
+        if (!tally_leaves_out(points->quality[i], worst))
             add(direction, (struct decimal){points->m[i], points->e[i]});
 }
 

@@ -100,7 +100,8 @@ static int begin_scan(struct feed *feed, int64_t end_us)
 {
     int64_t begin_us = feed->at_us;
     feed->at_us = end_us;
-    return scan_open(feed->view, feed->options.series_id, begin_us, end_us, feed->options.want, &feed->scan);
+    struct scan_options options = {begin_us, end_us, feed->options.want, feed->options.knowledge};
+    return scan_open_known(feed->view, feed->options.series_id, &options, &feed->scan);
 }
 
 static int read_slice(struct feed *feed, int64_t inner_end_us)

@@ -14,6 +14,7 @@ struct feed_options {
     bool has_tier;
     enum tier tier;             /* of cells that may take the place of readings */
     unsigned want;              /* columns of readings, enum points_want */
+    struct knowledge knowledge; /* of readings; without a tier */
     int64_t begin_us, end_us;
 };
 

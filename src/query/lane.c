@@ -6,17 +6,17 @@
 
 #include "query/agg.h"
 #include "query/buckets.h"
+#include "query/raw.h"
 
 #define MEAN_DIGITS 15
 
 struct lane {
     struct lane_options options;
-    struct scan *scan;        /* raw: */
-    struct points points;
-    size_t next_point;
-    struct buckets *buckets;  /* by step: */
+    struct raw *raw;          /* this, or by step: */
+    struct buckets *buckets;
     struct bucket bucket;
     struct value values[AGG_N];
+    struct exact rooms[AGG_N]; /* for converted ones */
 };
 
 static bool asks_direction(const struct range *range, const struct series_info *info)
@@ -29,7 +29,9 @@ static bool asks_direction(const struct range *range, const struct series_info *
 
 bool lane_may_use_tiers(const struct range *range, const struct series_info *info)
 {
-    return buckets_may_use_tiers(info->kind, asks_direction(range, info));
+    struct knowledge knowledge = range_knowledge(range);
+    return buckets_may_use_tiers(info->kind, asks_direction(range, info)) && range_worst(range) == QUALITY_ESTIMATED &&
+           knowledge_is_all(&knowledge);
 }
 
 static int open_buckets(struct lane *lane, struct view *view)
@@ -40,12 +42,19 @@ static int open_buckets(struct lane *lane, struct view *view)
         .series_id = options->info->id,
         .kind = options->info->kind,
         .is_direction = asks_direction(options->range, options->info),
-        .has_tier = options->has_tier,
+        .has_tier = options->has_tier && lane_may_use_tiers(options->range, options->info),
         .tier = options->tier,
         .begin_us = options->begin_us,
         .end_us = options->end_us,
     };
     return buckets_open(view, &buckets, &lane->buckets);
+}
+
+static int open_raw(struct lane *lane, struct view *view)
+{
+    const struct lane_options *options = &lane->options;
+    struct raw_options raw = {options->range, options->info, options->conversion, options->begin_us, options->goes_on};
+    return raw_open(view, &raw, &lane->raw);
 }
 
 int lane_open(struct view *view, const struct lane_options *options, struct lane **ret_lane)
@@ -54,8 +63,7 @@ int lane_open(struct view *view, const struct lane_options *options, struct lane
     if (!lane)
         return ERR_NOMEM;
     lane->options = *options;
-    int rc = options->range->raw ? scan_open(view, options->info->id, options->begin_us, options->end_us, 0, &lane->scan)
-                                 : open_buckets(lane, view);
+    int rc = options->range->raw ? open_raw(lane, view) : open_buckets(lane, view);
     if (rc) {
         lane_close(lane);
         return rc;
@@ -64,59 +72,35 @@ int lane_open(struct view *view, const struct lane_options *options, struct lane
     return 0;
 }
 
-static int next_raw(struct lane *lane, struct row *ret_row)
-{
-    struct points *points = &lane->points;
-    if (lane->next_point == points->n) {
-        lane->next_point = 0;
-        int rc = scan_next(lane->scan, points);
-        if (rc <= 0)
-            return rc;
-    }
-    size_t i = lane->next_point++;
-    if (lane->options.info->kind == KIND_STATE)
-        lane->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
-    else
-        lane->values[0] = (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
-    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values};
-    return 1;
-}
-
-static struct value decimal_value(struct decimal decimal)
-{
-    return (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(decimal)};
-}
-
-static int mean_value(const struct lane *lane, struct value *ret_value)
+static int mean_value(const struct lane *lane, struct exact *room, struct value *ret_value)
 {
     const struct bucket *bucket = &lane->bucket;
     struct decimal mean;
     if (agg_is_direction(lane->options.info)) {
-        *ret_value = direction_mean(&bucket->direction, &mean) ? decimal_value(mean) : (struct value){.type = VALUE_NULL};
-        return 0;
+        *ret_value = (struct value){.type = VALUE_NULL};
+        return direction_mean(&bucket->direction, &mean) ? conversion_value(&lane->options.conversion, mean, room, ret_value) : 0;
     }
-    int rc = exact_divide(&bucket->tally.sum, bucket->count, MEAN_DIGITS, &mean);
-    if (!rc)
-        *ret_value = decimal_value(mean);
-    return rc;
+    struct unit_quotient quotient = {&bucket->tally.sum, bucket->count, bucket->count, MEAN_DIGITS};
+    return conversion_quotient(&lane->options.conversion, &quotient, ret_value);
 }
 
-/* One aggregate of a bucket that has readings. */
-static int bucket_value(const struct lane *lane, enum agg agg, struct value *ret_value)
+/* Aggregate i of a bucket that has readings. */
+static int bucket_value(struct lane *lane, size_t i, struct value *ret_value)
 {
     const struct bucket *bucket = &lane->bucket;
     const struct tally *tally = &bucket->tally;
-    bool is_state = lane->options.info->kind == KIND_STATE, is_first = agg == AGG_FIRST;
+    const struct conversion *conversion = &lane->options.conversion;
+    enum agg agg = lane->options.aggs[i];
+    bool is_first = agg == AGG_FIRST;
     if (agg == AGG_MEAN)
-        return mean_value(lane, ret_value);
+        return mean_value(lane, &lane->rooms[i], ret_value);
     if (agg == AGG_SUM)
-        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &tally->sum};
-    else if (agg == AGG_MIN || agg == AGG_MAX)
-        *ret_value = decimal_value(agg == AGG_MIN ? tally->min : tally->max);
-    else if (is_state)
-        *ret_value = (struct value){.type = VALUE_TEXT, .text = is_first ? bucket->states.first : bucket->states.last};
-    else
-        *ret_value = decimal_value(is_first ? tally->first : tally->last);
+        return conversion_sum(conversion, &tally->sum, tally->count, &lane->rooms[i], ret_value);
+    if (agg == AGG_MIN || agg == AGG_MAX)
+        return conversion_value(conversion, agg == AGG_MIN ? tally->min : tally->max, &lane->rooms[i], ret_value);
+    if (lane->options.info->kind != KIND_STATE)
+        return conversion_value(conversion, is_first ? tally->first : tally->last, &lane->rooms[i], ret_value);
+    *ret_value = (struct value){.type = VALUE_TEXT, .text = is_first ? bucket->states.first : bucket->states.last};
     return 0;
 }
 
@@ -133,7 +117,7 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
         if (lane->options.aggs[i] == AGG_COUNT)
             *value = (struct value){.type = VALUE_COUNT, .count = bucket->count};
         else if (bucket->count)
-            rc = bucket_value(lane, lane->options.aggs[i], value);
+            rc = bucket_value(lane, i, value);
         if (rc)
             return rc;
     }
@@ -143,15 +127,14 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
 
 int lane_next(struct lane *lane, struct row *ret_row)
 {
-    return lane->scan ? next_raw(lane, ret_row) : next_bucket(lane, ret_row);
+    return lane->raw ? raw_next(lane->raw, ret_row) : next_bucket(lane, ret_row);
 }
 
 void lane_close(struct lane *lane)
 {
     if (!lane)
         return;
-    scan_close(lane->scan);
-    points_free(&lane->points);
+    raw_close(lane->raw);
     buckets_close(lane->buckets);
     free(lane);
 }

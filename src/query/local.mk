@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/agg.c %D%/agg.h \
 	%D%/answer.c \
 	%D%/buckets.c %D%/buckets.h \
+	%D%/convert.c %D%/convert.h \
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
 	%D%/feed.c %D%/feed.h \
@@ -11,6 +12,9 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/matches.c %D%/matches.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
+	%D%/raw.c %D%/raw.h \
+	%D%/reduce.c %D%/reduce.h \
+	%D%/steps.c \
 	%D%/tally.c %D%/tally.h \
 	%D%/when.c %D%/when.h
 
@@ -24,7 +28,7 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range tests/unit/test_raw
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -38,6 +42,10 @@ tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
 tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/lib/ask_range.c tests/lib/ask_range.h \
+	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_raw_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING

@@ -49,12 +49,13 @@ void tally_add_cell(struct tally *tally, const struct cell *cell)
 /* What decides how rows may be folded. */
 struct shape {
     int e_min, e_max;
-    bool has_suspect;
+    bool leaves_out;
+    enum quality worst;
 };
 
-static struct shape find_shape(const struct points *points, size_t begin, size_t end)
+static struct shape find_shape(const struct points *points, size_t begin, size_t end, enum quality worst)
 {
-    struct shape shape = {INT8_MAX, INT8_MIN, false};
+    struct shape shape = {INT8_MAX, INT8_MIN, false, worst};
     uint8_t class_max = 0;
     for (size_t i = begin; i < end; i++) {
         int e = points->e[i];
@@ -63,7 +64,7 @@ static struct shape find_shape(const struct points *points, size_t begin, size_t
         shape.e_max = e > shape.e_max ? e : shape.e_max;
         class_max = class > class_max ? class : class_max;
     }
-    shape.has_suspect = class_max >= QUALITY_SUSPECT;
+    shape.leaves_out = tally_leaves_out(class_max, worst);
     return shape;
 }
 
@@ -82,14 +83,15 @@ static void fold_even(struct tally *tally, const int64_t *m, size_t n, int8_t e)
 }
 
 /* Different exponents, brought to the least one. False (and nothing done) when a mantissa does not fit 64 bits there. */
-static bool fold_mixed(struct tally *tally, const struct points *points, size_t begin, size_t end, int e)
+static bool fold_mixed(struct tally *tally, const struct points *points, size_t begin, size_t end, const struct shape *shape)
 {
+    int e = shape->e_min;
     int64_t min = INT64_MAX, max = INT64_MIN, first = 0, last = 0;
     uint64_t count = 0;
     __int128 sum = 0;
     for (size_t i = begin; i < end; i++) {
         int64_t m;
-        if (tally_leaves_out(points->quality[i]))
+        if (tally_leaves_out(points->quality[i], shape->worst))
             continue;
         if (__builtin_mul_overflow(points->m[i], decimal_pow10[points->e[i] - e], &m))
             return false;
@@ -106,27 +108,28 @@ static bool fold_mixed(struct tally *tally, const struct points *points, size_t 
     return true;
 }
 
-void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end)
+void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end, enum quality worst)
 {
     if (begin == end)
         return;
-    struct shape shape = find_shape(points, begin, end);
-    if (shape.e_min == shape.e_max && !shape.has_suspect) {
+    struct shape shape = find_shape(points, begin, end, worst);
+    if (shape.e_min == shape.e_max && !shape.leaves_out) {
         fold_even(tally, points->m + begin, end - begin, points->e[begin]);
         return;
     }
-    if (shape.e_max - shape.e_min <= DECIMAL_DIGITS_MAX && fold_mixed(tally, points, begin, end, shape.e_min))
+    if (shape.e_max - shape.e_min <= DECIMAL_DIGITS_MAX && fold_mixed(tally, points, begin, end, &shape))
         return;
     for (size_t i = begin; i < end; i++) /* values too far apart for 64 bits: rare, so it is only exact */
-        if (!tally_leaves_out(points->quality[i]))
+        if (!tally_leaves_out(points->quality[i], worst))
             tally_add_value(tally, value_at(points, i));
 }
 
-void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end)
+void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end,
+                            enum quality worst)
 {
     size_t last = end;
     for (size_t i = begin; i < end; i++) {
-        if (tally_leaves_out(points->quality[i]))
+        if (tally_leaves_out(points->quality[i], worst))
             continue;
         if (!tally->count++)
             snprintf(tally->first, sizeof(tally->first), "%s", texts_at(&points->texts, points->m[i]));

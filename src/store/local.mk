@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/state.c %D%/state.h \
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
+	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \

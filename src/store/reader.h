@@ -50,6 +50,9 @@ bool reader_glob(const char *glob, const char *text); /* as in a filter */
 MUST_CHECK int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                              int (*row)(void *arg, const struct series_info *info), void *arg);
 
+/* The units that values convert into, as the catalog had them when they were first asked for; the table lives as long as dir. */
+MUST_CHECK int reader_units(struct reader_dir *dir, const struct unit_table **ret_units);
+
 /* ---- one state of the store ---- */
 
 struct view;
@@ -110,6 +113,8 @@ struct knowledge {
 };
 #define KNOWLEDGE_ALL ((struct knowledge){INT64_MAX, INT64_MIN})
 bool knowledge_is_all(const struct knowledge *knowledge);
+/* Whether a reading counts, of which no other version is known. */
+bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i);
 
 struct scan_options {
     int64_t begin_us, end_us;

@@ -30,6 +30,21 @@ bool knowledge_is_all(const struct knowledge *knowledge)
     return knowledge->asof_us == INT64_MAX && knowledge->lead_us == INT64_MIN;
 }
 
+static bool is_early(const struct knowledge *knowledge, const struct points *points, size_t i)
+{
+    if (knowledge->lead_us == INT64_MIN)
+        return true;
+    int64_t latest_us = points->t_us[i] - knowledge->lead_us;
+    return points->issued_us[i] != ISSUED_NONE ? points->issued_us[i] <= latest_us : points->known_ms[i] <= to_ms(latest_us);
+}
+
+bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i)
+{
+    bool known = points->issued_us[i] != ISSUED_NONE ? points->issued_us[i] <= knowledge->asof_us
+                                                     : points->known_ms[i] <= to_ms(knowledge->asof_us);
+    return known && is_early(knowledge, points, i);
+}
+
 /* The newest known-at by which something went that the files of [begin, end) had replaced; 0 none. */
 static int64_t find_horizon(const struct trail *trail, int64_t begin_us, int64_t end_us)
 {
@@ -127,19 +142,11 @@ static const struct points *pick(const struct known *known, const struct version
     return history->quality[*ret_i] & QUALITY_TAKEN_BACK ? NULL : history;
 }
 
-static bool is_early(const struct known *known, const struct points *points, size_t i)
-{
-    if (known->knowledge.lead_us == INT64_MIN)
-        return true;
-    int64_t latest_us = points->t_us[i] - known->knowledge.lead_us;
-    return points->issued_us[i] != ISSUED_NONE ? points->issued_us[i] <= latest_us : points->known_ms[i] <= to_ms(latest_us);
-}
-
 static int take(struct known *known, const struct versions *versions, uint64_t rank)
 {
     size_t i;
     const struct points *points = pick(known, versions, &i);
-    if (!points || !is_early(known, points, i))
+    if (!points || !is_early(&known->knowledge, points, i))
         return 0;
     return rows_add_points(&known->rows, points, i, 1, rows_rank(points->known_ms[i], rank));
 }

@@ -51,7 +51,7 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
         for (size_t i = 0; i < n_values; i++)
             put_value(&said->text, &row.values[i]);
         if (raw)
-            buf_printf(&said->text, " q%u", row.quality);
+            buf_printf(&said->text, " q%u%s", row.quality, !row.bound ? "" : row.bound == BOUND_BEFORE ? " before" : " after");
         buf_putc(&said->text, '\n');
         said->n_rows++;
     }
@@ -66,6 +66,7 @@ static int read_answer(struct answer *answer, bool raw, struct said *said)
     int rc;
     while ((rc = answer_next_series(answer, &info, &aggs, &n_aggs)) > 0) {
         buf_printf(&said->text, "series %" PRIu32, info->id);
+        snprintf(said->unit, sizeof(said->unit), "%s", info->unit);
         for (size_t i = 0; i < n_aggs; i++)
             buf_printf(&said->text, " %s", agg_name[aggs[i]]);
         buf_putc(&said->text, '\n');
@@ -120,7 +121,7 @@ static void join(struct said *whole, const struct said *page, char series[static
 
 void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
 {
-    char number[16], cursor[80] = "", series[64] = "";
+    char number[16], cursor[96] = "", series[64] = "";
     *ret_said = (struct said){0};
     snprintf(number, sizeof(number), "%d", limit);
     do {
