@@ -59,7 +59,7 @@ struct unit_quotient {
 MUST_CHECK int unit_convert_quotient(const struct unit *from, const struct unit *to, const struct unit_quotient *quotient,
                                      struct decimal *ret_value);
 
-/* The names of units that were added with the dimension of unit, without prefixed ones, up to max of them in the order of adding. */
+/* The names of units that were added with the dimension of unit, without prefixed ones, in the order of adding; at most max. */
 size_t unit_names(const struct unit_table *table, const struct unit *unit, const char **ret_names, size_t max);
 
 #endif

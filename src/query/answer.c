@@ -73,15 +73,16 @@ static int check_left(const struct answer *answer, const struct series_info *inf
 static int check_known(const struct answer *answer, const struct series_info *info, struct err_text *error)
 {
     const struct range *range = answer->range;
-    int64_t begin_us = range->bounds ? CIVIL_MIN_US : range->from_us, end_us = range->bounds ? CIVIL_END_US : range->to_us, from_us;
+    int64_t begin_us = range->bounds ? CIVIL_MIN_US : range->from_us, end_us = range->bounds ? CIVIL_END_US : range->to_us;
+    int64_t from_us;
     char text[CIVIL_TEXT_MAX];
     int rc = range->asof_us == INT64_MAX ? 0 : view_known_from(answer->view, info->id, begin_us, end_us, &from_us);
     if (rc || range->asof_us == INT64_MAX || range->asof_us >= from_us)
         return rc;
     size_t size = civil_print_rfc3339(text, from_us, 0, true);
     return err_set_field(error, ERR_EXPIRED, "asof",
-                         "of \"%s\" of \"%s\" replaced values are not kept so far back: the first instant that it is known of in this "
-                         "range is %.*s", info->property, info->entity, (int)size, text);
+                         "replaced values of \"%s\" of \"%s\" are not kept so far back: the first instant of which it can be told "
+                         "what was known in this range is %.*s", info->property, info->entity, (int)size, text);
 }
 
 static int check_meaning(const struct answer *answer, const struct series_info *info, struct err_text *error)

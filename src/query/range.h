@@ -87,8 +87,15 @@ MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t
 void range_free(struct range *range);
 
 /* The worst quality that counts: what was asked for, else of raw readings any, of aggregates all but suspect. */
-enum quality range_worst(const struct range *range);
-struct knowledge range_knowledge(const struct range *range); /* of asof and lead_min */
+static inline enum quality range_worst(const struct range *range)
+{
+    return range->has_quality ? range->quality : range->raw ? QUALITY_SUSPECT : QUALITY_ESTIMATED;
+}
+/* Of asof and lead_min. */
+static inline struct knowledge range_knowledge(const struct range *range)
+{
+    return (struct knowledge){range->asof_us, range->has_lead ? range->lead_min_us : INT64_MIN};
+}
 
 /* Refuses a range by step whose grid has more than rows_max buckets a series, with the step that would fit, unless the answer has
  * only those with readings or comes in pages. ERR_LIMIT with the field `step`. */
@@ -125,7 +132,8 @@ struct answer;
 MUST_CHECK int answer_open(struct reader_dir *dir, struct view *view, const struct range *range,
                            struct answer **ret_answer, struct err_text *error);
 
-/* The next series that has its turn: 1 and *ret_info (its unit is the one asked for), *ret_aggs and *ret_n_aggs (the columns after time; n 0 when raw), or 0. */
+/* The next series that has its turn: 1 and *ret_info (its unit is the one asked for), *ret_aggs and *ret_n_aggs (the columns after
+ * time; n 0 when raw), or 0. */
 MUST_CHECK int answer_next_series(struct answer *answer, const struct series_info **ret_info,
                                   const enum agg **ret_aggs, size_t *ret_n_aggs);
 /* The next row of that series: 1, 0, or a code (then the answer is broken: break the stream). */

@@ -225,13 +225,3 @@ int draft_read_options(const struct draft *draft, int64_t now_us, struct range *
         rc = read_knowledge(draft, now_us, range, error);
     return rc ? rc : check_together(draft, range, error);
 }
-
-enum quality range_worst(const struct range *range)
-{
-    return range->has_quality ? range->quality : range->raw ? QUALITY_SUSPECT : QUALITY_ESTIMATED;
-}
-
-struct knowledge range_knowledge(const struct range *range)
-{
-    return (struct knowledge){range->asof_us, range->has_lead ? range->lead_min_us : INT64_MIN};
-}

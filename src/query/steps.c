@@ -34,8 +34,8 @@ int draft_choose_step(struct range *range, struct err_text *error)
     if (find_step(range, range->points, &range->step, &range->grid) < N_STEPS)
         return 0;
     int64_t n_years = grid_count(&range->grid, range->from_us, range->to_us, INT64_MAX); /* of the last one */
-    return err_set_field(error, ERR_INVALID, "points", "the longest step is %s, and the range has %" PRId64 " of them: take at least so "
-                         "many points", steps[N_STEPS - 1], n_years);
+    return err_set_field(error, ERR_INVALID, "points", "the longest step is %s, and the range has %" PRId64 " of them: take at "
+                         "least so many points", steps[N_STEPS - 1], n_years);
 }
 
 int range_check_rows(const struct range *range, int64_t rows_max, struct err_text *error)
@@ -51,8 +51,8 @@ int range_check_rows(const struct range *range, int64_t rows_max, struct err_tex
     if (range->grid.unit == GRID_FIXED) /* else counting all of them takes too long */
         n = (range->to_us - range->from_us) / range->grid.width_us;
     size_t size = civil_print_duration(text, &range->step), i = find_step(range, rows_max, &step, &grid);
-    return err_set_field(error, ERR_LIMIT, "step", "the range has %s %" PRId64 " steps of %.*s, and an answer as one JSON document has at "
-                         "most %" PRId64 " rows a series: take %s or longer, or fill=none, or pages with a limit, or csv or ndjson, "
-                         "which stream any number", range->grid.unit == GRID_FIXED ? "about" : "over", n, (int)size, text,
+    return err_set_field(error, ERR_LIMIT, "step", "the range has %s %" PRId64 " steps of %.*s, and an answer as one JSON document "
+                         "has at most %" PRId64 " rows a series: take %s or longer, or fill=none, or pages with a limit, or csv or "
+                         "ndjson, which stream any number", range->grid.unit == GRID_FIXED ? "about" : "over", n, (int)size, text,
                          rows_max, i < N_STEPS ? steps[i] : "a longer step");
 }

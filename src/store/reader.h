@@ -112,7 +112,10 @@ struct knowledge {
     int64_t lead_us; /* INT64_MIN: any */
 };
 #define KNOWLEDGE_ALL ((struct knowledge){INT64_MAX, INT64_MIN})
-bool knowledge_is_all(const struct knowledge *knowledge);
+static inline bool knowledge_is_all(const struct knowledge *knowledge)
+{
+    return knowledge->asof_us == INT64_MAX && knowledge->lead_us == INT64_MIN;
+}
 /* Whether a reading counts, of which no other version is known. */
 bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i);
 

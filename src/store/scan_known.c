@@ -25,11 +25,6 @@ static int64_t to_ms(int64_t t_us)
     return t_us / 1000 - (t_us % 1000 < 0);
 }
 
-bool knowledge_is_all(const struct knowledge *knowledge)
-{
-    return knowledge->asof_us == INT64_MAX && knowledge->lead_us == INT64_MIN;
-}
-
 static bool is_early(const struct knowledge *knowledge, const struct points *points, size_t i)
 {
     if (knowledge->lead_us == INT64_MIN)

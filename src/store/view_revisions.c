@@ -73,7 +73,8 @@ static int give(struct revisions *revisions, struct points *points)
         bool replaced = next < history->n && same_key(&keys[next], &keys[i]);
         if (history->quality[keys[i].i] & QUALITY_TAKEN_BACK)
             continue;
-        revisions->until_ms[points->n] = replaced ? history->known_ms[keys[next].i] : known_now(&revisions->past.in_force, &keys[i]);
+        revisions->until_ms[points->n] = replaced ? history->known_ms[keys[next].i]
+                                                  : known_now(&revisions->past.in_force, &keys[i]);
         rc = points_append(points, history, keys[i].i, revisions->trail.is_state);
     }
     free(keys);

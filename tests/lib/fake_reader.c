@@ -152,11 +152,6 @@ static bool is_known(const struct knowledge *knowledge, int64_t t_us, int64_t is
     return available_us <= knowledge->asof_us && (knowledge->lead_us == INT64_MIN || available_us + knowledge->lead_us <= t_us);
 }
 
-bool knowledge_is_all(const struct knowledge *knowledge)
-{
-    return knowledge->asof_us == INT64_MAX && knowledge->lead_us == INT64_MIN;
-}
-
 bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i)
 {
     return is_known(knowledge, points->t_us[i], points->issued_us[i], points->known_ms[i]);

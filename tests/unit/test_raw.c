@@ -1,5 +1,5 @@
-/* What acts on the readings of a series: quality, what was known, units, neighbours of the range, reducing for plots, and the step
- * that the server picks. */
+/* What acts on the readings of a series: quality, what was known, units, neighbours of the range, reducing for plots, and the
+ * step that the server picks. */
 #include <config.h>
 
 #include "query/range.h"
@@ -208,7 +208,8 @@ static void sums_stay_exact_and_means_are_rounded_once(void **state)
         s->points.period_us[i] = S;
     assert_said(ASK("unit", "kWh", "step", "PT10S", "agg", "sum"), "0 123456789012345.6783;");
     assert_said(ASK("unit", "J", "step", "PT10S", "agg", "sum,mean"), "0 444444440444444441880 148148146814815000000;");
-    assert_said(ASK("unit", "YWh"), "0 0.0000000000000000000000001 q0;1 0.000000123456789012345678 q0;2 0.0000000000000000000000002 q0;");
+    assert_said(ASK("unit", "YWh"),
+                "0 0.0000000000000000000000001 q0;1 0.000000123456789012345678 q0;2 0.0000000000000000000000002 q0;");
 }
 
 static void states_and_texts_that_are_no_unit_stay_as_they_are(void **state)
