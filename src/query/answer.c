@@ -81,8 +81,8 @@ static int check_known(const struct answer *answer, const struct series_info *in
         return rc;
     size_t size = civil_print_rfc3339(text, from_us, 0, true);
     return err_set_field(error, ERR_EXPIRED, "asof",
-                         "replaced values of \"%s\" of \"%s\" are not kept so far back: the first instant of which it can be told "
-                         "what was known in this range is %.*s", info->property, info->entity, (int)size, text);
+                         "replaced values of \"%s\" of \"%s\" are not kept so far back: the first instant of which it can be "
+                         "told what was known in this range is %.*s", info->property, info->entity, (int)size, text);
 }
 
 static int check_meaning(const struct answer *answer, const struct series_info *info, struct err_text *error)

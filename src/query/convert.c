@@ -33,11 +33,11 @@ static int refuse(const struct unit_table *units, const struct unit *from, const
     int rc = ERR_NOMEM;
     if (!list.failed && n)
         rc = err_set_field(error, ERR_MEANING, "unit", "\"%.64s\" of \"%.128s\" is in %s, which does not convert to \"%s\"; it "
-                           "converts to %.*s, some of them with prefixes such as k and M", info->property, info->entity, info->unit,
-                           range->unit, (int)list.n, (const char *)list.data);
+                           "converts to %.*s, some of them with prefixes such as k and M", info->property, info->entity,
+                           info->unit, range->unit, (int)list.n, (const char *)list.data);
     else if (!list.failed)
-        rc = err_set_field(error, ERR_MEANING, "unit", "\"%.64s\" of \"%.128s\" is in \"%s\", which converts to nothing else; leave "
-                           "\"unit\" out", info->property, info->entity, info->unit);
+        rc = err_set_field(error, ERR_MEANING, "unit", "\"%.64s\" of \"%.128s\" is in \"%s\", which converts to nothing else; "
+                           "leave \"unit\" out", info->property, info->entity, info->unit);
     buf_free(&list);
     return rc;
 }

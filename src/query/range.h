@@ -132,8 +132,8 @@ struct answer;
 MUST_CHECK int answer_open(struct reader_dir *dir, struct view *view, const struct range *range,
                            struct answer **ret_answer, struct err_text *error);
 
-/* The next series that has its turn: 1 and *ret_info (its unit is the one asked for), *ret_aggs and *ret_n_aggs (the columns after
- * time; n 0 when raw), or 0. */
+/* The next series that has its turn: 1 and *ret_info (its unit is the one asked for), *ret_aggs and *ret_n_aggs (the columns
+ * after time; n 0 when raw), or 0. */
 MUST_CHECK int answer_next_series(struct answer *answer, const struct series_info **ret_info,
                                   const enum agg **ret_aggs, size_t *ret_n_aggs);
 /* The next row of that series: 1, 0, or a code (then the answer is broken: break the stream). */

@@ -19,6 +19,7 @@ struct raw {
     struct scan *scan;
     struct points points;
     size_t next;
+    bool is_plain;             /* rows are the readings at hand as they stand: nothing is left out, converted or a text */
     struct points before;      /* the reading before the range, alone */
     /* reduced: */
     bool is_reduced;
@@ -233,6 +234,10 @@ static int begin_within(struct raw *raw)
                                   .n_columns = range->points};
         rc = is_more_than_points(raw, &raw->is_reduced);
     }
+    raw->is_plain = !raw->is_reduced && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to &&
+                    raw->options.info->kind != KIND_STATE;
+    if (raw->is_plain)
+        raw->value.type = VALUE_DECIMAL;
     return rc ? rc : begin_scan(raw, first_us(raw), range->to_us);
 }
 
@@ -266,6 +271,7 @@ static int give_within(struct raw *raw, struct row *ret_row)
 
 static int end_part(struct raw *raw)
 {
+    raw->is_plain = false;
     if (raw->part == BEFORE)
         return begin_within(raw);
     raw->part = raw->part == WITHIN && raw->options.range->bounds ? AFTER : OVER;
@@ -274,6 +280,13 @@ static int end_part(struct raw *raw)
 
 int raw_next(struct raw *raw, struct row *ret_row)
 {
+    if (raw->is_plain && raw->next < raw->points.n) {
+        const struct points *points = &raw->points;
+        size_t i = raw->next++;
+        raw->value.decimal = (struct decimal){points->m[i], points->e[i]};
+        *ret_row = (struct row){.t_us = points->t_us[i], .quality = points->quality[i], .values = &raw->value};
+        return 1;
+    }
     while (raw->part != OVER) {
         bool alone = raw->part != WITHIN;
         int rc = !alone ? give_within(raw, ret_row) : raw->part == BEFORE ? give_before(raw, ret_row) : give_after(raw, ret_row);
