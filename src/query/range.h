@@ -57,7 +57,7 @@ struct range {
     enum quality quality;
     int64_t asof_us;             /* only what was known by then; INT64_MAX: everything */
     bool has_lead;
-    int64_t lead_min_us;         /* only what was issued (without an issue: known) so long before its time */
+    int64_t lead_min_us;         /* only forecasts that were issued so long before their time */
     enum reduce reduce;          /* of raw readings, to about `points` of them */
     int64_t points;              /* 0: not given */
     bool is_auto;                /* the step is for the server to choose, by `points` */

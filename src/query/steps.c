@@ -52,7 +52,7 @@ int range_check_rows(const struct range *range, int64_t rows_max, struct err_tex
         n = (range->to_us - range->from_us) / range->grid.width_us;
     size_t size = civil_print_duration(text, &range->step), i = find_step(range, rows_max, &step, &grid);
     return err_set_field(error, ERR_LIMIT, "step", "the range has %s %" PRId64 " steps of %.*s, and an answer as one "
-                         "JSON document has at most %" PRId64 " rows a series: take %s or longer, or fill=none, or pages with a limit, "
-                         "or csv or ndjson, which stream any number", range->grid.unit == GRID_FIXED ? "about" : "over", n, (int)size, text,
-                         rows_max, i < N_STEPS ? steps[i] : "a longer step");
+                         "JSON document has at most %" PRId64 " rows a series: take %s or longer, or fill=none, or pages with a "
+                         "limit, or csv or ndjson, which stream any number", range->grid.unit == GRID_FIXED ? "about" : "over", n,
+                         (int)size, text, rows_max, i < N_STEPS ? steps[i] : "a longer step");
 }

@@ -29,8 +29,7 @@ static bool is_early(const struct knowledge *knowledge, const struct points *poi
 {
     if (knowledge->lead_us == INT64_MIN)
         return true;
-    int64_t latest_us = points->t_us[i] - knowledge->lead_us;
-    return points->issued_us[i] != ISSUED_NONE ? points->issued_us[i] <= latest_us : points->known_ms[i] <= to_ms(latest_us);
+    return points->issued_us[i] != ISSUED_NONE && points->issued_us[i] <= points->t_us[i] - knowledge->lead_us;
 }
 
 bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i)

@@ -149,7 +149,8 @@ static void copy_rows(const struct scan *scan, size_t n, struct points *points)
 static bool is_known(const struct knowledge *knowledge, int64_t t_us, int64_t issued_us, int64_t known_ms)
 {
     int64_t available_us = issued_us != ISSUED_NONE ? issued_us : known_ms * 1000;
-    return available_us <= knowledge->asof_us && (knowledge->lead_us == INT64_MIN || available_us + knowledge->lead_us <= t_us);
+    bool early = knowledge->lead_us == INT64_MIN || (issued_us != ISSUED_NONE && issued_us + knowledge->lead_us <= t_us);
+    return early && available_us <= knowledge->asof_us;
 }
 
 bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i)

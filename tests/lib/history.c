@@ -300,8 +300,7 @@ static const struct naive_value *version_of(const struct naive_key *key, int64_t
         value = &key->history[0];
     if (!value || (is_issued && key->issued_us / 1000 > asof_ms))
         return NULL;
-    int64_t available_us = is_issued ? key->issued_us : value->known_ms * 1000;
-    return lead_us == INT64_MIN || available_us + lead_us <= key->t_us ? value : NULL;
+    return lead_us == INT64_MIN || (is_issued && key->issued_us + lead_us <= key->t_us) ? value : NULL;
 }
 
 void history_points_known(const struct history *history, uint32_t series, int64_t asof_ms, int64_t lead_us, struct points *points)

@@ -163,9 +163,9 @@ static void asof_and_lead_reach_every_way_of_asking(void **state)
     s->points.issued_us[2] = BEGIN_US + S; /* a second ahead */
     assert_said(ASK("asof", "2025-03-01T00:00:03Z"), "0 1 q0;1 1 q0;2 1 q0;3 1 q0;");
     assert_said(ASK("asof", "2025-03-01T00:00:02.999Z"), "0 1 q0;1 1 q0;2 1 q0;");
-    assert_said(ASK("lead_min", "PT1S"), "1 1 q0;2 1 q0;"); /* observations are known with their time */
+    assert_said(ASK("lead_min", "PT1S"), "1 1 q0;2 1 q0;"); /* observations are no forecasts */
     assert_said(ASK("lead_min", "PT1H"), "1 1 q0;");
-    assert_said(ASK("lead_min", "PT0S", "asof", "2025-03-01T00:00:01Z"), "0 1 q0;1 1 q0;2 1 q0;");
+    assert_said(ASK("lead_min", "PT0S", "asof", "2025-03-01T00:00:01Z"), "1 1 q0;2 1 q0;");
     assert_said(ASK("asof", "2025-03-01T00:00:03Z", "step", "PT10S", "agg", "count"), "0 4;");
     assert_said(ASK("lead_min", "PT1H", "step", "PT10S", "agg", "count"), "0 1;");
     fake_reader.known_from_us = BEGIN_US + 5 * S;
