@@ -102,11 +102,12 @@ struct scan;
 MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, unsigned want,
                          struct scan **ret_scan);
 /* The same of what was known: readings by the instant from which on they were available. That is a stated issue, and
- * without one the known-at. Of each time and issue the version counts that was in force at asof_us, what was replaced or taken back since
- * included; of a stated issue at first its first version, however late the store came to know it. With a lead only forecasts
- * count, those issued lead_us or more before their time, of an amount before its beginning: plain readings are none, however
- * early they came, and so a back-test never sees an observation. Of what is left the plain reading, else the newest issue. Sealed
- * files hold the known-at of plain readings to the second, rounded down, where one source has the series (docs/FORMAT.md). */
+ * without one the known-at. Of each time and issue the version counts that was in force at asof_us, what was replaced
+ * or taken back since included; of a stated issue at first its first version, however late the store came to know it.
+ * With a lead only forecasts count, those issued lead_us or more before their time, of an amount before its
+ * beginning: plain readings are none, however early they came, and so a back-test never sees an observation. Of what
+ * is left the plain reading, else the newest issue. Sealed files hold the known-at of plain readings to the second,
+ * rounded down, where one source has the series (docs/FORMAT.md). */
 struct knowledge {
     int64_t asof_us; /* INT64_MAX: everything */
     int64_t lead_us; /* INT64_MIN: any */
