@@ -25,9 +25,11 @@ static const struct arg options[] = {
     {"from", 0, "TIME", "required: RFC 3339, epoch milliseconds, now, or -P7D before now"},
     {"to", 0, "TIME", "required: the end, not in it any more"},
     {"step", 0, "DURATION", "raw (the default), or PT15M, PT1H, P1D, P1M ..., or auto with points"},
-    {"agg", 0, "LIST", "mean, min, max, sum, count, first, last; several with commas"},
+    {"agg", 0, "LIST", "mean min max sum count first last twa integral increase stddev median p01 to p99 mintime maxtime "
+                       "covered; several with commas"},
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
-    {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out"},
+    {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out, previous and linear fill them"},
+    {"max_gap", 0, "DURATION", "readings further apart are not bridged"},
     {"bounds", 0, "HOW", "of raw readings: none (the default), or outside: the nearest on each side, too"},
     {"unit", 0, "UNIT", "converts values: kW, MWh, degF ..."},
     {"quality", 0, "QUALITY", "the worst that counts: measured, edited, derived, estimated or suspect"},

@@ -202,6 +202,9 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (rc)
         return rc;
     range->parsed = true;
+    if (range->range.explain && range->renderer != &render_json)
+        return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
+                             "as a field");
     rc = range->renderer == &render_json ? range_check_rows(&range->range, JSON_ROWS_MAX, error) : 0;
     if (rc)
         return rc;

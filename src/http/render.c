@@ -13,6 +13,7 @@
 void render_done(struct render *render)
 {
     buf_free(&render->prefix);
+    buf_free(&render->explain);
 }
 
 void render_time(const struct range *range, int64_t t_us, struct buf *out)
@@ -55,12 +56,14 @@ void render_number(const struct value *value, struct buf *out)
         buf_printf(out, "%" PRIu64, value->count);
 }
 
-void render_json_value(const struct value *value, struct buf *out)
+void render_json_value(const struct range *range, const struct value *value, struct buf *out)
 {
     if (value->type == VALUE_NULL)
         buf_puts(out, "null");
     else if (value->type == VALUE_TEXT)
         jsontext_put(out, value->text);
+    else if (value->type == VALUE_TIME)
+        render_json_time(range, value->t_us, out);
     else
         render_number(value, out);
 }

@@ -19,6 +19,7 @@ struct render {
     size_t n_aggs;
     bool with_quality;              /* JSON: raw readings that are not all measured */
     size_t n_series, n_rows;        /* begun so far; of this series */
+    struct buf explain;             /* JSON: what the rows of this series so far were made of, for its end */
     struct buf prefix;              /* CSV, NDJSON: entity, property and unit of this series, as each row repeats them */
     size_t sources[AGG_N];          /* CSV, NDJSON: which value of a row each column takes; n_aggs: none */
 };
@@ -44,8 +45,8 @@ void render_json_time(const struct range *range, int64_t t_us, struct buf *out);
 void render_number(const struct value *value, struct buf *out);
 /* A text, in quotes where a CSV needs them. */
 void render_csv_field(struct buf *out, const char *text);
-/* Any value as JSON. */
-void render_json_value(const struct value *value, struct buf *out);
+/* Any value as JSON, times as the range wants them. */
+void render_json_value(const struct range *range, const struct value *value, struct buf *out);
 
 /* Begins a series whose rows have the columns of the whole answer, and gives the value of column i in a row of it. */
 void render_columns(struct render *render);

@@ -44,11 +44,13 @@ static void begin_series(struct render *render, struct buf *out)
     render_csv_field(&render->prefix, info->unit);
 }
 
-static void put_value(const struct value *value, struct buf *out)
+static void put_value(const struct range *range, const struct value *value, struct buf *out)
 {
     buf_putc(out, ',');
     if (value->type == VALUE_TEXT)
         render_csv_field(out, value->text);
+    else if (value->type == VALUE_TIME)
+        render_time(range, value->t_us, out);
     else if (value->type != VALUE_NULL)
         render_number(value, out);
 }
@@ -61,14 +63,14 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     if (render->prefix.failed)
         out->failed = true;
     if (render->range->raw) {
-        put_value(&row->values[0], out);
+        put_value(render->range, &row->values[0], out);
         buf_putc(out, ',');
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
         if (render->range->bounds)
             buf_puts(out, row->bound == BOUND_BEFORE ? ",before" : row->bound ? ",after" : ",");
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
-        put_value(render_column(render, row, i), out);
+        put_value(render->range, render_column(render, row, i), out);
     buf_puts(out, "\r\n");
 }
 

@@ -34,7 +34,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         out->failed = true;
     if (render->range->raw) {
         buf_puts(out, ",\"value\":");
-        render_json_value(&row->values[0], out);
+        render_json_value(render->range, &row->values[0], out);
         buf_printf(out, ",\"quality\":\"%s\"", quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
         if (render->range->bounds)
             buf_puts(out, row->bound == BOUND_BEFORE ? ",\"bound\":\"before\""
@@ -43,7 +43,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         buf_printf(out, ",\"%s\":", agg_name[render->columns[i]]);
-        render_json_value(render_column(render, row, i), out);
+        render_json_value(render->range, render_column(render, row, i), out);
     }
     buf_puts(out, "}\n");
 }

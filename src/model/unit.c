@@ -279,29 +279,52 @@ static bool is_quotient(const struct exact *dividend, uint64_t divisor, struct d
     return !product.overflow && exact_compare(&product, dividend) == 0;
 }
 
+int unit_factor(const struct unit *from, const struct unit *to, struct unit_factor *ret_factor)
+{
+    struct unit_factor factor = {.exponent = 0};
+    if (!unit_converts(from, to))
+        return ERR_MEANING;
+    if (!factor_between(from, to, &factor.multiply, &factor.divide))
+        return ERR_LIMIT;
+    factor.exponent = from->exponent - to->exponent;
+    *ret_factor = factor;
+    return 0;
+}
+
+/* How often an offset is in a value: the product of some numbers. */
+struct times {
+    const uint64_t *n;
+    size_t n_n;
+};
+
+static void add_offset(struct decimal offset, uint64_t factor, const struct times *times, struct exact *sum)
+{
+    struct exact product = {0};
+    exact_add(&product, offset);
+    exact_multiply_u64(&product, factor);
+    for (size_t i = 0; i < times->n_n; i++)
+        exact_multiply_u64(&product, times->n[i]);
+    exact_add_exact(sum, &product);
+}
+
 /* With factor = multiply / divide * 10^exponent, and n offsets in the value:
  *   result = ((value + n * from.offset) * multiply * 10^exponent - n * to.offset * divide) / divide
  * Gives the dividend of that, and the divisor. */
-static int scale(const struct unit *from, const struct unit *to, const struct exact *value, uint64_t n,
+static int scale(const struct unit *from, const struct unit *to, const struct exact *value, const struct times *times,
                  struct exact *ret_dividend, uint64_t *ret_divide)
 {
-    uint64_t multiply, divide;
-    if (!unit_converts(from, to))
-        return ERR_MEANING;
-    if (!factor_between(from, to, &multiply, &divide))
-        return ERR_LIMIT;
-    struct exact dividend = *value, before = {0}, after = {0};
-    exact_add(&before, from->offset);
-    exact_multiply_u64(&before, n);
-    exact_add_exact(&dividend, &before);
-    exact_multiply_u64(&dividend, multiply);
-    dividend.e = (int16_t)(dividend.e + from->exponent - to->exponent);
-    exact_add(&after, to->offset);
-    exact_multiply_u64(&after, n);
-    exact_multiply_u64(&after, divide);
+    struct unit_factor factor;
+    struct exact dividend = *value, after = {0};
+    int r = unit_factor(from, to, &factor);
+    if (r != 0)
+        return r;
+    add_offset(from->offset, 1, times, &dividend);
+    exact_multiply_u64(&dividend, factor.multiply);
+    dividend.e = (int16_t)(dividend.e + factor.exponent);
+    add_offset(to->offset, factor.divide, times, &after);
     exact_subtract(&dividend, &after);
     *ret_dividend = dividend;
-    *ret_divide = divide;
+    *ret_divide = factor.divide;
     return 0;
 }
 
@@ -328,7 +351,7 @@ static int convert_exactly(const struct unit *from, const struct unit *to, struc
     uint64_t divide;
     bool rounded;
     exact_add(&exact, value);
-    int r = scale(from, to, &exact, 1, &dividend, &divide);
+    int r = scale(from, to, &exact, &(struct times){0}, &dividend, &divide);
     if (r == 0)
         r = divide_well(&dividend, divide, &quotient, &rounded);
     return r != 0 ? r : store_converted(quotient, quotient.e, rounded, ret_value, ret_rounded);
@@ -362,7 +385,7 @@ int unit_convert_exact(const struct unit *from, const struct unit *to, const str
     struct decimal quotient;
     uint64_t divide, multiply;
     bool rounded;
-    int digits, r = scale(from, to, value, n, &dividend, &divide);
+    int digits, r = scale(from, to, value, &(struct times){&n, 1}, &dividend, &divide);
     if (r != 0)
         return r;
     if (terminates(divide, &multiply, &digits)) {
@@ -382,14 +405,19 @@ int unit_convert_exact(const struct unit *from, const struct unit *to, const str
 int unit_convert_quotient(const struct unit *from, const struct unit *to, const struct unit_quotient *quotient,
                           struct decimal *ret_value)
 {
+    static const uint64_t never = 0;
+    struct times times = quotient->is_difference ? (struct times){&never, 1}
+                                                 : (struct times){quotient->divisors, quotient->n_divisors};
     struct exact dividend;
-    uint64_t divide, divisor;
-    int r = scale(from, to, quotient->dividend, quotient->n, &dividend, &divide);
-    if (r != 0)
-        return r;
-    if (__builtin_mul_overflow(divide, quotient->divisor, &divisor))
-        return ERR_LIMIT;
-    return exact_divide(&dividend, divisor, quotient->digits, ret_value);
+    uint64_t divisors[EXACT_DIVISORS_MAX], divide;
+    size_t n = quotient->n_divisors;
+    int r = scale(from, to, quotient->dividend, &times, &dividend, &divide);
+    if (r != 0 || n >= EXACT_DIVISORS_MAX)
+        return r != 0 ? r : ERR_LIMIT;
+    memcpy(divisors, quotient->divisors, n * sizeof(*divisors));
+    if (divide != 1)
+        divisors[n++] = divide;
+    return exact_divide_by(&dividend, divisors, n, quotient->digits, ret_value);
 }
 
 int unit_convert(const struct unit *from, const struct unit *to, struct decimal value, struct decimal *ret_value,

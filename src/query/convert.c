@@ -5,21 +5,21 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "query/agg.h"
 
 #define NAMES_MAX 32
 
-/* Whether a column has the unit of the series' values. */
-static bool has_unit(enum agg agg)
+/* Whether any column has the unit of the series' values, and whether these are all integrals. */
+static bool has_values(const struct range *range, bool *ret_integrals)
 {
-    return agg != AGG_COUNT && agg != AGG_MINTIME && agg != AGG_MAXTIME && agg != AGG_COVERED;
-}
-
-static bool is_concerned(const struct range *range, const struct series_info *info)
-{
-    bool concerned = range->raw || !range->n_aggs;
-    for (size_t i = 0; i < range->n_aggs; i++)
-        concerned = concerned || has_unit(range->aggs[i]);
-    return *range->unit && concerned && info->kind != KIND_STATE && strcmp(info->unit, range->unit) != 0;
+    size_t n_values = range->raw || !range->n_aggs, n_integrals = 0;
+    for (size_t i = 0; i < range->n_aggs; i++) {
+        enum agg agg = range->aggs[i];
+        n_integrals += agg == AGG_INTEGRAL;
+        n_values += agg != AGG_COUNT && agg != AGG_MINTIME && agg != AGG_MAXTIME && agg != AGG_COVERED;
+    }
+    *ret_integrals = n_integrals && n_integrals == n_values;
+    return n_values;
 }
 
 static int refuse(const struct unit_table *units, const struct unit *from, const struct range *range,
@@ -45,14 +45,21 @@ static int refuse(const struct unit_table *units, const struct unit *from, const
 int conversion_init(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                     const struct series_info *info, struct err_text *error)
 {
+    bool integrals, has = has_values(range, &integrals);
     *conversion = (struct conversion){0};
-    if (!is_concerned(range, info))
+    if (!*range->unit || info->kind == KIND_STATE || !strcmp(info->unit, range->unit))
         return 0;
     const struct unit *from = unit_find(units, info->unit, strlen(info->unit));
     const struct unit *to = unit_find(units, range->unit, strlen(range->unit));
+    const char *integral = integrals ? agg_unit(AGG_INTEGRAL, info) : NULL;
+    if (integral && !unit_converts(from, to)) {
+        const struct unit *own = unit_find(units, integral, strlen(integral));
+        from = unit_converts(own, to) ? own : from;
+    }
     if (!unit_converts(from, to))
         return refuse(units, from, range, info, error);
-    *conversion = (struct conversion){from, to};
+    if (has)
+        *conversion = (struct conversion){from, to};
     return 0;
 }
 
@@ -80,12 +87,15 @@ int conversion_value(const struct conversion *conversion, struct decimal value, 
     return rc;
 }
 
-int conversion_quotient(const struct conversion *conversion, const struct unit_quotient *quotient, struct value *ret_value)
+int conversion_quotient(const struct conversion *conversion, const struct unit_quotient *quotient, struct decimal *ret_value)
 {
-    struct decimal value;
-    int rc = conversion->to ? unit_convert_quotient(conversion->from, conversion->to, quotient, &value)
-                            : exact_divide(quotient->dividend, quotient->divisor, quotient->digits, &value);
-    if (!rc)
-        *ret_value = (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(value)};
-    return rc;
+    if (conversion->to)
+        return unit_convert_quotient(conversion->from, conversion->to, quotient, ret_value);
+    return exact_divide_by(quotient->dividend, quotient->divisors, quotient->n_divisors, quotient->digits, ret_value);
+}
+
+int conversion_factor(const struct conversion *conversion, struct unit_factor *ret_factor)
+{
+    *ret_factor = (struct unit_factor){1, 1, 0};
+    return conversion->to ? unit_factor(conversion->from, conversion->to, ret_factor) : 0;
 }

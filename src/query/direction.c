@@ -33,11 +33,10 @@ static void add(struct direction *direction, struct decimal value)
     direction->count++;
 }
 
-void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end,
-                          enum quality worst)
+void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++)
-        if (!tally_leaves_out(points->quality[i], worst))
+        if (!tally_leaves_out(points->quality[i]))
             add(direction, (struct decimal){points->m[i], points->e[i]});
 }
 

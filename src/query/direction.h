@@ -19,9 +19,8 @@ struct direction {
     uint64_t count;
 };
 
-/* Rows [begin, end) of points, but for those of a quality worse than `worst`. */
-void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end,
-                          enum quality worst);
+/* Rows [begin, end) of points, but for suspect ones. */
+void direction_add_points(struct direction *direction, const struct points *points, size_t begin, size_t end);
 
 /* The mean in [0, 360), or false where there is none: no readings, or they cancel out. */
 bool direction_mean(const struct direction *direction, struct decimal *ret_mean);

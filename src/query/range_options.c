@@ -172,6 +172,9 @@ static int check_together(const struct draft *draft, const struct range *range, 
         if (draft->single[of_steps[i]])
             return err_set_field(error, ERR_INVALID, draft_name[of_steps[i]], "\"%s\" needs a step such as PT15M; raw readings "
                                  "stand as they are", draft_name[of_steps[i]]);
+    if (range->raw && range->explain)
+        return err_set_field(error, ERR_INVALID, "explain", "\"explain\" needs a step such as PT15M: it tells what each bucket "
+                             "was made of");
     if (!range->raw && range->bounds)
         return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with raw readings, without a step");
     if (!range->raw && range->reduce)
@@ -191,14 +194,12 @@ static int check_together(const struct draft *draft, const struct range *range, 
 /* What is not there yet. */
 static int refuse_later(const struct draft *draft, struct err_text *error)
 {
-    static const enum draft_name later[] = {MAX_GAP, OVER, BY, EXPLAIN};
+    static const enum draft_name later[] = {OVER, BY};
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         if (draft->single[later[i]])
             return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",
                                  draft_name[later[i]]);
-    const char *fill = draft->single[FILL], *layout = draft->single[LAYOUT];
-    if (fill && (!strcmp(fill, "previous") || !strcmp(fill, "linear")))
-        return err_set_field(error, ERR_INVALID, "fill", "the fill \"%s\" is not there yet in this version", fill);
+    const char *layout = draft->single[LAYOUT];
     if (layout && !strcmp(layout, "wide"))
         return err_set_field(error, ERR_MEANING, "layout", "the layout \"wide\" is not there yet in this version");
     return 0;

@@ -51,7 +51,7 @@ static int next_reading(struct raw *raw, size_t *ret_i)
     for (;;) {
         while (raw->next < points->n) {
             size_t i = raw->next++;
-            if (!tally_leaves_out(points->quality[i], raw->worst)) {
+            if (!tally_is_worse(points->quality[i], raw->worst)) {
                 *ret_i = i;
                 return 1;
             }
@@ -95,7 +95,7 @@ static int keep_before(struct raw *raw, const struct points *points, size_t i)
 static bool is_acceptable(const struct raw *raw, const struct points *points, size_t i)
 {
     struct knowledge knowledge = range_knowledge(raw->options.range);
-    return !tally_leaves_out(points->quality[i], raw->worst) && knowledge_has(&knowledge, points, i);
+    return !tally_is_worse(points->quality[i], raw->worst) && knowledge_has(&knowledge, points, i);
 }
 
 /* What has expired is older than what is left, but not always where there are several sources. */
@@ -118,7 +118,7 @@ static int keep_last(struct raw *raw)
     int rc;
     while ((rc = scan_next(raw->scan, &raw->points)) > 0) {
         size_t n = points->n;
-        while (n && tally_leaves_out(points->quality[n - 1], raw->worst))
+        while (n && tally_is_worse(points->quality[n - 1], raw->worst))
             n--;
         rc = n ? keep_before(raw, points, n - 1) : 0;
         if (rc)

@@ -49,13 +49,12 @@ void tally_add_cell(struct tally *tally, const struct cell *cell)
 /* What decides how rows may be folded. */
 struct shape {
     int e_min, e_max;
-    bool leaves_out;
-    enum quality worst;
+    bool has_suspect;
 };
 
-static struct shape find_shape(const struct points *points, size_t begin, size_t end, enum quality worst)
+static struct shape find_shape(const struct points *points, size_t begin, size_t end)
 {
-    struct shape shape = {INT8_MAX, INT8_MIN, false, worst};
+    struct shape shape = {INT8_MAX, INT8_MIN, false};
     uint8_t class_max = 0;
     for (size_t i = begin; i < end; i++) {
         int e = points->e[i];
@@ -64,7 +63,7 @@ static struct shape find_shape(const struct points *points, size_t begin, size_t
         shape.e_max = e > shape.e_max ? e : shape.e_max;
         class_max = class > class_max ? class : class_max;
     }
-    shape.leaves_out = tally_leaves_out(class_max, worst);
+    shape.has_suspect = class_max >= QUALITY_SUSPECT;
     return shape;
 }
 
@@ -83,15 +82,14 @@ static void fold_even(struct tally *tally, const int64_t *m, size_t n, int8_t e)
 }
 
 /* Different exponents, brought to the least one. False (and nothing done) when a mantissa does not fit 64 bits there. */
-static bool fold_mixed(struct tally *tally, const struct points *points, size_t begin, size_t end, const struct shape *shape)
+static bool fold_mixed(struct tally *tally, const struct points *points, size_t begin, size_t end, int e)
 {
-    int e = shape->e_min;
     int64_t min = INT64_MAX, max = INT64_MIN, first = 0, last = 0;
     uint64_t count = 0;
     __int128 sum = 0;
     for (size_t i = begin; i < end; i++) {
         int64_t m;
-        if (tally_leaves_out(points->quality[i], shape->worst))
+        if (tally_leaves_out(points->quality[i]))
             continue;
         if (__builtin_mul_overflow(points->m[i], decimal_pow10[points->e[i] - e], &m))
             return false;
@@ -108,28 +106,27 @@ static bool fold_mixed(struct tally *tally, const struct points *points, size_t 
     return true;
 }
 
-void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end, enum quality worst)
+void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end)
 {
     if (begin == end)
         return;
-    struct shape shape = find_shape(points, begin, end, worst);
-    if (shape.e_min == shape.e_max && !shape.leaves_out) {
+    struct shape shape = find_shape(points, begin, end);
+    if (shape.e_min == shape.e_max && !shape.has_suspect) {
         fold_even(tally, points->m + begin, end - begin, points->e[begin]);
         return;
     }
-    if (shape.e_max - shape.e_min <= DECIMAL_DIGITS_MAX && fold_mixed(tally, points, begin, end, &shape))
+    if (shape.e_max - shape.e_min <= DECIMAL_DIGITS_MAX && fold_mixed(tally, points, begin, end, shape.e_min))
         return;
     for (size_t i = begin; i < end; i++) /* values too far apart for 64 bits: rare, so it is only exact */
-        if (!tally_leaves_out(points->quality[i], worst))
+        if (!tally_leaves_out(points->quality[i]))
             tally_add_value(tally, value_at(points, i));
 }
 
-void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end,
-                            enum quality worst)
+void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end)
 {
     size_t last = end;
     for (size_t i = begin; i < end; i++) {
-        if (tally_leaves_out(points->quality[i], worst))
+        if (tally_leaves_out(points->quality[i]))
             continue;
         if (!tally->count++)
             snprintf(tally->first, sizeof(tally->first), "%s", texts_at(&points->texts, points->m[i]));

@@ -1,5 +1,5 @@
 /* What the readings of one bucket come to, exact whichever way they are taken in: as readings, or as tier cells (I6).
- * Readings of a quality worse than `worst` are left out; tier cells leave out suspect ones. Private to query. */
+ * Suspect readings are left out. Private to query. */
 #ifndef QUERY_TALLY_H
 #define QUERY_TALLY_H
 
@@ -20,12 +20,18 @@ struct tally {
 };
 
 /* Readings are added in time order. Rows [begin, end) of points: */
-void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end, enum quality worst);
+void tally_add_points(struct tally *tally, const struct points *points, size_t begin, size_t end);
 void tally_add_cell(struct tally *tally, const struct cell *cell);
 void tally_add_value(struct tally *tally, struct decimal value);
 
-/* Whether the reading is left out. A class beyond the known ones is not trusted more than a suspect one. */
-static inline bool tally_leaves_out(uint8_t quality, enum quality worst)
+/* Whether aggregates leave the reading out. A class beyond the known ones is not trusted either. */
+static inline bool tally_leaves_out(uint8_t quality)
+{
+    return (quality & QUALITY_CLASS_MASK) >= QUALITY_SUSPECT;
+}
+
+/* Whether it is worse than the worst that counts. */
+static inline bool tally_is_worse(uint8_t quality, enum quality worst)
 {
     unsigned class = quality & QUALITY_CLASS_MASK;
     return (class < QUALITY_SUSPECT ? class : (unsigned)QUALITY_SUSPECT) > (unsigned)worst;
@@ -36,6 +42,6 @@ struct state_tally {
     uint64_t count;
     char first[LIMIT_STATE_BYTES + 1], last[LIMIT_STATE_BYTES + 1];
 };
-void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end, enum quality worst);
+void state_tally_add_points(struct state_tally *tally, const struct points *points, size_t begin, size_t end);
 
 #endif

@@ -38,7 +38,7 @@ MUST_CHECK int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, 
 bool catalog_is_restored(const struct catalog *catalog);
 
 /* Makes the copy of a store in dir a store of its own, with a new uuid: a position or a commit of the one that it was copied
- * from says nothing about it. Nobody has it open. */
+ * from says nothing about it. Its sources are told, too. Nobody has it open. */
 MUST_CHECK int catalog_restore(const char *dir, struct err_text *error);
 
 /* The catalog's id of a topic-partition, made when new. */

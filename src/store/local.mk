@@ -34,6 +34,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
+	%D%/verify_changes.c \
+	%D%/verify_ingest.c \
+	%D%/verify_snapshots.c \
 	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \

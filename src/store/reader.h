@@ -13,6 +13,7 @@
 #include "codec/points.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "model/declared.h"
 #include "model/registry.h"
 #include "rollup/cell.h"
 
@@ -32,6 +33,7 @@ struct series_info {
     enum kind kind;
     bool step;
     int64_t cadence_us;  /* declared; 0 none */
+    const struct declared *declared; /* what else is; NULL nothing. Lives as long as the reader */
 };
 
 /* Which series: every list that is not empty must match (one of its globs; `*` any text, `?` one byte, case counts);

@@ -325,9 +325,12 @@ static int seal_all_series(struct seal *seal)
 
 /* ---- what changed when ---- */
 
+/* The open file may note batches above its listed mark already, which a flush that did not get to list them wrote: they stay
+ * in the list of batches, and are flushed anew. */
 static int put_changes(void *arg, uint32_t series_id, struct changes *changes)
 {
     struct seal *seal = arg;
+    changes_limit(changes, seal->mark);
     int rc = seal->below ? window_file_changes(seal->below, series_id, changes) : 0;
     return rc ? rc : window_file_put_changes(seal->raw_out, series_id, changes);
 }

@@ -205,6 +205,23 @@ int window_file_series(struct window_file *file, int (*row)(void *arg, const str
     return file_walk_series(file->db, stmt, row, arg);
 }
 
+struct cut {
+    struct window_file *file;
+    int64_t mark;
+    struct changes changes;
+};
+
+static int cut_changes(void *arg, const struct series_row *series)
+{
+    struct cut *cut = arg;
+    cut->changes.n = 0;
+    int rc = window_file_changes(cut->file, series->id, &cut->changes);
+    if (rc || !cut->changes.n)
+        return rc;
+    changes_limit(&cut->changes, cut->mark);
+    return window_file_put_changes(cut->file, series->id, &cut->changes);
+}
+
 int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg, const struct series_row *series), void *arg)
 {
     static const enum sql changes[] = {SQL_CUT_CHUNKS, SQL_CUT_REVIVE, SQL_CUT_DELETIONS};
@@ -216,6 +233,9 @@ int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg
         db_bind_i64(stmt, ":mark", mark);
         rc = db_run(file->db, stmt);
     }
+    struct cut cut = {file, mark, {0}};
+    rc = rc ? rc : window_file_series(file, cut_changes, &cut);
+    changes_free(&cut.changes);
     return rc ? rc : window_file_set_mark(file, mark);
 }
 

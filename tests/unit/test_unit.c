@@ -310,14 +310,18 @@ static void quotient_is_rounded_once_behind_the_conversion(void **state)
 {
     /* the mean of 0.1 J and 0.2 J and 0.2 J in Wh: 1/21600; rounded first, the last digit would be another one */
     struct exact sum = exact_of("0.5");
-    struct unit_quotient quotient = {&sum, 3, 3, 15};
+    uint64_t divisors[] = {3, 1};
+    struct unit_quotient quotient = {&sum, divisors, 2, false, 15};
     struct decimal value;
     assert_int_equal(unit_convert_quotient(find(*state, "J"), find(*state, "Wh"), &quotient, &value), 0);
     assert_true(value.m == INT64_C(462962962962963) && value.e == -19);
     sum = exact_of("10");
-    quotient = (struct unit_quotient){&sum, 4, 4, 15};
+    divisors[0] = divisors[1] = 2;
     assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "degF"), &quotient, &value), 0);
     assert_true(value.m == 365 && value.e == -1);
+    quotient.is_difference = true;
+    assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "degF"), &quotient, &value), 0);
+    assert_true(value.m == 45 && value.e == -1);
     assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "W"), &quotient, &value), ERR_MEANING);
 }
 
