@@ -14,7 +14,8 @@
 /* These go into the query as they are; their meaning is checked where HTTP's are. */
 static const char *const parameters[] = {"series", "entity", "type",  "property", "from",
                                          "to",     "step",   "agg",   "tz",       "fill",
-                                         "time",   "layout", "limit", "cursor", "snapshot"};
+                                         "bounds", "unit",   "quality", "asof",  "lead_min", "reduce",
+                                         "points", "time",   "layout", "limit", "cursor", "snapshot"};
 
 static const struct arg options[] = {
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
@@ -23,12 +24,19 @@ static const struct arg options[] = {
     {"series", 0, "ID", "which series by number"},
     {"from", 0, "TIME", "required: RFC 3339, epoch milliseconds, now, or -P7D before now"},
     {"to", 0, "TIME", "required: the end, not in it any more"},
-    {"step", 0, "DURATION", "raw (the default), or PT15M, PT1H, P1D, P1M ..."},
+    {"step", 0, "DURATION", "raw (the default), or PT15M, PT1H, P1D, P1M ..., or auto with points"},
     {"agg", 0, "LIST", "mean min max sum count first last twa integral increase stddev median p01 to p99 mintime maxtime "
                        "covered; several with commas"},
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
     {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out, previous and linear fill them"},
     {"max_gap", 0, "DURATION", "readings further apart are not bridged"},
+    {"bounds", 0, "HOW", "of raw readings: none (the default), or outside: the nearest on each side, too"},
+    {"unit", 0, "UNIT", "converts values: kW, MWh, degF ..."},
+    {"quality", 0, "QUALITY", "the worst that counts: measured, edited, derived, estimated or suspect"},
+    {"asof", 0, "TIME", "only what was known by then"},
+    {"lead_min", 0, "DURATION", "only forecasts issued at least so long before their time"},
+    {"reduce", 0, "HOW", "of raw readings, for plots of so many points: m4 or minmax"},
+    {"points", 0, "N", "columns of a plot, or rows for step auto"},
     {"time", 0, "FORM", "iso (the default), ms or local"},
     {"layout", 0, "FORM", "long"},
     {"limit", 0, "N", "at most so many rows"},

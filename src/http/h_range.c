@@ -12,6 +12,9 @@
 #include "http/origin.h"
 #include "http/render.h"
 
+/* Buckets a series in one JSON document; who takes more is better off with lines. */
+#define JSON_ROWS_MAX 50000000
+
 struct range_stream {
     struct stream stream;
     struct range range;
@@ -39,7 +42,10 @@ static int begin_series(struct range_stream *range, const struct series_info *in
         if (rc)
             return err_set(error, rc, "series %" PRIu32 " could not be read: %s", info->id, err_name(rc));
         for (int i = 0; i < QUALITY_N; i++)
-            range->render.with_quality |= i != QUALITY_MEASURED && stats.n_quality[i];
+            range->render.with_quality |= i != QUALITY_MEASURED && i <= (int)range_worst(&range->range) && stats.n_quality[i];
+        struct knowledge knowledge = range_knowledge(&range->range);
+        if (range_worst(&range->range) != QUALITY_MEASURED && (range->range.bounds || !knowledge_is_all(&knowledge)))
+            range->render.with_quality = true; /* what expired or was replaced is not counted */
     }
     range->renderer->begin_series(&range->render, out);
     range->in_series = true;
@@ -123,9 +129,13 @@ static void add_column(struct render *render, enum agg agg)
     render->columns[render->n_columns++] = agg;
 }
 
-static int add_default(void *arg, const struct series_info *info)
+static int add_chosen(void *arg, const struct series_info *info)
 {
-    add_column(arg, agg_default(info->kind));
+    struct render *render = arg;
+    enum agg aggs[AGG_N];
+    size_t n = agg_choose(render->range, info, aggs);
+    for (size_t i = 0; i < n; i++)
+        add_column(render, aggs[i]);
     return 0;
 }
 
@@ -141,17 +151,19 @@ static int find_columns(struct range_stream *range)
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(range->origin.dir, &filter, add_default, &range->render);
+    return reader_series(range->origin.dir, &filter, add_chosen, &range->render);
 }
 
 /* ---- the request ---- */
 
 static void put_headers(const struct range_stream *range, struct reply *reply)
 {
-    char from[CIVIL_TEXT_MAX], to[CIVIL_TEXT_MAX];
+    char from[CIVIL_TEXT_MAX], to[CIVIL_TEXT_MAX], step[CIVIL_TEXT_MAX];
     size_t from_size = civil_print_rfc3339(from, range->range.from_us, 0, true);
     size_t to_size = civil_print_rfc3339(to, range->range.to_us, 0, true);
     reply_header(reply, "Almanac-Range", "%.*s/%.*s", (int)from_size, from, (int)to_size, to);
+    if (!range->range.raw)
+        reply_header(reply, "Almanac-Step", "%.*s", (int)civil_print_duration(step, &range->range.step), step);
     reply_header(reply, "Almanac-Tiers", "%s", answer_tiers(range->answer));
     origin_headers(&range->origin, range->view, reply);
 }
@@ -193,6 +205,9 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (range->range.explain && range->renderer != &render_json)
         return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
                              "as a field");
+    rc = range->renderer == &render_json ? range_check_rows(&range->range, JSON_ROWS_MAX, error) : 0;
+    if (rc)
+        return rc;
     rc = answer_open(range->origin.dir, range->view, &range->range, &range->answer, error);
     if (!rc && range->renderer != &render_json && (rc = find_columns(range)))
         err_set(error, rc, "the catalog could not be read: %s", err_name(rc));

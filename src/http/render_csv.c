@@ -24,7 +24,7 @@ static void begin(struct render *render, struct buf *out)
 {
     buf_puts(out, "time,entity,property,unit");
     if (render->range->raw)
-        buf_puts(out, ",value,quality");
+        buf_puts(out, render->range->bounds ? ",value,quality,bound" : ",value,quality");
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         buf_printf(out, ",%s", agg_name[render->columns[i]]);
     buf_puts(out, "\r\n");
@@ -66,6 +66,8 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         put_value(render->range, &row->values[0], out);
         buf_putc(out, ',');
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
+        if (render->range->bounds)
+            buf_puts(out, row->bound == BOUND_BEFORE ? ",before" : row->bound ? ",after" : ",");
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         put_value(render->range, render_column(render, row, i), out);

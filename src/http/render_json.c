@@ -14,8 +14,12 @@ static void put_member(struct buf *out, const char *name, const char *text)
 
 static void begin(struct render *render, struct buf *out)
 {
-    (void)render;
-    buf_puts(out, "{\"series\":[");
+    const struct range *range = render->range;
+    char step[CIVIL_TEXT_MAX];
+    buf_putc(out, '{');
+    if (!range->raw)
+        buf_printf(out, "\"step\":\"%.*s\",", (int)civil_print_duration(step, &range->step), step);
+    buf_puts(out, "\"series\":[");
 }
 
 static void begin_series(struct render *render, struct buf *out)
@@ -29,7 +33,7 @@ static void begin_series(struct render *render, struct buf *out)
     put_member(out, "kind", kind_name(info->kind));
     buf_puts(out, ",\"columns\":[\"time\"");
     if (render->range->raw)
-        buf_puts(out, render->with_quality ? ",\"value\",\"quality\"" : ",\"value\"");
+        buf_printf(out, ",\"value\"%s%s", render->with_quality ? ",\"quality\"" : "", render->range->bounds ? ",\"bound\"" : "");
     for (size_t i = 0; !render->range->raw && i < render->n_aggs; i++)
         buf_printf(out, ",\"%s\"", agg_name[render->aggs[i]]);
     buf_puts(out, "],\"rows\":[");
@@ -117,6 +121,8 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
         buf_putc(out, '"');
     }
+    if (range->bounds)
+        buf_puts(out, row->bound == BOUND_BEFORE ? ",\"before\"" : row->bound ? ",\"after\"" : ",null");
     buf_putc(out, ']');
     if (row->explained)
         put_explained(range, row, &render->explain);

@@ -36,6 +36,10 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_puts(out, ",\"value\":");
         render_json_value(render->range, &row->values[0], out);
         buf_printf(out, ",\"quality\":\"%s\"", quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
+        if (render->range->bounds)
+            buf_puts(out, row->bound == BOUND_BEFORE ? ",\"bound\":\"before\""
+                          : row->bound               ? ",\"bound\":\"after\""
+                                                     : ",\"bound\":null");
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         buf_printf(out, ",\"%s\":", agg_name[render->columns[i]]);

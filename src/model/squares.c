@@ -112,15 +112,16 @@ static uint64_t root_of(u128 value)
     return (uint64_t)root;
 }
 
-bool squares_deviation(const struct squares *squares, const struct exact *sum, uint64_t count, int digits,
+bool squares_deviation(const struct squares *squares, const struct exact *sum, const struct deviation *deviation,
                        struct decimal *ret_deviation)
 {
-    uint64_t word[WORDS];
+    uint64_t word[WORDS], count = deviation->count;
     bool sticky = false;
     int e;
     if (count < 2)
         return false;
     spread(squares, sum, count, word, &e);
+    wide_multiply(word, WORDS, deviation->multiply * deviation->multiply);
     size_t n = wide_size(word, WORDS);
     if (!n) {
         *ret_deviation = (struct decimal){0, 0};
@@ -130,13 +131,14 @@ bool squares_deviation(const struct squares *squares, const struct exact *sum, u
         wide_multiply(word, WORDS, (uint64_t)decimal_pow10[18]);
     sticky |= wide_divide(word, n, count) != 0;
     sticky |= wide_divide(word, n, count - 1) != 0;
+    sticky |= wide_divide(word, n, deviation->divide * deviation->divide) != 0;
     for (; (n = wide_size(word, n)) > 2 || word[1] >> 57; e += 2) /* to what two words hold: at least 36 digits */
         sticky |= wide_divide(word, n, 100) != 0;
     u128 value = (u128)word[1] << 64 | word[0];
     uint64_t root[2] = {root_of(value), 0};
     sticky |= (u128)root[0] * root[0] != value;
     e /= 2;
-    uint64_t magnitude = wide_round(root, 1, digits, &e, sticky);
+    uint64_t magnitude = wide_round(root, 1, deviation->digits, &e, sticky);
     *ret_deviation = (struct decimal){(int64_t)magnitude, (int8_t)e};
     return true;
 }

@@ -19,9 +19,14 @@ void squares_add(struct squares *squares, struct decimal value);
 /* Adds the squares of n mantissas at exponent e. */
 void squares_add_even(struct squares *squares, const int64_t *m, size_t n, int e);
 
-/* The standard deviation of a sample: the root of (count * squares - sum^2) / (count * (count - 1)), rounded once, half to
- * even, to digits (1 to 16) significant digits. It is what SQL's stddev and pandas' std() give. False for fewer than two. */
-bool squares_deviation(const struct squares *squares, const struct exact *sum, uint64_t count, int digits,
+/* The standard deviation of a sample: the root of (count * squares - sum^2) / (count * (count - 1)), times multiply /
+ * divide (both below 2^32, so that it can be had in another unit), rounded once, half to even, to digits (1 to 16)
+ * significant digits. It is what SQL's stddev and pandas' std() give. False for fewer than two. */
+struct deviation {
+    uint64_t count, multiply, divide;
+    int digits;
+};
+bool squares_deviation(const struct squares *squares, const struct exact *sum, const struct deviation *deviation,
                        struct decimal *ret_deviation);
 
 #endif

@@ -279,31 +279,145 @@ static bool is_quotient(const struct exact *dividend, uint64_t divisor, struct d
     return !product.overflow && exact_compare(&product, dividend) == 0;
 }
 
-/* With factor = multiply / divide * 10^exponent:
- *   result = ((value + from.offset) * multiply * 10^exponent - to.offset * divide) / divide */
+int unit_factor(const struct unit *from, const struct unit *to, struct unit_factor *ret_factor)
+{
+    struct unit_factor factor = {.exponent = 0};
+    if (!unit_converts(from, to))
+        return ERR_MEANING;
+    if (!factor_between(from, to, &factor.multiply, &factor.divide))
+        return ERR_LIMIT;
+    factor.exponent = from->exponent - to->exponent;
+    *ret_factor = factor;
+    return 0;
+}
+
+/* How often an offset is in a value: the product of some numbers. */
+struct times {
+    const uint64_t *n;
+    size_t n_n;
+};
+
+static void add_offset(struct decimal offset, uint64_t factor, const struct times *times, struct exact *sum)
+{
+    struct exact product = {0};
+    exact_add(&product, offset);
+    exact_multiply_u64(&product, factor);
+    for (size_t i = 0; i < times->n_n; i++)
+        exact_multiply_u64(&product, times->n[i]);
+    exact_add_exact(sum, &product);
+}
+
+/* With factor = multiply / divide * 10^exponent, and n offsets in the value:
+ *   result = ((value + n * from.offset) * multiply * 10^exponent - n * to.offset * divide) / divide
+ * Gives the dividend of that, and the divisor. */
+static int scale(const struct unit *from, const struct unit *to, const struct exact *value, const struct times *times,
+                 struct exact *ret_dividend, uint64_t *ret_divide)
+{
+    struct unit_factor factor;
+    struct exact dividend = *value, after = {0};
+    int r = unit_factor(from, to, &factor);
+    if (r != 0)
+        return r;
+    add_offset(from->offset, 1, times, &dividend);
+    exact_multiply_u64(&dividend, factor.multiply);
+    dividend.e = (int16_t)(dividend.e + factor.exponent);
+    add_offset(to->offset, factor.divide, times, &after);
+    exact_subtract(&dividend, &after);
+    *ret_dividend = dividend;
+    *ret_divide = factor.divide;
+    return 0;
+}
+
+/* dividend / divide where it terminates within 18 digits, else rounded to 15. */
+static int divide_well(const struct exact *dividend, uint64_t divide, struct decimal *ret_value, bool *ret_rounded)
+{
+    struct decimal quotient;
+    int r = exact_divide(dividend, divide, DECIMAL_DIGITS_MAX, &quotient);
+    bool rounded = r == 0 && !is_quotient(dividend, divide, quotient);
+    if (rounded)
+        r = exact_divide(dividend, divide, ROUNDED_DIGITS, &quotient);
+    if (r != 0)
+        return r;
+    *ret_value = quotient;
+    *ret_rounded = rounded;
+    return 0;
+}
+
 static int convert_exactly(const struct unit *from, const struct unit *to, struct decimal value,
                            struct decimal *ret_value, bool *ret_rounded)
 {
-    uint64_t multiply, divide;
-    if (!factor_between(from, to, &multiply, &divide))
-        return ERR_LIMIT;
-    struct exact dividend = {0}, offset = {0};
-    exact_add(&dividend, value);
-    exact_add(&dividend, from->offset);
-    exact_multiply_u64(&dividend, multiply);
-    dividend.e = (int16_t)(dividend.e + from->exponent - to->exponent);
-    exact_add(&offset, to->offset);
-    exact_multiply_u64(&offset, divide);
-    exact_subtract(&dividend, &offset);
-
+    struct exact exact = {0}, dividend;
     struct decimal quotient;
-    int r = exact_divide(&dividend, divide, DECIMAL_DIGITS_MAX, &quotient);
+    uint64_t divide;
+    bool rounded;
+    exact_add(&exact, value);
+    int r = scale(from, to, &exact, &(struct times){0}, &dividend, &divide);
+    if (r == 0)
+        r = divide_well(&dividend, divide, &quotient, &rounded);
+    return r != 0 ? r : store_converted(quotient, quotient.e, rounded, ret_value, ret_rounded);
+}
+
+/* 1 / divide = multiply / 10^digits where it terminates; powers of ten up to 10^19 fit. */
+static bool terminates(uint64_t divide, uint64_t *ret_multiply, int *ret_digits)
+{
+    uint64_t rest = divide, multiply = 1;
+    int twos = 0, fives = 0;
+    for (; rest % 2 == 0; rest /= 2)
+        twos++;
+    for (; rest % 5 == 0; rest /= 5)
+        fives++;
+    int digits = twos > fives ? twos : fives;
+    if (rest != 1 || digits > 19)
+        return false;
+    for (int i = twos; i < digits; i++)
+        multiply *= 2;
+    for (int i = fives; i < digits; i++)
+        multiply *= 5;
+    *ret_multiply = multiply;
+    *ret_digits = digits;
+    return true;
+}
+
+int unit_convert_exact(const struct unit *from, const struct unit *to, const struct exact *value, uint64_t n,
+                       struct exact *ret_value)
+{
+    struct exact dividend, sum = {0};
+    struct decimal quotient;
+    uint64_t divide, multiply;
+    bool rounded;
+    int digits, r = scale(from, to, value, &(struct times){&n, 1}, &dividend, &divide);
     if (r != 0)
         return r;
-    if (is_quotient(&dividend, divide, quotient))
-        return store_converted(quotient, quotient.e, false, ret_value, ret_rounded);
-    r = exact_divide(&dividend, divide, ROUNDED_DIGITS, &quotient);
-    return r != 0 ? r : store_converted(quotient, quotient.e, true, ret_value, ret_rounded);
+    if (terminates(divide, &multiply, &digits)) {
+        exact_multiply_u64(&dividend, multiply);
+        dividend.e = (int16_t)(dividend.e - digits);
+        *ret_value = dividend;
+        return 0;
+    }
+    r = divide_well(&dividend, divide, &quotient, &rounded);
+    if (r != 0)
+        return r;
+    exact_add(&sum, quotient);
+    *ret_value = sum;
+    return 0;
+}
+
+int unit_convert_quotient(const struct unit *from, const struct unit *to, const struct unit_quotient *quotient,
+                          struct decimal *ret_value)
+{
+    static const uint64_t never = 0;
+    struct times times = quotient->is_difference ? (struct times){&never, 1}
+                                                 : (struct times){quotient->divisors, quotient->n_divisors};
+    struct exact dividend;
+    uint64_t divisors[EXACT_DIVISORS_MAX], divide;
+    size_t n = quotient->n_divisors;
+    int r = scale(from, to, quotient->dividend, &times, &dividend, &divide);
+    if (r != 0 || n >= EXACT_DIVISORS_MAX)
+        return r != 0 ? r : ERR_LIMIT;
+    memcpy(divisors, quotient->divisors, n * sizeof(*divisors));
+    if (divide != 1)
+        divisors[n++] = divide;
+    return exact_divide_by(&dividend, divisors, n, quotient->digits, ret_value);
 }
 
 int unit_convert(const struct unit *from, const struct unit *to, struct decimal value, struct decimal *ret_value,
@@ -315,4 +429,16 @@ int unit_convert(const struct unit *from, const struct unit *to, struct decimal 
         return convert_exactly(from, to, value, ret_value, ret_rounded);
     value = decimal_canonical(value);
     return store_converted(value, value.e + from->exponent - to->exponent, false, ret_value, ret_rounded);
+}
+
+size_t unit_names(const struct unit_table *table, const struct unit *unit, const char **ret_names, size_t max)
+{
+    size_t n = 0;
+    for (const struct block *block = table->blocks; block != NULL; block = block->next)
+        n += unit_converts(unit, &block->units[0]);
+    size_t at = n; /* the blocks stand newest first */
+    for (const struct block *block = table->blocks; block != NULL; block = block->next)
+        if (unit_converts(unit, &block->units[0]) && --at < max)
+            ret_names[at] = block->units[0].name;
+    return n < max ? n : max;
 }

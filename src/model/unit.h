@@ -45,4 +45,31 @@ bool unit_converts(const struct unit *from, const struct unit *to); /* false for
 MUST_CHECK int unit_convert(const struct unit *from, const struct unit *to, struct decimal value,
                             struct decimal *ret_value, bool *ret_rounded);
 
+/* The same for what was computed exactly. n says how often the unit's offset is in value: once in a value, as often as there are
+ * values in a sum, not at all in a difference. Exact where the result terminates (if the factor does, it always does; else
+ * within 18 digits), else rounded half to even to 15. ERR_MEANING; ERR_LIMIT: the factor has more than 64 bits. */
+MUST_CHECK int unit_convert_exact(const struct unit *from, const struct unit *to, const struct exact *value, uint64_t n,
+                                  struct exact *ret_value);
+/* dividend over the product of its divisors (at most EXACT_DIVISORS_MAX - 1, each > 0), rounded once as
+ * exact_divide_by does; with is_difference the unit's offset is not in it. */
+struct unit_quotient {
+    const struct exact *dividend;
+    const uint64_t *divisors;
+    size_t n_divisors;
+    bool is_difference;
+    int digits;
+};
+MUST_CHECK int unit_convert_quotient(const struct unit *from, const struct unit *to, const struct unit_quotient *quotient,
+                                     struct decimal *ret_value);
+
+/* The factor from one unit to the other, multiply / divide * 10^exponent in lowest terms. ERR_MEANING, ERR_LIMIT. */
+struct unit_factor {
+    uint64_t multiply, divide;
+    int exponent;
+};
+MUST_CHECK int unit_factor(const struct unit *from, const struct unit *to, struct unit_factor *ret_factor);
+
+/* The names of units that were added with the dimension of unit, without prefixed ones, in the order of adding; at most max. */
+size_t unit_names(const struct unit_table *table, const struct unit *unit, const char **ret_names, size_t max);
+
 #endif

@@ -127,3 +127,18 @@ int agg_check(enum agg agg, const struct series_info *info, struct err_text *err
                              *info->unit ? info->unit : "no unit");
     return 0;
 }
+
+size_t agg_choose(const struct range *range, const struct series_info *info, enum agg ret_aggs[static AGG_N])
+{
+    size_t n = 0;
+    if (range->n_aggs) {
+        memcpy(ret_aggs, range->aggs, range->n_aggs * sizeof(*ret_aggs));
+        return range->n_aggs;
+    }
+    ret_aggs[n++] = agg_default(info->kind);
+    if (range->is_auto && info->kind == KIND_GAUGE && !agg_is_direction(info)) {
+        ret_aggs[n++] = AGG_MIN;
+        ret_aggs[n++] = AGG_MAX;
+    }
+    return n;
+}

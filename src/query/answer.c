@@ -9,6 +9,7 @@
 
 #include "query/agg.h"
 #include "query/buckets.h"
+#include "query/convert.h"
 #include "query/cursor.h"
 #include "query/feed.h"
 #include "query/lane.h"
@@ -18,13 +19,14 @@
 struct answer {
     struct view *view;
     const struct range *range;
+    const struct unit_table *units; /* where a unit is asked for */
     struct matches matches;
     /* the plan */
     bool has_tier, uses_tier; /* a tier fits the grid; a series of the answer uses it */
     enum tier tier;
     char tiers[sizeof("15m,raw")];
     /* the series whose turn it is */
-    struct series_info info;
+    struct series_info info, shown; /* as stored, and with the unit that was asked for */
     enum agg aggs[AGG_N];
     size_t n_aggs;
     struct lane *lane;
@@ -81,6 +83,38 @@ static int check_left(const struct answer *answer, const struct series_info *inf
                          info->entity, tiered || range->raw ? "" : " for these aggregates", (int)size, left);
 }
 
+/* Refuses an instant of which revisions that were in force then are gone. */
+static int check_known(const struct answer *answer, const struct series_info *info, struct err_text *error)
+{
+    const struct range *range = answer->range;
+    bool is_wide = range->bounds || (!range->raw && needs_of(range, info) & (NEED_COVER | NEED_GAIN | NEED_SIDES));
+    int64_t begin_us = is_wide ? CIVIL_MIN_US : range->from_us, end_us = is_wide ? CIVIL_END_US : range->to_us, from_us;
+    if (!is_wide && !range->raw && info->kind == KIND_INTERVAL && begin_us >= CIVIL_MIN_US + US_PER_DAY)
+        begin_us -= US_PER_DAY; /* where amounts may have begun */
+    char text[CIVIL_TEXT_MAX];
+    int rc = range->asof_us == INT64_MAX ? 0 : view_known_from(answer->view, info->id, begin_us, end_us, &from_us);
+    if (rc || range->asof_us == INT64_MAX || range->asof_us >= from_us)
+        return rc;
+    size_t size = civil_print_rfc3339(text, from_us, 0, true);
+    return err_set_field(error, ERR_EXPIRED, "asof",
+                         "replaced values of \"%s\" of \"%s\" are not kept so far back: the first instant of which it can be "
+                         "told what was known in this range is %.*s", info->property, info->entity, (int)size, text);
+}
+
+static int check_meaning(const struct answer *answer, const struct series_info *info, struct err_text *error)
+{
+    const struct range *range = answer->range;
+    struct conversion conversion;
+    int rc = 0;
+    for (size_t i = 0; i < range->n_aggs && !rc; i++)
+        rc = agg_check(range->aggs[i], info, error);
+    if (!rc && range->reduce && info->kind == KIND_STATE)
+        rc = err_set_field(error, ERR_MEANING, "reduce",
+                           "\"%.64s\" of \"%.128s\" is a state and has no least and greatest value; ask without \"reduce\"",
+                           info->property, info->entity);
+    return rc || !*range->unit ? rc : conversion_init(&conversion, answer->units, range, info, error);
+}
+
 /* Percentiles need all values of a bucket at once. Most series have not so many at all; else buckets are counted, which cells
  * make quick. Amounts are counted by the buckets that they touch. */
 static int check_values(const struct answer *answer, const struct series_info *info, struct err_text *error)
@@ -115,16 +149,12 @@ static int check_series(void *arg, const struct series_info *info)
 {
     struct check *check = arg;
     struct answer *answer = check->answer;
-    const struct range *range = answer->range;
-    bool tiered = answer->has_tier && lane_may_use_tiers(range, info);
-    if (range->raw)
-        return check_left(answer, info, false, check->error);
-    int rc = 0;
-    for (size_t i = 0; i < range->n_aggs && !rc; i++)
-        rc = agg_check(range->aggs[i], info, check->error);
+    bool tiered = answer->has_tier && lane_may_use_tiers(answer->range, info);
+    int rc = check_meaning(answer, info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;
     rc = rc ? rc : check_left(answer, info, tiered, check->error);
-    return rc ? rc : check_values(answer, info, check->error);
+    rc = rc ? rc : check_known(answer, info, check->error);
+    return rc || answer->range->raw ? rc : check_values(answer, info, check->error);
 }
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
@@ -140,7 +170,8 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->range = range;
     plan_tier(answer);
     struct check check = {answer, error};
-    rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
+    rc = *range->unit ? reader_units(dir, &answer->units) : 0;
+    rc = rc ? rc : matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {
         answer_close(answer);
         return rc;
@@ -182,26 +213,23 @@ static int64_t find_begin(const struct answer *answer)
 
 static int begin_series(struct answer *answer)
 {
+    const struct range *range = answer->range;
     struct lane_options options = {
-        .range = answer->range,
+        .range = range,
         .info = &answer->info,
         .aggs = answer->aggs,
         .n_aggs = answer->n_aggs,
+        .goes_on = is_resumed(answer),
         .has_tier = answer->has_tier,
         .tier = answer->tier,
         .begin_us = find_begin(answer),
-        .end_us = answer->range->to_us,
+        .end_us = range->to_us,
     };
-    return lane_open(answer->view, &options, &answer->lane);
-}
-
-static void choose_aggs(struct answer *answer)
-{
-    const struct range *range = answer->range;
-    answer->n_aggs = range->raw ? 0 : range->n_aggs ? range->n_aggs : 1;
-    memcpy(answer->aggs, range->aggs, sizeof(answer->aggs));
-    if (!range->n_aggs)
-        answer->aggs[0] = agg_default(answer->info.kind);
+    int rc = *range->unit ? conversion_init(&options.conversion, answer->units, range, &answer->info, NULL) : 0;
+    answer->shown = answer->info;
+    if (options.conversion.to)
+        answer->shown.unit = range->unit;
+    return rc ? rc : lane_open(answer->view, &options, &answer->lane);
 }
 
 int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
@@ -214,11 +242,11 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
         return rc;
     answer->info = *info;
     matches_take(&answer->matches);
-    choose_aggs(answer);
+    answer->n_aggs = answer->range->raw ? 0 : agg_choose(answer->range, info, answer->aggs);
     rc = begin_series(answer);
     if (rc)
         return rc;
-    *ret_info = &answer->info;
+    *ret_info = &answer->shown;
     *ret_aggs = answer->aggs;
     *ret_n_aggs = answer->n_aggs;
     return 1;
@@ -230,8 +258,8 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
 static int end_page(struct answer *answer)
 {
     const struct range *range = answer->range;
-    struct cursor cursor = {range->question, answer->info.id,  answer->matches.last_id,
-                            answer->last_us, range->from_us,   range->to_us};
+    struct cursor cursor = {range->question, answer->info.id, answer->matches.last_id,
+                            answer->last_us, range->from_us, range->to_us, range->asof_us};
     struct row row;
     int rc = lane_next(answer->lane, &row);
     if (rc < 0)

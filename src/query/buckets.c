@@ -47,7 +47,7 @@ static int keep_amounts(struct buckets *buckets, const struct points *points, in
     for (size_t i = points_seek(points, 0, begin_us); i < end && !rc; i++) {
         int64_t t_us = points->t_us[i], period_us = points->period_us[i];
         *longest_us = period_us > *longest_us ? period_us : *longest_us;
-        if (period_us > end_us - t_us && !tally_leaves_out(points->quality[i]))
+        if (period_us > end_us - t_us && !tally_is_worse(points->quality[i], buckets->feed_options.worst))
             rc = parts_add(&buckets->parts, t_us, period_us, (struct decimal){points->m[i], points->e[i]});
     }
     return rc;
@@ -60,10 +60,11 @@ static int look_at(struct buckets *buckets, const struct points *carry, int64_t 
     struct points points = {0};
     struct scan *scan;
     int64_t longest_us = 0;
-    buckets->parts.n = 0;
-    int rc = scan_open(buckets->view, buckets->options.info->id, begin_us, end_us, POINTS_PERIOD, &scan);
+    struct scan_options options = {begin_us, end_us, POINTS_PERIOD, buckets->feed_options.knowledge};
+    int rc = scan_open_known(buckets->view, buckets->options.info->id, &options, &scan);
     if (rc)
         return rc;
+    buckets->parts.n = 0;
     rc = keep_amounts(buckets, carry, begin_us, end_us, &longest_us);
     while (!rc && (rc = scan_next(scan, &points)) > 0)
         rc = keep_amounts(buckets, &points, begin_us, end_us, &longest_us);
@@ -73,17 +74,34 @@ static int look_at(struct buckets *buckets, const struct points *carry, int64_t 
     return rc;
 }
 
+/* What was carried over when it expired, as far as it counts. */
+static int read_carry(struct buckets *buckets, struct points *carry)
+{
+    struct points all = {0};
+    int rc = view_carry(buckets->view, buckets->options.info->id, &all);
+    for (size_t i = 0; i < all.n && !rc; i++)
+        if (knowledge_has(&buckets->feed_options.knowledge, &all, i))
+            rc = points_append(carry, &all, i, false);
+    points_free(&all);
+    return rc;
+}
+
 /* Finds the amounts that began before end_us and reach beyond it. Periods have no greatest length, so this looks back over
  * a day, and over ever more until that is four times the longest period seen. So periods up to a day are always found, and
- * longer ones unless they are hidden behind at least their fourth of shorter ones. */
+ * longer ones unless they are hidden behind at least their fourth of shorter ones; as of an instant, only as far back as it
+ * can be told what was known then. */
 static int look_back(struct buckets *buckets, int64_t end_us)
 {
     int64_t longest_us = 0, back_us = US_PER_DAY;
     struct points carry = {0};
-    int rc = view_carry(buckets->view, buckets->options.info->id, &carry);
+    int rc = read_carry(buckets, &carry);
     for (bool done = false; !rc && !done; back_us *= 4) {
         bool is_all = back_us >= end_us - CIVIL_MIN_US;
         rc = look_at(buckets, &carry, is_all ? CIVIL_MIN_US : end_us - back_us, end_us, &longest_us);
+        if (rc == ERR_EXPIRED && back_us > US_PER_DAY && !knowledge_is_all(&buckets->feed_options.knowledge)) {
+            rc = 0;
+            break;
+        }
         done = is_all || (longest_us && longest_us <= back_us / 4);
     }
     points_free(&carry);
@@ -322,7 +340,8 @@ static int fill_empty(struct buckets *buckets, const struct seen *after, struct 
         after->t_us - path->before.t_us > max_gap_us)
         return 0;
     bucket->is_filled = true;
-    return path_between(path->before, *after, begin_us, OUTCOME_DIGITS, &bucket->filled);
+    path_between(path->before, *after, begin_us, &bucket->filled_dividend, &bucket->filled_divisor);
+    return 0;
 }
 
 /* ---- a bucket ---- */
@@ -397,7 +416,9 @@ static void set_up(struct buckets *buckets)
         .has_tier = options->has_tier && needs_let_tiers(range, info),
         .tier = options->tier,
         .want = info->kind == KIND_INTERVAL ? POINTS_PERIOD : 0,
-        .is_sifted = buckets->is_traced,
+        .is_sifted = buckets->is_traced || range_worst(range) != QUALITY_ESTIMATED,
+        .worst = range_worst(range),
+        .knowledge = range_knowledge(range),
         .begin_us = options->begin_us > range->from_us ? options->begin_us : range->from_us,
         .end_us = options->end_us,
     };

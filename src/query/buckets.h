@@ -41,7 +41,9 @@ struct bucket {
     const struct squares *squares;
     bool from_tier, from_readings;
     bool is_filled;         /* an empty bucket has a value by the range's fill: */
-    struct decimal filled;
+    struct decimal filled;  /* or, with a divisor, a quotient */
+    struct exact filled_dividend;
+    uint64_t filled_divisor;
     const char *filled_state;
 };
 

@@ -15,9 +15,10 @@
 
 void cursor_print(const struct cursor *cursor, char out[static CURSOR_TEXT_MAX])
 {
-    snprintf(out, CURSOR_TEXT_MAX, "%08" PRIx32 "%08" PRIx32 "%08" PRIx32 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
+    snprintf(out, CURSOR_TEXT_MAX,
+             "%08" PRIx32 "%08" PRIx32 "%08" PRIx32 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
              cursor->question, cursor->series_id, cursor->last_id, (uint64_t)cursor->t_us, (uint64_t)cursor->from_us,
-             (uint64_t)cursor->to_us);
+             (uint64_t)cursor->to_us, (uint64_t)cursor->asof_us);
 }
 
 static uint64_t take_number(const char **text, size_t n_digits)
@@ -30,7 +31,7 @@ static uint64_t take_number(const char **text, size_t n_digits)
 
 int cursor_parse(const char *text, struct cursor *ret_cursor)
 {
-    size_t size = 3 * SHORT + 3 * LONG;
+    size_t size = 3 * SHORT + 4 * LONG;
     if (strlen(text) != size || strspn(text, "0123456789abcdef") != size)
         return ERR_INVALID;
     struct cursor cursor = {.question = (uint32_t)take_number(&text, SHORT)};
@@ -39,6 +40,7 @@ int cursor_parse(const char *text, struct cursor *ret_cursor)
     cursor.t_us = (int64_t)take_number(&text, LONG);
     cursor.from_us = (int64_t)take_number(&text, LONG);
     cursor.to_us = (int64_t)take_number(&text, LONG);
+    cursor.asof_us = (int64_t)take_number(&text, LONG);
     if (cursor.from_us < CIVIL_MIN_US || cursor.from_us > cursor.to_us || cursor.to_us >= CIVIL_END_US)
         return ERR_INVALID;
     if (cursor.t_us != INT64_MAX && cursor.t_us >= cursor.to_us)

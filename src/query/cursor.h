@@ -12,9 +12,10 @@ struct cursor {
     uint32_t last_id;        /* of the series that the first page matched */
     int64_t t_us;            /* of the last row; INT64_MAX: the series was given to its end */
     int64_t from_us, to_us;  /* so that every page has the same range, `now` in it or not */
+    int64_t asof_us;         /* likewise; INT64_MAX: none was asked for */
 };
 
-#define CURSOR_TEXT_MAX 80
+#define CURSOR_TEXT_MAX 96
 void cursor_print(const struct cursor *cursor, char out[static CURSOR_TEXT_MAX]);
 
 /* ERR_INVALID; what it gives is a range that the store may have, and t_us before its end, whoever wrote the text. */

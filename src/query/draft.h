@@ -32,4 +32,7 @@ bool draft_number(const char *text, int64_t min, int64_t max, int64_t *ret_numbe
  * field. */
 MUST_CHECK int draft_read_options(const struct draft *draft, int64_t now_us, struct range *range, struct err_text *error);
 
+/* Sets the step and grid of step=auto by the range's points, once its times are known. ERR_INVALID with the field `points`. */
+MUST_CHECK int draft_choose_step(struct range *range, struct err_text *error);
+
 #endif

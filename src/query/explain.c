@@ -8,6 +8,7 @@
 
 struct explainer {
     struct feed *feed;
+    enum quality worst; /* that aggregates take in */
     struct block block; /* its rows from block_i on are not counted yet */
     size_t block_i;
 };
@@ -20,6 +21,7 @@ int explainer_open(struct view *view, const struct feed_options *feed, struct ex
     if (!explainer)
         return ERR_NOMEM;
     options.is_sifted = false;
+    explainer->worst = options.worst;
     int rc = view_left(view, options.series_id, NULL, options.begin_us, options.end_us, &left_us);
     options.has_tier = options.has_tier && left_us > options.begin_us;
     rc = rc ? rc : feed_open(view, &options, &explainer->feed);
@@ -47,13 +49,13 @@ static void note_time(struct explained *explained, int64_t first_us, int64_t las
     explained->count += n;
 }
 
-static void count_point(const struct points *points, size_t i, struct explained *explained)
+static void count_point(const struct points *points, size_t i, enum quality worst, struct explained *explained)
 {
     unsigned class = points->quality[i] & QUALITY_CLASS_MASK;
     explained->n_quality[class < QUALITY_N ? class : QUALITY_SUSPECT]++;
     explained->n_rounded += (points->quality[i] & QUALITY_ROUNDED) != 0;
     explained->n_converted += (points->quality[i] & QUALITY_CONVERTED) != 0;
-    if (!tally_leaves_out(points->quality[i]))
+    if (!tally_is_worse(points->quality[i], worst))
         note_time(explained, points->t_us[i], points->t_us[i], 1);
 }
 
@@ -83,7 +85,7 @@ int explainer_take(struct explainer *explainer, int64_t begin_us, int64_t end_us
         if (t_us < begin_us)
             continue;
         if (block->points)
-            count_point(block->points, i, explained);
+            count_point(block->points, i, explainer->worst, explained);
         else
             count_cell(&block->cells[i], explained);
     }

@@ -102,23 +102,24 @@ static int begin_scan(struct feed *feed, int64_t end_us)
 {
     int64_t begin_us = feed->at_us;
     feed->at_us = end_us;
-    return scan_open(feed->view, feed->options.series_id, begin_us, end_us, feed->options.want, &feed->scan);
+    struct scan_options options = {begin_us, end_us, feed->options.want, feed->options.knowledge};
+    return scan_open_known(feed->view, feed->options.series_id, &options, &feed->scan);
 }
 
 /* ---- what aggregates leave out ---- */
 
-static void sift_points(struct points *points, bool has_period)
+static void sift_points(struct points *points, enum quality worst, bool has_period)
 {
     size_t n = 0;
-    while (n < points->n && !tally_leaves_out(points->quality[n])) /* usually all of them */
-        n++;
+    while (n < points->n && !tally_is_worse(points->quality[n], worst) && !tally_leaves_out(points->quality[n]))
+        n++; /* usually all of them */
     for (size_t i = n; i < points->n; i++) {
-        if (tally_leaves_out(points->quality[i]))
+        if (tally_is_worse(points->quality[i], worst))
             continue;
         points->t_us[n] = points->t_us[i];
         points->m[n] = points->m[i];
         points->e[n] = points->e[i];
-        points->quality[n] = points->quality[i];
+        points->quality[n] = tally_leaves_out(points->quality[i]) ? QUALITY_ESTIMATED : points->quality[i];
         if (has_period)
             points->period_us[n] = points->period_us[i];
         n++;
@@ -199,7 +200,7 @@ int feed_next(struct feed *feed, struct block *ret_block)
         if (rc < 0)
             return rc;
         if (rc && feed->options.is_sifted) {
-            sift_points(&feed->points, feed->options.want & POINTS_PERIOD);
+            sift_points(&feed->points, feed->options.worst, feed->options.want & POINTS_PERIOD);
             if (!feed->points.n)
                 continue;
         }

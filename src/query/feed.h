@@ -14,7 +14,10 @@ struct feed_options {
     bool has_tier;
     enum tier tier;             /* of cells that may take the place of readings */
     unsigned want;              /* columns of readings, enum points_want */
-    bool is_sifted;             /* only readings, and cells with readings, that aggregates take in */
+    bool is_sifted;             /* only readings, and cells with readings, that aggregates take in; then all of them are taken:
+                                 * a suspect one that counts comes as estimated */
+    enum quality worst;         /* of readings, that counts; without a tier where it is not what aggregates take by default */
+    struct knowledge knowledge; /* of readings; without a tier where it is not all */
     int64_t begin_us, end_us;
 };
 

@@ -8,17 +8,16 @@
 #include "query/explain.h"
 #include "query/needs.h"
 #include "query/outcome.h"
+#include "query/raw.h"
 
 struct lane {
     struct lane_options options;
-    struct scan *scan;        /* raw: */
-    struct points points;
-    size_t next_point;
-    struct buckets *buckets;  /* by step: */
+    struct raw *raw;          /* this, or by step: */
+    struct buckets *buckets;
     struct bucket bucket;
     struct explainer *explainer; /* NULL: nothing is to be explained */
     struct explained explained;
-    struct exact exacts[AGG_N]; /* of percentiles */
+    struct exact exacts[AGG_N]; /* of percentiles, and of what was converted */
     struct value values[AGG_N];
 };
 
@@ -44,38 +43,26 @@ static int open_buckets(struct lane *lane, struct view *view)
     return rc;
 }
 
+static int open_raw(struct lane *lane, struct view *view)
+{
+    const struct lane_options *options = &lane->options;
+    struct raw_options raw = {options->range, options->info, options->conversion, options->begin_us, options->goes_on};
+    return raw_open(view, &raw, &lane->raw);
+}
+
 int lane_open(struct view *view, const struct lane_options *options, struct lane **ret_lane)
 {
     struct lane *lane = calloc(1, sizeof(*lane));
     if (!lane)
         return ERR_NOMEM;
     lane->options = *options;
-    int rc = options->range->raw ? scan_open(view, options->info->id, options->begin_us, options->end_us, 0, &lane->scan)
-                                 : open_buckets(lane, view);
+    int rc = options->range->raw ? open_raw(lane, view) : open_buckets(lane, view);
     if (rc) {
         lane_close(lane);
         return rc;
     }
     *ret_lane = lane;
     return 0;
-}
-
-static int next_raw(struct lane *lane, struct row *ret_row)
-{
-    struct points *points = &lane->points;
-    if (lane->next_point == points->n) {
-        lane->next_point = 0;
-        int rc = scan_next(lane->scan, points);
-        if (rc <= 0)
-            return rc;
-    }
-    size_t i = lane->next_point++;
-    if (lane->options.info->kind == KIND_STATE)
-        lane->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
-    else
-        lane->values[0] = (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
-    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values, NULL};
-    return 1;
 }
 
 static int explain(struct lane *lane)
@@ -106,11 +93,12 @@ static int explain(struct lane *lane)
 static int next_bucket(struct lane *lane, struct row *ret_row)
 {
     struct bucket *bucket = &lane->bucket;
+    struct outcome_options outcome = {lane->options.info, &lane->options.conversion};
     int rc = buckets_next(lane->buckets, bucket);
     if (rc <= 0)
         return rc;
     for (size_t i = 0; i < lane->options.n_aggs; i++) {
-        rc = outcome_of(bucket, lane->options.aggs[i], lane->options.info, &lane->exacts[i], &lane->values[i]);
+        rc = outcome_of(bucket, lane->options.aggs[i], &outcome, &lane->exacts[i], &lane->values[i]);
         if (rc)
             return rc;
     }
@@ -119,22 +107,19 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
         return 1;
     ret_row->explained = &lane->explained;
     rc = explain(lane);
-    if (rc)
-        return rc;
-    return 1;
+    return rc ? rc : 1;
 }
 
 int lane_next(struct lane *lane, struct row *ret_row)
 {
-    return lane->scan ? next_raw(lane, ret_row) : next_bucket(lane, ret_row);
+    return lane->raw ? raw_next(lane->raw, ret_row) : next_bucket(lane, ret_row);
 }
 
 void lane_close(struct lane *lane)
 {
     if (!lane)
         return;
-    scan_close(lane->scan);
-    points_free(&lane->points);
+    raw_close(lane->raw);
     buckets_close(lane->buckets);
     explainer_close(lane->explainer);
     free(lane);

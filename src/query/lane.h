@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "query/convert.h"
 #include "query/range.h"
 #include "store/reader.h"
 
@@ -13,6 +14,8 @@ struct lane_options {
     const struct series_info *info;
     const enum agg *aggs;        /* the columns by step */
     size_t n_aggs;
+    struct conversion conversion; /* of the series' values */
+    bool goes_on;                /* an earlier page began the series */
     bool has_tier;               /* a tier fits the grid; used where the kind and the question let it */
     enum tier tier;
     int64_t begin_us;            /* raw: the first instant; by step: start of the first bucket, maybe before the range */

@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/agg.c %D%/agg.h \
 	%D%/answer.c \
 	%D%/buckets.c %D%/buckets.h \
+	%D%/convert.c %D%/convert.h \
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
 	%D%/explain.c %D%/explain.h \
@@ -18,7 +19,10 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/parts.c %D%/parts.h \
 	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
+	%D%/raw.c %D%/raw.h \
+	%D%/reduce.c %D%/reduce.h \
 	%D%/sliding.c %D%/sliding.h \
+	%D%/steps.c \
 	%D%/tally.c %D%/tally.h \
 	%D%/values.c %D%/values.h \
 	%D%/when.c %D%/when.h
@@ -35,6 +39,7 @@ QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
 	tests/unit/test_parts tests/unit/test_range tests/unit/test_sliding
+check_PROGRAMS += tests/unit/test_raw
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -57,6 +62,10 @@ tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/lib/ask_range.c tests/lib/ask_range.h \
+	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_raw_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING

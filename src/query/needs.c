@@ -47,6 +47,9 @@ int64_t needs_max_gap_us(const struct range *range, const struct series_info *in
 bool needs_let_tiers(const struct range *range, const struct series_info *info)
 {
     unsigned needs = needs_of(range, info);
+    struct knowledge knowledge = range_knowledge(range);
+    if (range_worst(range) != QUALITY_ESTIMATED || !knowledge_is_all(&knowledge))
+        return false; /* definition 12 */
     if (info->kind == KIND_STATE || needs & (NEED_SQUARES | NEED_VALUES | NEED_DIRECTION))
         return false;
     if (needs & NEED_COVER && (info->kind == KIND_INTERVAL || needs_max_gap_us(range, info) != MAX_GAP_DEFAULT_US))

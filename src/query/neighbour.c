@@ -28,12 +28,12 @@ static void take_row(const struct points *points, size_t i, struct neighbour *re
 }
 
 /* The first or the last reading of a block that counts. */
-static bool find_in_block(const struct block *block, enum end end, struct neighbour *ret)
+static bool find_in_block(const struct block *block, enum quality worst, enum end end, struct neighbour *ret)
 {
     for (size_t n = 0; n < block->n; n++) {
         size_t i = end == FIRST ? n : block->n - 1 - n;
         if (block->points) {
-            if (tally_leaves_out(block->points->quality[i]))
+            if (tally_is_worse(block->points->quality[i], worst))
                 continue;
             take_row(block->points, i, ret);
             return true;
@@ -58,11 +58,12 @@ static int find_in(struct view *view, const struct feed_options *like, int64_t b
     options.begin_us = begin_us;
     options.end_us = end_us;
     options.want = 0;
+    options.is_sifted = false;
     int rc = feed_open(view, &options, &feed);
     if (rc)
         return rc;
     while (!(found && end == FIRST) && (rc = feed_next(feed, &block)) > 0)
-        found |= find_in_block(&block, end, ret);
+        found |= find_in_block(&block, like->worst, end, ret);
     feed_close(feed);
     return rc < 0 ? rc : found;
 }
@@ -81,12 +82,13 @@ static int narrow(struct view *view, const struct feed_options *feed, int64_t be
 }
 
 /* Of what was carried over from expired readings, the last one before t_us, if it is later than what is found already. */
-static int look_at_carry(struct view *view, uint32_t series_id, int64_t t_us, bool found, struct neighbour *ret)
+static int look_at_carry(struct view *view, const struct feed_options *feed, int64_t t_us, bool found, struct neighbour *ret)
 {
     struct points carry = {0};
-    int rc = view_carry(view, series_id, &carry);
+    int rc = view_carry(view, feed->series_id, &carry);
     for (size_t i = 0; i < carry.n && !rc; i++) {
-        if (tally_leaves_out(carry.quality[i]) || carry.t_us[i] >= t_us || (found && carry.t_us[i] <= ret->seen.t_us))
+        if (tally_is_worse(carry.quality[i], feed->worst) || !knowledge_has(&feed->knowledge, &carry, i) ||
+            carry.t_us[i] >= t_us || (found && carry.t_us[i] <= ret->seen.t_us))
             continue;
         take_row(&carry, i, ret);
         found = true;
@@ -96,10 +98,16 @@ static int look_at_carry(struct view *view, uint32_t series_id, int64_t t_us, bo
 }
 
 /* The time in which the store has readings, or cells of what has expired. */
-static int find_extent(struct view *view, uint32_t series_id, int64_t *ret_begin_us, int64_t *ret_end_us)
+static int find_extent(struct view *view, const struct feed_options *feed, int64_t *ret_begin_us, int64_t *ret_end_us)
 {
+    uint32_t series_id = feed->series_id;
     struct series_stats stats;
     struct span expired = {0};
+    if (!knowledge_is_all(&feed->knowledge)) { /* what was in force then may have been taken back since */
+        *ret_begin_us = CIVIL_MIN_US;
+        *ret_end_us = CIVIL_END_US;
+        return 0;
+    }
     int rc = view_stats(view, series_id, &stats);
     rc = rc ? rc : view_expired(view, series_id, &expired);
     if (rc)
@@ -119,7 +127,7 @@ int neighbour_before(struct view *view, const struct feed_options *feed, int64_t
 {
     struct neighbour found = {0};
     int64_t begin_us, end_us;
-    int rc = find_extent(view, feed->series_id, &begin_us, &end_us);
+    int rc = find_extent(view, feed, &begin_us, &end_us);
     if (rc)
         return rc;
     begin_us = round_down(feed, begin_us > back_us ? begin_us : back_us);
@@ -133,7 +141,7 @@ int neighbour_before(struct view *view, const struct feed_options *feed, int64_t
             rc = narrow(view, feed, from_us, end_us, &found);
         end_us = from_us;
     }
-    rc = rc < 0 ? rc : look_at_carry(view, feed->series_id, t_us, rc > 0, &found);
+    rc = rc < 0 ? rc : look_at_carry(view, feed, t_us, rc > 0, &found);
     if (rc > 0)
         *ret_neighbour = found;
     return rc;
@@ -144,7 +152,7 @@ int neighbour_from(struct view *view, const struct feed_options *feed, int64_t t
 {
     struct neighbour found = {0};
     int64_t begin_us, last_end_us;
-    int rc = find_extent(view, feed->series_id, &begin_us, &last_end_us);
+    int rc = find_extent(view, feed, &begin_us, &last_end_us);
     if (rc)
         return rc;
     begin_us = begin_us > t_us ? begin_us : t_us;

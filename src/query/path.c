@@ -132,7 +132,8 @@ void path_end(struct path *path, const struct seen *after)
 /* ---- quotients ---- */
 
 /* All of it over one product of divisors: one or two cuts each bring theirs. */
-static int divide(const struct path_part *part, uint64_t divisor, int digits, struct decimal *ret_quotient)
+static int divide(const struct path_part *part, uint64_t divisor, const struct conversion *conversion,
+                  struct unit_quotient quotient, struct decimal *ret_quotient)
 {
     uint64_t divisors[1 + 2] = {divisor};
     struct exact sum = part->twice;
@@ -144,29 +145,35 @@ static int divide(const struct path_part *part, uint64_t divisor, int digits, st
         exact_add_exact(&sum, &cut);
         divisors[1 + i] = (uint64_t)part->cuts[i].divisor_us;
     }
-    return exact_divide_by(&sum, divisors, 1 + part->n_cuts, digits, ret_quotient);
+    quotient.dividend = &sum;
+    quotient.divisors = divisors;
+    quotient.n_divisors = 1 + part->n_cuts;
+    return conversion_quotient(conversion, &quotient, ret_quotient);
 }
 
-int path_average(const struct path_part *part, int digits, struct decimal *ret_average)
+int path_average(const struct path_part *part, const struct conversion *conversion, int digits, struct decimal *ret_average)
 {
     if (!part->covered_us)
         return 0;
-    int rc = divide(part, 2 * (uint64_t)part->covered_us, digits, ret_average);
+    struct unit_quotient quotient = {.digits = digits};
+    int rc = divide(part, 2 * (uint64_t)part->covered_us, conversion, quotient, ret_average);
     return rc ? rc : 1;
 }
 
-int path_integral(const struct path_part *part, int digits, struct decimal *ret_integral)
+int path_integral(const struct path_part *part, const struct conversion *conversion, int digits, struct decimal *ret_integral)
 {
     if (!part->covered_us)
         return 0;
-    int rc = divide(part, 2 * (uint64_t)US_PER_HOUR, digits, ret_integral);
+    struct unit_quotient quotient = {.digits = digits, .is_difference = true};
+    int rc = divide(part, 2 * (uint64_t)US_PER_HOUR, conversion, quotient, ret_integral);
     return rc ? rc : 1;
 }
 
-int path_between(struct seen from, struct seen to, int64_t t_us, int digits, struct decimal *ret_value)
+void path_between(struct seen from, struct seen to, int64_t t_us, struct exact *ret_dividend, uint64_t *ret_divisor)
 {
     struct exact sum = {0};
     add_product(&sum, from.value, to.t_us - t_us);
     add_product(&sum, to.value, t_us - from.t_us);
-    return exact_divide(&sum, (uint64_t)(to.t_us - from.t_us), digits, ret_value);
+    *ret_dividend = sum;
+    *ret_divisor = (uint64_t)(to.t_us - from.t_us);
 }

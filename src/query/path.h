@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/registry.h"
+#include "query/convert.h"
 #include "query/gain.h"
 #include "rollup/bucket.h"
 #include "rollup/cell.h"
@@ -61,12 +62,14 @@ void path_take(struct path *path, const struct cell *cell);
 /* The bucket ends: after is the next reading, at its end or later; NULL: none, or none of interest. */
 void path_end(struct path *path, const struct seen *after);
 
-/* The integral over covered time divided by it, and the integral in units of value times hours, rounded once: 1, or 0 where no
- * time is covered, or ERR_LIMIT. */
-MUST_CHECK int path_average(const struct path_part *part, int digits, struct decimal *ret_average);
-MUST_CHECK int path_integral(const struct path_part *part, int digits, struct decimal *ret_integral);
+/* The integral over covered time divided by it, and the integral in units of value times hours, converted and then rounded
+ * once: 1, or 0 where no time is covered, or ERR_LIMIT. */
+MUST_CHECK int path_average(const struct path_part *part, const struct conversion *conversion, int digits,
+                            struct decimal *ret_average);
+MUST_CHECK int path_integral(const struct path_part *part, const struct conversion *conversion, int digits,
+                             struct decimal *ret_integral);
 
-/* The value at t_us on the line between two readings, from.t_us <= t_us <= to.t_us. ERR_LIMIT. */
-MUST_CHECK int path_between(struct seen from, struct seen to, int64_t t_us, int digits, struct decimal *ret_value);
+/* The value at t_us on the line between two readings, from.t_us <= t_us <= to.t_us, as a quotient. */
+void path_between(struct seen from, struct seen to, int64_t t_us, struct exact *ret_dividend, uint64_t *ret_divisor);
 
 #endif

@@ -225,6 +225,7 @@ static int read_cursor(const char *text, struct range *range, struct err_text *e
     range->last_id = cursor.last_id;
     range->from_us = cursor.from_us;
     range->to_us = cursor.to_us;
+    range->asof_us = cursor.asof_us;
     return 0;
 }
 
@@ -263,6 +264,8 @@ static int read_all(struct draft *draft, int64_t now_us, struct range *range, st
         rc = read_limit(draft->single[LIMIT], range, error);
     if (!rc && draft->single[CURSOR])
         rc = read_cursor(draft->single[CURSOR], range, error);
+    if (!rc && range->is_auto)
+        rc = draft_choose_step(range, error);
     return rc;
 }
 

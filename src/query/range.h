@@ -26,6 +26,10 @@ enum agg {
 extern const char *const agg_name[AGG_N];
 /* What a kind is aggregated by when nothing is asked for. */
 enum agg agg_default(enum kind kind);
+struct range;
+/* The columns of a series by step: those asked for, else its kind's default, of a gauge whose step the server chose its least and
+ * greatest value, too. Returns how many. */
+size_t agg_choose(const struct range *range, const struct series_info *info, enum agg ret_aggs[static AGG_N]);
 
 enum fill { FILL_NULL, FILL_NONE, FILL_PREVIOUS, FILL_LINEAR };
 enum time_form { TIME_ISO, TIME_MS, TIME_LOCAL };
@@ -51,7 +55,8 @@ struct range {
     bool has_quality;            /* the least quality accepted was stated; else raw takes all, aggregates all but suspect */
     enum quality quality;
     int64_t asof_us;             /* only what was known by then; INT64_MAX: everything */
-    int64_t lead_min_us;         /* only forecasts that were issued so long before; 0: everything */
+    bool has_lead;
+    int64_t lead_min_us;         /* only forecasts that were issued so long before their time */
     enum reduce reduce;          /* of raw readings, to about `points` of them */
     int64_t points;              /* 0: not given */
     bool is_auto;                /* the step is for the server to choose, by `points` */
@@ -79,6 +84,21 @@ struct parameter {
 MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
                            struct err_text *error);
 void range_free(struct range *range);
+
+/* The worst quality that counts: what was asked for, else of raw readings any, of aggregates all but suspect. */
+static inline enum quality range_worst(const struct range *range)
+{
+    return range->has_quality ? range->quality : range->raw ? QUALITY_SUSPECT : QUALITY_ESTIMATED;
+}
+/* Of asof and lead_min. */
+static inline struct knowledge range_knowledge(const struct range *range)
+{
+    return (struct knowledge){range->asof_us, range->has_lead ? range->lead_min_us : INT64_MIN};
+}
+
+/* Refuses a range by step whose grid has more than rows_max buckets a series, with the step that would fit, unless the answer has
+ * only those with readings or comes in pages. ERR_LIMIT with the field `step`. */
+MUST_CHECK int range_check_rows(const struct range *range, int64_t rows_max, struct err_text *error);
 
 /* ---- the answer: series after series, each with rows in time order ---- */
 
@@ -111,11 +131,15 @@ struct explained {
     bool is_filled;                 /* empty, and has values by the range's fill */
 };
 
+/* Where a raw reading lies that is the nearest one outside of the range. */
+enum bound { BOUND_NONE, BOUND_BEFORE, BOUND_AFTER };
+
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
     struct value *values;  /* n_columns of them; valid until the next call */
     const struct explained *explained; /* by step, where the range asks for it; else NULL */
+    enum bound bound;      /* of raw readings */
 };
 
 struct answer;
@@ -125,7 +149,8 @@ struct answer;
 MUST_CHECK int answer_open(struct reader_dir *dir, struct view *view, const struct range *range,
                            struct answer **ret_answer, struct err_text *error);
 
-/* The next series that has its turn: 1 and *ret_info, *ret_aggs and *ret_n_aggs (the columns after time; n 0 when raw), or 0. */
+/* The next series that has its turn: 1 and *ret_info (its unit is the one asked for), *ret_aggs and *ret_n_aggs (the columns
+ * after time; n 0 when raw), or 0. */
 MUST_CHECK int answer_next_series(struct answer *answer, const struct series_info **ret_info,
                                   const enum agg **ret_aggs, size_t *ret_n_aggs);
 /* The next row of that series: 1, 0, or a code (then the answer is broken: break the stream). */

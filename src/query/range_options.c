@@ -61,7 +61,7 @@ static int read_step(const struct draft *draft, struct range *range, struct err_
     if (range->raw)
         return 0;
     if (range->is_auto)
-        return err_set_field(error, ERR_INVALID, "step", "the step \"auto\" is not there yet in this version");
+        return 0; /* draft_choose_step */
     if (civil_parse_duration(text, strlen(text), true, &range->step))
         return err_set_field(error, ERR_INVALID, "step", "\"%.64s\" is no step; take raw, auto, or a duration such as PT15M, P1D "
                              "or 15m", text);
@@ -118,6 +118,7 @@ static int read_unit(const struct draft *draft, struct range *range, struct err_
 static int read_knowledge(const struct draft *draft, int64_t now_us, struct range *range, struct err_text *error)
 {
     range->asof_us = INT64_MAX;
+    range->has_lead = draft->single[LEAD_MIN];
     int rc = read_duration(draft, LEAD_MIN, 0, &range->lead_min_us, error);
     if (!rc && draft->single[ASOF])
         rc = when_parse(draft->single[ASOF], "asof", now_us, range->zone, &range->asof_us, error);
@@ -193,7 +194,7 @@ static int check_together(const struct draft *draft, const struct range *range, 
 /* What is not there yet. */
 static int refuse_later(const struct draft *draft, struct err_text *error)
 {
-    static const enum draft_name later[] = {OVER, BY, BOUNDS, UNIT, QUALITY, ASOF, LEAD_MIN, REDUCE, POINTS};
+    static const enum draft_name later[] = {OVER, BY};
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         if (draft->single[later[i]])
             return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",

@@ -30,6 +30,13 @@ static inline bool tally_leaves_out(uint8_t quality)
     return (quality & QUALITY_CLASS_MASK) >= QUALITY_SUSPECT;
 }
 
+/* Whether it is worse than the worst that counts. */
+static inline bool tally_is_worse(uint8_t quality, enum quality worst)
+{
+    unsigned class = quality & QUALITY_CLASS_MASK;
+    return (class < QUALITY_SUSPECT ? class : (unsigned)QUALITY_SUSPECT) > (unsigned)worst;
+}
+
 /* The same for states, which have no sum and no order. */
 struct state_tally {
     uint64_t count;

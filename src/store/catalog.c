@@ -11,6 +11,7 @@
 #include "sql/catalog.sql.h"
 #include "sql/models.sql.h"
 #include "store/partition.h"
+#include "store/units.h"
 
 const struct db_format catalog_format = {"catalog", 0x414c4d63, 1, false}; /* "ALMc" */
 
@@ -28,8 +29,8 @@ static const char *const sql[SQL_N] = {
     [SQL_SERIES_ADD] = "INSERT INTO series (entity, property, unit, kind, step) "
                        "VALUES (:entity, :property, :unit, :kind, :step)",
     [SQL_SERIES_SOURCE_ADD] = "INSERT OR IGNORE INTO series_source (series, source) VALUES (:series, :source)",
-    [SQL_UNITS] = "SELECT name, dimension, numerator, denominator, exponent, offset, prefixes FROM unit",
-    [SQL_ALIASES] = "SELECT alias, name FROM unit_alias",
+    [SQL_UNITS] = UNITS_SQL,
+    [SQL_ALIASES] = UNIT_ALIASES_SQL,
     [SQL_TYPES] = "SELECT name, open FROM type",
     [SQL_PROPERTIES] = "SELECT type, name, unit, kind, step, phases FROM property",
     [SQL_SERIES] = "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step "
@@ -107,22 +108,12 @@ static const char *text(sqlite3_stmt *stmt, int column)
 
 static int load_unit(sqlite3_stmt *stmt, struct registry *registry)
 {
-    struct unit unit = {.numerator = sqlite3_column_int64(stmt, 2), .denominator = sqlite3_column_int64(stmt, 3),
-                        .exponent = (int8_t)sqlite3_column_int(stmt, 4)};
-    bool rounded;
-    const char *offset = text(stmt, 5);
-    if (unit.numerator <= 0 || unit.denominator <= 0 || strlen(text(stmt, 0)) >= sizeof(unit.name) ||
-        strlen(text(stmt, 1)) >= sizeof(unit.dimension) ||
-        decimal_parse(offset, strlen(offset), &unit.offset, &rounded))
-        return ERR_INVALID;
-    snprintf(unit.name, sizeof(unit.name), "%s", text(stmt, 0));
-    snprintf(unit.dimension, sizeof(unit.dimension), "%s", text(stmt, 1));
-    return unit_table_add(registry_units(registry), &unit, sqlite3_column_int(stmt, 6) != 0);
+    return units_add(registry_units(registry), stmt);
 }
 
 static int load_alias(sqlite3_stmt *stmt, struct registry *registry)
 {
-    return unit_table_add_alias(registry_units(registry), text(stmt, 0), text(stmt, 1));
+    return units_add_alias(registry_units(registry), stmt);
 }
 
 static int load_type(sqlite3_stmt *stmt, struct registry *registry)

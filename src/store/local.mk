@@ -25,11 +25,14 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/retention.c %D%/retention.h \
 	%D%/revisions.c %D%/revisions.h \
 	%D%/rows.c %D%/rows.h \
+	%D%/past.c %D%/past.h \
 	%D%/scan.c \
+	%D%/scan_known.c %D%/scan_known.h \
 	%D%/seal.c %D%/seal.h \
 	%D%/state.c %D%/state.h \
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
+	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_changes.c \
 	%D%/verify_ingest.c \

@@ -11,11 +11,13 @@
 #include "common/array.h"
 #include "common/hash.h"
 #include "store/catalog.h"
+#include "store/units.h"
 #include "store/view.h"
 
 #define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
 
-enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_N };
+enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
+           SQL_ALIASES, SQL_N };
 
 #define SERIES_COLUMNS                                                                                                  \
     "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step, s.cadence_us FROM series s "                     \
@@ -26,6 +28,8 @@ static const char *const sql[SQL_N] = {
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
     [SQL_ELSEWHERE] = "SELECT value FROM info WHERE name = 'elsewhere' AND value > 0",
+    [SQL_UNITS] = UNITS_SQL,
+    [SQL_ALIASES] = UNIT_ALIASES_SQL,
     [SQL_UUID] = "SELECT value FROM info WHERE name = 'uuid'",
     [SQL_STATES] = "SELECT id, kind = 'state' FROM series ORDER BY id DESC",
     [SQL_SOURCES] = "SELECT id, topic, partition FROM source WHERE id > :after ORDER BY id",
@@ -38,6 +42,7 @@ struct reader_dir {
     struct db *catalog;
     struct source_reader **sources; /* by id */
     size_t n_sources;
+    struct unit_table *units; /* NULL until they are asked for */
     struct pool *pool; /* has its own lock */
 };
 
@@ -95,6 +100,7 @@ void reader_dir_close(struct reader_dir *dir)
     free(dir->sources);
     db_close(dir->catalog);
     pool_free(dir->pool);
+    unit_table_free(dir->units);
     pthread_mutex_destroy(&dir->lock);
     free(dir->dir);
     free(dir);
@@ -353,6 +359,41 @@ int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n
     *ret_is_state = is_state;
     *ret_n = n;
     return 0;
+}
+
+/* ---- units ---- */
+
+static int read_units(struct reader_dir *dir, int which, int (*add)(struct unit_table *table, sqlite3_stmt *stmt),
+                      struct unit_table *table)
+{
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, which);
+    int rc;
+    while ((rc = db_step(dir->catalog, stmt)) == 1) {
+        if ((rc = add(table, stmt))) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
+}
+
+int reader_units(struct reader_dir *dir, const struct unit_table **ret_units)
+{
+    int rc = 0;
+    pthread_mutex_lock(&dir->lock);
+    if (!dir->units) {
+        struct unit_table *table = unit_table_new();
+        rc = table ? read_units(dir, SQL_UNITS, units_add, table) : ERR_NOMEM;
+        rc = rc ? rc : read_units(dir, SQL_ALIASES, units_add_alias, table);
+        if (rc)
+            unit_table_free(table);
+        else
+            dir->units = table;
+    }
+    if (!rc)
+        *ret_units = dir->units;
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
 }
 
 /* ---- views ---- */

@@ -54,6 +54,9 @@ bool reader_glob(const char *glob, const char *text); /* as in a filter */
 MUST_CHECK int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                              int (*row)(void *arg, const struct series_info *info), void *arg);
 
+/* The units that values convert into, as the catalog had them when they were first asked for; the table lives as long as dir. */
+MUST_CHECK int reader_units(struct reader_dir *dir, const struct unit_table **ret_units);
+
 /* ---- one state of the store ---- */
 
 struct view;
@@ -122,6 +125,35 @@ MUST_CHECK int view_stats(struct view *view, uint32_t series_id, struct series_s
 struct scan;
 MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, unsigned want,
                          struct scan **ret_scan);
+/* The same of what was known: readings by the instant from which on they were available. That is a stated issue, and
+ * without one the known-at. Of each time and issue the version counts that was in force at asof_us, what was replaced
+ * or taken back since included; of a stated issue at first its first version, however late the store came to know it.
+ * With a lead only forecasts count, those issued lead_us or more before their time, of an amount before its
+ * beginning: plain readings are none, however early they came, and so a back-test never sees an observation. Of what
+ * is left the plain reading, else the newest issue. Sealed files hold the known-at of plain readings to the second,
+ * rounded down, where one source has the series (docs/FORMAT.md). */
+struct knowledge {
+    int64_t asof_us; /* INT64_MAX: everything */
+    int64_t lead_us; /* INT64_MIN: any */
+};
+#define KNOWLEDGE_ALL ((struct knowledge){INT64_MAX, INT64_MIN})
+static inline bool knowledge_is_all(const struct knowledge *knowledge)
+{
+    return knowledge->asof_us == INT64_MAX && knowledge->lead_us == INT64_MIN;
+}
+/* Whether a reading counts, of which no other version is known. */
+bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i);
+
+struct scan_options {
+    int64_t begin_us, end_us;
+    unsigned want;
+    struct knowledge knowledge;
+};
+/* As scan_open; ERR_EXPIRED when revisions are missing that were in force at asof_us (view_known_from). */
+MUST_CHECK int scan_open_known(struct view *view, uint32_t series_id, const struct scan_options *options, struct scan **ret_scan);
+/* The first instant of which it can be told what of [begin_us, end_us) was known then; INT64_MIN: any. */
+MUST_CHECK int view_known_from(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, int64_t *ret_from_us);
+
 MUST_CHECK int scan_next(struct scan *scan, struct points *points);
 void scan_close(struct scan *scan);
 

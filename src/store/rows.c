@@ -213,7 +213,7 @@ static void sort_rows(struct row *at, size_t n, struct row *scratch)
         at[to - 1] = kept && compare_rows(&at[kept - 1], &scratch[late - 1]) > 0 ? at[--kept] : scratch[--late];
 }
 
-/* ---- deletions of all issues: only the newest one that covers a time matters. A heap, newest on top. ---- */
+/* ---- deletions of all issues that cover a time. A heap, newest on top: mostly only that one matters. ---- */
 
 struct cover {
     const struct row **heap;
@@ -251,14 +251,32 @@ static void cover_pop(struct cover *cover)
     cover->heap[i] = last;
 }
 
-/* The newest deletion that covers t_us, or NULL; times must come in ascending order. */
-static const struct row *cover_at(struct cover *cover, const struct row *wide, size_t n_wide, size_t *next, int64_t t_us)
+/* Brings the newest deletion that covers t_us to the top, if there is one; times must come in ascending order. */
+static void cover_at(struct cover *cover, const struct row *wide, size_t n_wide, size_t *next, int64_t t_us)
 {
     while (*next < n_wide && wide[*next].t_us <= t_us)
         cover_push(cover, &wide[(*next)++]);
     while (cover->n && cover->heap[0]->t_us + cover->heap[0]->period_us <= t_us)
         cover_pop(cover);
-    return cover->n ? cover->heap[0] : NULL;
+}
+
+/* The deletion that took the value of its time back: the first one that came after it, or NULL. */
+static const struct row *first_after(struct cover *cover, const struct row *value)
+{
+    const struct row *first = NULL;
+    if (!cover->n || cover->heap[0]->order <= value->order)
+        return NULL;
+    size_t n = cover->n;
+    cover->n = 0;
+    for (size_t i = 0; i < n; i++) { /* pushing moves only what was looked at */
+        const struct row *row = cover->heap[i];
+        if (row->t_us + row->period_us <= value->t_us)
+            continue; /* it ended long ago, below others: forgotten, so that it is met only once */
+        cover_push(cover, row);
+        if (row->order > value->order && (!first || is_newer(first, row)))
+            first = row;
+    }
+    return first;
 }
 
 /* ---- dead letters that are replayed: rare, so that nothing else has to be quick about them ---- */
@@ -395,15 +413,22 @@ static bool same_value(const struct row *a, const struct row *b)
     return same_number && a->quality == b->quality && a->period_us == b->period_us;
 }
 
-/* Applies the rows [0, n) of one time and issue, with wide, the newest deletion of all issues there (or NULL). */
-static int settle_one(const struct rows *rows, const struct row *at, size_t n, const struct row *wide,
-                      struct settled *settled)
+/* Whether a deletion of all issues takes effect before a row. Those of one layer have one order, and their known-at tells. */
+static bool comes_first(const struct row *wide, const struct row *row)
+{
+    if (wide->order != row->order)
+        return wide->order < row->order;
+    return row->op == OP_VALUE || wide->known_ms <= row->known_ms;
+}
+
+/* Applies the rows [0, n) of one time and issue, and the deletions of all issues there. */
+static int settle_one(const struct rows *rows, const struct row *at, size_t n, struct cover *cover, struct settled *settled)
 {
     const struct row *now = NULL;
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++) {
-        const struct row *row = &at[i];
-        if (wide && now && now->order < wide->order && row->order >= wide->order) {
+        const struct row *row = &at[i], *wide = now ? first_after(cover, now) : NULL;
+        if (wide && comes_first(wide, row)) {
             rc = put_taken_back(settled, rows, now, wide->known_ms);
             now = NULL;
         }
@@ -421,7 +446,8 @@ static int settle_one(const struct rows *rows, const struct row *at, size_t n, c
             now = row;
         }
     }
-    if (!rc && now && wide && now->order < wide->order) {
+    const struct row *wide = now ? first_after(cover, now) : NULL;
+    if (!rc && wide) {
         rc = put_taken_back(settled, rows, now, wide->known_ms);
         now = NULL;
     }
@@ -471,11 +497,11 @@ static int settle_all(struct rows *rows, const struct row *wide, size_t n_wide, 
         for (end = i + 1; end < rows->n && rows->at[end].t_us == first->t_us &&
                           rows->at[end].issued_us == first->issued_us;)
             end++;
-        const struct row *newest = cover_at(cover, wide, n_wide, &next_wide, first->t_us);
+        cover_at(cover, wide, n_wide, &next_wide, first->t_us);
         size_t n = end - i;
         if (replayed->group)
             first = order_history(replayed, first, &n, wide, n_wide);
-        rc = settle_one(rows, first, n, newest, settled);
+        rc = settle_one(rows, first, n, cover, settled);
     }
     return rc;
 }

@@ -44,6 +44,13 @@ struct row *rows_add(struct rows *rows);
 /* Adds rows [begin, begin + n) of points as values that take effect at order. ERR_NOMEM. */
 MUST_CHECK int rows_add_points(struct rows *rows, const struct points *points, size_t begin, size_t n, uint64_t order);
 
+/* The order of a value among those of several sources: the message that became known last wins, then the source that comes later
+ * by name, which rank counts. */
+static inline uint64_t rows_rank(int64_t known_ms, uint64_t rank)
+{
+    return (uint64_t)(known_ms + (INT64_C(1) << 47)) << 16 | (rank & 0xffff);
+}
+
 /* Forgets what lies before t_us; a deleted range that reaches beyond it is cut. Returns how many values went. */
 size_t rows_drop_before(struct rows *rows, int64_t t_us);
 /* A time, issue and known-at of points, and the row where it stands. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "store/scan_known.h"
 #include "store/view.h"
 
 /* A scan goes from cut to cut (a step lies in one window of each source). In a step it lists the chunks and finds the groups
@@ -27,6 +28,7 @@ struct extent {
 };
 
 struct scan {
+    struct known *known; /* what was known before now; then nothing below is used */
     struct trail trail;
     unsigned want;
     /* the step at work */
@@ -260,16 +262,12 @@ static int settle_place(struct scan *scan, const struct group *group, size_t pla
     return rc ? rc : rows_settle(&scan->rows, &scan->settled);
 }
 
-/* Across sources the message that became known last wins, then the source that comes later by name. */
 static int add_ranked(struct rows *all, const struct points *points, uint64_t rank)
 {
-    for (size_t i = 0; i < points->n; i++) {
-        uint64_t known = (uint64_t)(points->known_ms[i] + (INT64_C(1) << 47));
-        int rc = rows_add_points(all, points, i, 1, known << 16 | (rank & 0xffff));
-        if (rc)
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; i < points->n && !rc; i++)
+        rc = rows_add_points(all, points, i, 1, rows_rank(points->known_ms[i], rank));
+    return rc;
 }
 
 static int settle_group(struct scan *scan, const struct group *group, struct points *points)
@@ -365,8 +363,26 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     return 0;
 }
 
+int scan_open_known(struct view *view, uint32_t series_id, const struct scan_options *options, struct scan **ret_scan)
+{
+    if (knowledge_is_all(&options->knowledge))
+        return scan_open(view, series_id, options->begin_us, options->end_us, options->want, ret_scan);
+    struct scan *scan = calloc(1, sizeof(*scan));
+    if (!scan)
+        return ERR_NOMEM;
+    int rc = known_open(view, series_id, options, &scan->known);
+    if (rc) {
+        scan_close(scan);
+        return rc;
+    }
+    *ret_scan = scan;
+    return 0;
+}
+
 int scan_next(struct scan *scan, struct points *points)
 {
+    if (scan->known)
+        return known_next(scan->known, points);
     points_clear(points);
     while (!points->n && scan->step + 1 < scan->trail.n_cuts) {
         int64_t step_end_us = scan->trail.cuts[scan->step + 1];
@@ -393,6 +409,7 @@ void scan_close(struct scan *scan)
 {
     if (!scan)
         return;
+    known_close(scan->known);
     end_step(scan);
     for (size_t p = 0; p < scan->trail.n_places; p++) {
         if (scan->deletions)

@@ -13,6 +13,7 @@ import random
 import socket
 import ssl
 import sys
+import time
 import warnings
 from datetime import datetime, timedelta, timezone
 
@@ -305,6 +306,83 @@ def test_csv_by_accept_header_and_compressed(context):
     status, headers, body = context.site.request("/v1/range", parameters, headers=[("Accept", "text/csv"), ("Accept-Encoding", "gzip")])
     assert (status, headers["Content-Encoding"]) == (200, "gzip")
     assert gzip.decompress(body) == plain and len(body) < len(plain) / 3
+
+
+# ---- what acts on the readings of one series ----
+
+def test_values_in_another_unit(context):
+    which = {"entity": "roof", "property": "temperature", "from_": "2022-01-02T07:00:00Z", "to": "2022-01-04T07:00:00Z"}
+    want = [[t, value * 9 / 5 + 32] for t, value in context.site.rows(**which)]
+    [series] = context.site.get("/v1/range", unit="degF", **which)["series"]
+    assert series["unit"] == "degF" and series["rows"] == want
+    [(high, low)] = [(max(values), min(values)) for values in [[value for _, value in want]]]
+    assert context.site.rows(unit="degF", step="P1Y", agg="max,min,count", **which) == [["2022-01-01T00:00:00Z", high, low, len(want)]]
+    kw = context.site.rows(entity="house", property="energy", from_="2025-03-28T00:00:00Z", to="2025-04-01T00:00:00Z", step="P1M", unit="MWh")
+    wh = context.site.rows(entity="house", property="energy", from_="2025-03-28T00:00:00Z", to="2025-04-01T00:00:00Z", step="P1M")
+    assert [[t, value * 10 ** 6] for t, value in kw] == wh
+    assert "it converts to W" in context.site.problem("/v1/range", 422, "unit", entity="pv-roof", property="activePower", unit="kWh",
+                                                      **{"from": "2022-01-02T07:00:00Z", "to": "2022-01-03T07:00:00Z"})["detail"]
+
+
+def test_neighbours_of_the_range(context):
+    rows = context.readings.values("pv-east", "activePower")
+    begin, end = rows[100][0] + timedelta(seconds=1), rows[110][0]
+    answer = context.site.get("/v1/range", entity="pv-east", property="activePower", from_=oracle.iso(begin), to=oracle.iso(end), bounds="outside")
+    [series] = answer["series"]
+    assert series["columns"] == ["time", "value", "quality", "bound"]
+    assert series["rows"] == [[oracle.iso(t), value, "measured", "before" if i == 100 else "after" if i == 110 else None]
+                              for i, (t, value, _) in enumerate(rows) if 100 <= i <= 110]
+    head, *lines = as_csv(context, entity="pv-east", property="activePower", from_="2030-01-01T00:00:00Z", to="2031-01-01T00:00:00Z", bounds="outside")
+    assert head[-1] == "bound" and [(line[0], line[-1]) for line in lines] == [(oracle.iso(rows[-1][0]), "before")]
+
+
+def test_a_plot_keeps_extremes_and_gaps(context):
+    rows = context.readings.values("pv-east", "activePower")
+    begin, end = span(rows)
+    columns = {}
+    for t, value, _ in rows:
+        columns.setdefault((t - begin) * 50 // (end - begin), []).append((t, value))
+    want = set()
+    for part in columns.values():
+        want |= {part[0], part[-1], min(part, key=lambda row: row[1]), max(part, key=lambda row: row[1])}
+    assert context.site.rows(entity="pv-east", property="activePower", from_=oracle.iso(begin), to=oracle.iso(end), reduce="m4", points=50) == \
+        [[oracle.iso(t), value] for t, value in sorted(want)]
+
+
+def test_the_server_picks_a_step_and_says_so(context):
+    parameters = {"entity": "pv-east", "property": "activePower", "from": "2022-03-18T00:00:00Z", "to": "2022-03-19T00:00:00Z", "step": "auto",
+                  "points": "300"}
+    status, headers, body = context.site.request("/v1/range", parameters)
+    answer = json.loads(body)
+    assert status == 200 and headers["Almanac-Step"] == "PT5M" and answer["step"] == "PT5M"
+    assert answer["series"][0]["columns"] == ["time", "mean", "min", "max"] and len(answer["series"][0]["rows"]) == 288
+    assert "PT1S" in context.site.problem("/v1/range", 400, "step", **(GOOD | {"to": "2122-01-01T00:00:00Z", "step": "PT1S"}))["detail"]
+
+
+def test_what_was_known_at_an_instant(context):
+    """Forecasts are known by their issue, however late they are sent; a value and its correction when they are sent."""
+    which = {"entity": "wx", "from_": "2025-01-02T00:00:00Z", "to": "2025-01-03T00:00:00Z"}
+
+    def asked(**more):
+        return [row[1] for row in context.site.rows(**which, **more)]
+
+    def put(value, **more):
+        """Sends it and waits until it is answered; an instant after it was known and before anything else is."""
+        message = {"entity": "wx", "type": "Weather", "time": "2025-01-02T12:00:00Z", "values": {"temperature": value}} | more
+        context.kafka.produce(TOPIC, [("wx", message)])
+        harness.wait_for(lambda: context.site.count(entity="wx") and asked() == [value])
+        now = int(time.time() * 1000)
+        harness.wait_for(lambda: time.time() * 1000 > now + 1)
+        return now
+    put(1, issued="2024-12-31T06:00:00Z")
+    put(2, issued="2025-01-01T18:00:00Z")
+    third = put(3)
+    fourth = put(4)
+    for asof, want in [("2024-12-31T05:59:59Z", []), ("2024-12-31T06:00:00Z", [1]), ("2025-01-02T12:00:30Z", [2]), (third, [3]),
+                       (fourth, [4]), ("now", [4])]:
+        assert asked(asof=asof) == want, asof
+    assert asked(lead_min="PT24H") == [1] and asked(lead_min="PT12H") == [2] and asked(lead_min="P3D") == []
+    assert asked(asof="2025-01-02T12:00:30Z", step="PT24H", agg="max") == [2]
 
 
 # ---- wrong questions ----

@@ -77,7 +77,7 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
         for (size_t i = 0; i < n_values; i++)
             put_value(&said->text, &row.values[i]);
         if (raw)
-            buf_printf(&said->text, " q%u", row.quality);
+            buf_printf(&said->text, " q%u%s", row.quality, !row.bound ? "" : row.bound == BOUND_BEFORE ? " before" : " after");
         if (row.explained)
             put_explained(&said->text, row.explained);
         buf_putc(&said->text, '\n');
@@ -94,6 +94,7 @@ static int read_answer(struct answer *answer, bool raw, struct said *said)
     int rc;
     while ((rc = answer_next_series(answer, &info, &aggs, &n_aggs)) > 0) {
         buf_printf(&said->text, "series %" PRIu32, info->id);
+        snprintf(said->unit, sizeof(said->unit), "%s", info->unit);
         for (size_t i = 0; i < n_aggs; i++)
             buf_printf(&said->text, " %s", agg_name[aggs[i]]);
         buf_putc(&said->text, '\n');
@@ -148,7 +149,7 @@ static void join(struct said *whole, const struct said *page, char series[static
 
 void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
 {
-    char number[16], cursor[80] = "", series[SERIES_LINE_MAX] = "";
+    char number[16], cursor[96] = "", series[SERIES_LINE_MAX] = "";
     *ret_said = (struct said){0};
     snprintf(number, sizeof(number), "%d", limit);
     do {

@@ -14,16 +14,17 @@ struct ask {
 };
 void ask_add(struct ask *ask, const char *name, const char *value); /* both are the caller's */
 
-/* What came back. A series is a line `series ID agg...`, a row `TIME value...` with the time in microseconds; null is `-`,
- * raw rows end in `qN`, their quality byte, explained ones in what is told of them. The texts of a row are those of the
- * JSON answer. */
+/* What came back. A series is a line `series ID agg...`, a row `TIME value...` with the time in microseconds; null is
+ * `-`, raw rows end in `qN`, their quality byte, and `before` or `after` where they lie outside of the range,
+ * explained ones in what is told of them. The texts of a row are those of the JSON answer. */
 struct said {
     int rc;              /* of the first call that failed */
     struct err_text error;
     struct buf text;     /* NUL-terminated */
     size_t n_rows;
-    char cursor[80];     /* "" none */
+    char cursor[96];     /* "" none */
     char tiers[16];
+    char unit[LIMIT_UNIT_BYTES + 1]; /* of the last series */
 };
 void ask_range(const struct ask *ask, struct said *ret_said);
 void said_free(struct said *said);

@@ -73,10 +73,21 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
     return 0;
 }
 
-/* Nothing expires. */
+int reader_units(struct reader_dir *dir, const struct unit_table **ret_units)
+{
+    (void)dir;
+    *ret_units = fake_reader.units;
+    return 0;
+}
+
+/* What was carried over is where a test says so. */
 int view_carry(struct view *view, uint32_t series_id, struct points *points)
 {
-    (void)view, (void)series_id, (void)points;
+    const struct points *carry = &find_series(series_id)->carry;
+    (void)view;
+    for (size_t i = 0; i < carry->n; i++)
+        if (points_append(points, carry, i, false))
+            return ERR_NOMEM;
     return 0;
 }
 
@@ -101,6 +112,7 @@ struct scan {
     const struct fake_series *series;
     size_t next, end;
     unsigned want;
+    struct knowledge knowledge;
     uint64_t seed;
 };
 
@@ -115,6 +127,7 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     scan->next = points_seek(&scan->series->points, 0, begin_us);
     scan->end = points_seek(&scan->series->points, scan->next, end_us);
     scan->want = want;
+    scan->knowledge = KNOWLEDGE_ALL;
     scan->seed = fake_reader.seed;
     fake_reader.n_scans++;
     *ret_scan = scan;
@@ -132,7 +145,53 @@ static void copy_rows(const struct scan *scan, size_t n, struct points *points)
     points->n = n;
 }
 
-int scan_next(struct scan *scan, struct points *points)
+/* Each reading has one version, known as it says. */
+static bool is_known(const struct knowledge *knowledge, int64_t t_us, int64_t issued_us, int64_t known_ms)
+{
+    int64_t available_us = issued_us != ISSUED_NONE ? issued_us : known_ms * 1000;
+    bool early = knowledge->lead_us == INT64_MIN || (issued_us != ISSUED_NONE && issued_us + knowledge->lead_us <= t_us);
+    return early && available_us <= knowledge->asof_us;
+}
+
+bool knowledge_has(const struct knowledge *knowledge, const struct points *points, size_t i)
+{
+    return is_known(knowledge, points->t_us[i], points->issued_us[i], points->known_ms[i]);
+}
+
+int view_known_from(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, int64_t *ret_from_us)
+{
+    (void)view, (void)series_id, (void)begin_us, (void)end_us;
+    *ret_from_us = fake_reader.known_from_us ? fake_reader.known_from_us : INT64_MIN;
+    return 0;
+}
+
+int scan_open_known(struct view *view, uint32_t series_id, const struct scan_options *options, struct scan **ret_scan)
+{
+    int rc = scan_open(view, series_id, options->begin_us, options->end_us, options->want, ret_scan);
+    if (!rc)
+        (*ret_scan)->knowledge = options->knowledge;
+    return rc;
+}
+
+/* Takes out what was not known. */
+static void drop_unknown(const struct scan *scan, struct points *points)
+{
+    const struct points *from = &scan->series->points;
+    size_t n = 0;
+    for (size_t i = 0; i < points->n; i++) {
+        size_t at = scan->next + i;
+        if (!is_known(&scan->knowledge, from->t_us[at], from->issued_us[at], from->known_ms[at]))
+            continue;
+        points->t_us[n] = points->t_us[i];
+        points->m[n] = points->m[i];
+        points->e[n] = points->e[i];
+        points->quality[n] = points->quality[i];
+        points->period_us[n++] = points->period_us[i];
+    }
+    points->n = n;
+}
+
+static int read_rows(struct scan *scan, struct points *points)
 {
     bool is_state = scan->series->info.kind == KIND_STATE;
     size_t max = fake_reader.rows_max ? 1 + random_u64(&scan->seed) % fake_reader.rows_max : 4096;
@@ -149,9 +208,19 @@ int scan_next(struct scan *scan, struct points *points)
         copy_rows(scan, n, points);
     for (size_t i = 0; i < n && !(scan->want & POINTS_PERIOD); i++)
         points->period_us[i] = INT64_MAX; /* a column that was not asked for */
+    if (!knowledge_is_all(&scan->knowledge))
+        drop_unknown(scan, points);
     scan->next += n;
     fake_reader.n_rows += n;
     return n > 0;
+}
+
+int scan_next(struct scan *scan, struct points *points)
+{
+    int rc;
+    while ((rc = read_rows(scan, points)) > 0 && !points->n)
+        continue;
+    return rc;
 }
 
 void scan_close(struct scan *scan)

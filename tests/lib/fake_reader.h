@@ -8,6 +8,7 @@
 struct fake_series {
     struct series_info info;
     struct points points; /* in force, in time order; the caller's */
+    struct points carry;  /* of expired readings; the caller's */
 };
 
 /* One for the process; a zeroed one is an empty store. Set it up between answers. */
@@ -17,6 +18,8 @@ struct fake_reader {
     unsigned raw_percent;       /* of the time, in which cells must not be used; there they are nonsense */
     size_t rows_max;            /* of one scan_next; 0: 4096 */
     uint64_t seed;              /* which spans are raw */
+    const struct unit_table *units;
+    int64_t known_from_us;      /* revisions are missing from before; 0 none */
     int fail_scan;              /* a code that every scan ends in */
     /* what was asked */
     uint64_t n_cells, n_rows, n_scans, n_walks;

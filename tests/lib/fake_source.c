@@ -22,6 +22,20 @@ enum agg agg_default(enum kind kind)
     return kind == KIND_INTERVAL ? AGG_SUM : kind == KIND_GAUGE ? AGG_MEAN : AGG_LAST;
 }
 
+size_t agg_choose(const struct range *range, const struct series_info *info, enum agg ret_aggs[static AGG_N])
+{
+    ret_aggs[0] = agg_default(info->kind);
+    for (size_t i = 0; i < range->n_aggs; i++)
+        ret_aggs[i] = range->aggs[i];
+    return range->n_aggs ? range->n_aggs : 1;
+}
+
+int range_check_rows(const struct range *range, int64_t rows_max, struct err_text *error)
+{
+    (void)range, (void)rows_max, (void)error;
+    return 0;
+}
+
 /* ---- the store ---- */
 
 struct view {
@@ -356,7 +370,7 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
 int range_parse(const struct parameter *parameters, size_t n, int64_t now_us, struct range *ret_range,
                 struct err_text *error)
 {
-    struct range range = {.raw = true};
+    struct range range = {.raw = true, .asof_us = INT64_MAX};
     int rc = 0;
     (void)now_us;
     for (size_t i = 0; !rc && i < n; i++)

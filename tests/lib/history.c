@@ -291,7 +291,19 @@ static bool repeats(const struct candidate *later, const struct candidate *earli
            naive_equal(later->value, earlier->value);
 }
 
-void history_points(const struct history *history, uint32_t series, struct points *points)
+/* The version of a key that counts: the newest one known by then; an issue that was known late is known by its first one. */
+static const struct naive_value *version_of(const struct naive_key *key, int64_t asof_ms, int64_t lead_us)
+{
+    const struct naive_value *value = naive_as_of(key, asof_ms);
+    bool is_issued = key->issued_us != ISSUED_NONE;
+    if (is_issued && key->history[0].known_ms > asof_ms)
+        value = &key->history[0];
+    if (!value || (is_issued && key->issued_us / 1000 > asof_ms))
+        return NULL;
+    return lead_us == INT64_MIN || (is_issued && key->issued_us + lead_us <= key->t_us) ? value : NULL;
+}
+
+void history_points_known(const struct history *history, uint32_t series, int64_t asof_ms, int64_t lead_us, struct points *points)
 {
     size_t n = 0;
     points_clear(points);
@@ -302,9 +314,11 @@ void history_points(const struct history *history, uint32_t series, struct point
     n = 0;
     for (int source = 0; source < HISTORY_SOURCES; source++) {
         const struct naive *now = &history->now[source][series];
-        for (size_t i = 0; i < now->n; i++)
-            if (naive_now(&now->keys[i]))
-                all[n++] = (struct candidate){now->keys[i].t_us, now->keys[i].issued_us, naive_now(&now->keys[i]), source};
+        for (size_t i = 0; i < now->n; i++) {
+            const struct naive_value *value = version_of(&now->keys[i], asof_ms, lead_us);
+            if (value)
+                all[n++] = (struct candidate){now->keys[i].t_us, now->keys[i].issued_us, value, source};
+        }
     }
     qsort(all, n, sizeof(*all), compare_candidates);
     for (size_t i = 0; i < n; i++) {
@@ -316,6 +330,11 @@ void history_points(const struct history *history, uint32_t series, struct point
         put_candidate(points, &all[first], history_series[series].kind == KIND_STATE);
     }
     free(all);
+}
+
+void history_points(const struct history *history, uint32_t series, struct points *points)
+{
+    history_points_known(history, series, INT64_MAX, INT64_MIN, points);
 }
 
 static void describe(const struct points *points, size_t i, size_t end, bool is_state, char out[static 150])

@@ -61,6 +61,11 @@ bool history_touches(const struct history *history, uint32_t series);
 /* The readings in force of a series, one a time, in time order; points is emptied first. */
 void history_points(const struct history *history, uint32_t series, struct points *points);
 
+/* The same as of asof_ms, a known-at, and only forecasts issued lead_us before their time (INT64_MIN: everything): see struct
+ * knowledge in store/reader.h. Known-at never goes back in these histories. */
+void history_points_known(const struct history *history, uint32_t series, int64_t asof_ms, int64_t lead_us,
+                          struct points *points);
+
 /* Writes the first difference of rows [begin, end) of expected to found, or "" when there is none. */
 void points_difference(const struct points *expected, size_t begin, size_t end, const struct points *found, bool is_state,
                        char out[static 400]);

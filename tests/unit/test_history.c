@@ -28,14 +28,15 @@ static uint64_t first_seed;
 
 /* ---- what it must show ---- */
 
-static void check_scan(struct rig *rig, struct view *view, uint32_t s, const struct points *expected, int64_t begin_us,
-                       int64_t end_us)
+static void check_known(struct rig *rig, struct view *view, uint32_t s, const struct points *expected,
+                        const struct scan_options *options)
 {
     struct scan *scan;
     struct points found = {0}, some = {0};
     bool is_state = history_series[s].kind == KIND_STATE;
+    int64_t begin_us = options->begin_us, end_us = options->end_us;
     char wrong[400];
-    int rc = scan_open(view, rig->series_id[s], begin_us, end_us, POINTS_ALL, &scan);
+    int rc = scan_open_known(view, rig->series_id[s], options, &scan);
     assert_int_equal(rc, 0);
     while ((rc = scan_next(scan, &some)) == 1)
         for (size_t i = 0; i < some.n; i++)
@@ -44,10 +45,50 @@ static void check_scan(struct rig *rig, struct view *view, uint32_t s, const str
         broken(rig, "series %u cannot be read: %s", s, err_name(rc));
     points_difference(expected, points_seek(expected, 0, begin_us), points_seek(expected, 0, end_us), &found, is_state, wrong);
     if (*wrong)
-        broken(rig, "series %u, [%" PRId64 ", %" PRId64 "): %s", s, begin_us, end_us, wrong);
+        broken(rig, "series %u, [%" PRId64 ", %" PRId64 ") as of %" PRId64 ": %s", s, begin_us, end_us,
+               options->knowledge.asof_us, wrong);
     scan_close(scan);
     points_free(&found);
     points_free(&some);
+}
+
+static void check_scan(struct rig *rig, struct view *view, uint32_t s, const struct points *expected, int64_t begin_us,
+                       int64_t end_us)
+{
+    check_known(rig, view, s, expected, &(struct scan_options){begin_us, end_us, POINTS_ALL, KNOWLEDGE_ALL});
+}
+
+/* When a version of the series became known, a moment before, or an issue. */
+static int64_t some_known_ms(struct rig *rig, uint32_t s)
+{
+    const struct naive *now = &rig->history.now[rig_below(rig, HISTORY_SOURCES)][s];
+    if (!now->n)
+        return rig->history.known_ms;
+    const struct naive_key *key = &now->keys[rig_below(rig, (int64_t)now->n)];
+    if (key->issued_us != ISSUED_NONE && rig_below(rig, 3) == 0)
+        return key->issued_us / 1000 - rig_below(rig, 2);
+    return key->history[rig_below(rig, (int64_t)key->n)].known_ms - rig_below(rig, 2);
+}
+
+/* What was known at some instant, and some time ahead, as one of now sees it. */
+static void check_past(struct rig *rig, struct view *view, uint32_t s)
+{
+    struct points expected = {0};
+    struct knowledge knowledge = {some_known_ms(rig, s) * 1000 + rig_below(rig, 1000), INT64_MIN};
+    if (rig_below(rig, 3) == 0)
+        knowledge.lead_us = rig_below(rig, 3 * US_PER_DAY) - US_PER_DAY;
+    if (rig_below(rig, 8) == 0)
+        knowledge.asof_us = INT64_MAX;
+    int64_t asof_ms = knowledge.asof_us == INT64_MAX ? INT64_MAX : knowledge.asof_us / 1000;
+    history_points_known(&rig->history, s, asof_ms, knowledge.lead_us, &expected);
+    struct scan_options options = {CIVIL_MIN_US, CIVIL_END_US, POINTS_ALL, knowledge};
+    check_known(rig, view, s, &expected, &options);
+    if (expected.n) {
+        options.begin_us = expected.t_us[rig_below(rig, (int64_t)expected.n)] + rig_below(rig, 2);
+        options.end_us = options.begin_us + 1 + rig_below(rig, 3 * US_PER_DAY);
+        check_known(rig, view, s, &expected, &options);
+    }
+    points_free(&expected);
 }
 
 static void check_counts(struct rig *rig, struct view *view, uint32_t s, const struct points *expected)
@@ -338,6 +379,7 @@ static size_t check_now(struct rig *rig, bool all)
             continue;
         history_points(&rig->history, s, &points);
         n_cells += check_series(rig, view, s, &points);
+        check_past(rig, view, s);
     }
     points_free(&points);
     view_close(view);

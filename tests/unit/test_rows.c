@@ -71,17 +71,6 @@ static struct naive_value value_of(const struct rows *rows, const struct row *ro
     return value;
 }
 
-static bool is_wide(const struct row *row)
-{
-    return row->op == OP_DELETE_RANGE || (row->op == OP_DELETE && row->issued_us == ISSUED_NONE);
-}
-
-static bool covers(const struct row *wide, int64_t t_us)
-{
-    return is_wide(wide) && wide->t_us <= t_us &&
-           t_us < wide->t_us + (wide->op == OP_DELETE_RANGE ? wide->period_us : 1);
-}
-
 /* Applies the rows as they are (in order of their order field). */
 static void apply_all(const struct rows *rows, struct naive *naive)
 {
@@ -93,28 +82,6 @@ static void apply_all(const struct rows *rows, struct naive *naive)
         else
             naive_delete(naive, SERIES, row->t_us, row->t_us + (row->op == OP_DELETE ? 1 : row->period_us),
                          row->issued_us, row->known_ms);
-    }
-}
-
-/* The same with the simplification that rows.c documents: of the deletions of all issues that cover a time only the newest
- * one is applied there. Time by time, since it is another one for each. */
-static void apply_newest_wide(const struct rows *rows, struct naive *naive)
-{
-    for (size_t i = 0; i < rows->n; i++) {
-        const struct row *row = &rows->at[i];
-        struct naive_value value = value_of(rows, row);
-        if (row->op == OP_VALUE) {
-            naive_put(naive, SERIES, row->t_us, row->issued_us, &value);
-            continue;
-        }
-        int64_t end_us = row->t_us + (row->op == OP_DELETE ? 1 : row->period_us);
-        for (int64_t t_us = row->t_us; t_us < end_us; t_us++) {
-            bool newer = false;
-            for (size_t j = i + 1; j < rows->n; j++)
-                newer = newer || (is_wide(row) && covers(&rows->at[j], t_us));
-            if (!newer)
-                naive_delete(naive, SERIES, t_us, t_us + 1, row->issued_us, row->known_ms);
-        }
     }
 }
 
@@ -212,9 +179,8 @@ static bool in_force_agrees(const struct naive *naive, const struct settled *set
 static const char *compare_settled(const struct rows *given, const struct settled *settled, struct world *world,
                                    char difference[static 400])
 {
-    struct naive all = {0}, simple = {0}, found = {0};
+    struct naive all = {0}, found = {0};
     apply_all(given, &all);
-    apply_newest_wide(given, &simple);
     add_points(&found, &settled->plain, world->is_state);
     add_points(&found, &settled->issued, world->is_state);
     naive_difference(&all, &found, difference);
@@ -229,15 +195,14 @@ static const char *compare_settled(const struct rows *given, const struct settle
     else if (!in_force_agrees(&all, settled, world))
         what = "settled_in_force";
     size_t n_revisions = 0;
-    for (size_t i = 0; i < simple.n && !what; i++) {
-        if (!same_history(&simple.keys[i], settled, world->is_state))
+    for (size_t i = 0; i < all.n && !what; i++) {
+        if (!same_history(&all.keys[i], settled, world->is_state))
             what = "revisions";
-        n_revisions += simple.keys[i].n - (naive_now(&simple.keys[i]) != NULL);
+        n_revisions += all.keys[i].n - (naive_now(&all.keys[i]) != NULL);
     }
     if (!what && n_revisions != settled->revisions.n)
         what = "number of revisions";
     naive_free(&all);
-    naive_free(&simple);
     naive_free(&found);
     return what;
 }

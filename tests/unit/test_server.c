@@ -387,8 +387,9 @@ static void a_step_range_has_the_shape_of_the_contract(void **state)
     assert_string_equal(https_header(&answer, "Almanac-Tiers"), "15m,raw");
     assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
     assert_string_equal(https_header(&answer, "Cache-Control"), "private, no-cache");
+    assert_string_equal(https_header(&answer, "Almanac-Step"), "PT15M");
     assert_body(answer,
-                "{\"series\":[\n"
+                "{\"step\":\"PT15M\",\"series\":[\n"
                 "{\"id\":7,\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"property\":\"activePower\",\"unit\":\"W\","
                 "\"kind\":\"gauge\",\"columns\":[\"time\",\"mean\",\"max\"],\"rows\":[\n"
                 "[\"2025-03-01T00:00:00Z\",-6.78,0],\n"

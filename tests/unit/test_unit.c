@@ -259,6 +259,83 @@ static void conversion_between_dimensions_or_beyond_the_limits_is_refused(void *
     assert_true(rounded);
 }
 
+/* ---- what was computed ---- */
+
+static struct exact exact_of(const char *text)
+{
+    struct decimal value;
+    struct exact exact = {0};
+    bool rounded;
+    assert_int_equal(decimal_parse(text, strlen(text), &value, &rounded), 0);
+    exact_add(&exact, value);
+    return exact;
+}
+
+static void assert_sum(const struct unit_table *table, const char *sum, uint64_t n, const char *units, const char *result)
+{
+    struct exact value = exact_of(sum), expected = exact_of(result), converted;
+    const char *blank = strchr(units, ' ');
+    const struct unit *from = unit_find(table, units, (size_t)(blank - units)), *to = find(table, blank + 1);
+    assert_int_equal(unit_convert_exact(from, to, &value, n, &converted), 0);
+    if (exact_compare(&converted, &expected))
+        fail_msg("%s %s is not %s", sum, units, result);
+}
+
+static void sums_and_differences_convert_with_their_share_of_the_offset(void **state)
+{
+    assert_sum(*state, "100", 1, "degC degF", "212");
+    assert_sum(*state, "100", 0, "degC degF", "180"); /* a difference */
+    assert_sum(*state, "100", 2, "degC degF", "244"); /* 50 and 50 */
+    assert_sum(*state, "1", 1, "degF degC", "-17.2222222222222");
+    assert_sum(*state, "123456789012345678", 3, "Wh kWh", "123456789012345.678");
+    assert_sum(*state, "7200", 5, "J Wh", "2");
+    assert_sum(*state, "1", 5, "J Wh", "0.000277777777777778");
+    assert_sum(*state, "5", 1, "Wh J", "18000");
+}
+
+static void wide_sum_stays_exact_where_the_factor_terminates(void **state)
+{
+    struct exact sum = {0}, converted, back;
+    for (int i = 0; i < 100; i++) {
+        exact_add(&sum, (struct decimal){DECIMAL_MANTISSA_MAX, 15});
+        exact_add(&sum, (struct decimal){7, -24});
+    }
+    assert_int_equal(unit_convert_exact(find(*state, "Wh"), find(*state, "J"), &sum, 200, &converted), 0);
+    back = sum;
+    exact_multiply_u64(&back, 3600);
+    assert_int_equal(exact_compare(&converted, &back), 0);
+}
+
+static void quotient_is_rounded_once_behind_the_conversion(void **state)
+{
+    /* the mean of 0.1 J and 0.2 J and 0.2 J in Wh: 1/21600; rounded first, the last digit would be another one */
+    struct exact sum = exact_of("0.5");
+    uint64_t divisors[] = {3, 1};
+    struct unit_quotient quotient = {&sum, divisors, 2, false, 15};
+    struct decimal value;
+    assert_int_equal(unit_convert_quotient(find(*state, "J"), find(*state, "Wh"), &quotient, &value), 0);
+    assert_true(value.m == INT64_C(462962962962963) && value.e == -19);
+    sum = exact_of("10");
+    divisors[0] = divisors[1] = 2;
+    assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "degF"), &quotient, &value), 0);
+    assert_true(value.m == 365 && value.e == -1);
+    quotient.is_difference = true;
+    assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "degF"), &quotient, &value), 0);
+    assert_true(value.m == 45 && value.e == -1);
+    assert_int_equal(unit_convert_quotient(find(*state, "degC"), find(*state, "W"), &quotient, &value), ERR_MEANING);
+}
+
+static void names_are_those_that_were_added_of_the_dimension(void **state)
+{
+    const char *names[3];
+    assert_int_equal(unit_names(*state, find(*state, "kWh"), names, 3), 2);
+    assert_string_equal(names[0], "Wh");
+    assert_string_equal(names[1], "J");
+    assert_int_equal(unit_names(*state, find(*state, "degC"), names, 2), 2);
+    assert_string_equal(names[1], "degC");
+    assert_int_equal(unit_names(*state, find(*state, "ppm"), names, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +350,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(terminating_conversion_is_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_conversion_is_rounded_to_15_digits_and_marked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mantissa_of_19_digits_is_rounded_even_when_only_the_point_moves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sums_and_differences_convert_with_their_share_of_the_offset, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wide_sum_stays_exact_where_the_factor_terminates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(quotient_is_rounded_once_behind_the_conversion, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_are_those_that_were_added_of_the_dimension, set_up, tear_down),
         cmocka_unit_test_setup_teardown(conversion_between_dimensions_or_beyond_the_limits_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/* The readings of one series as rows: as they stand, those next to the range, or reduced for a plot. Private to query. */
+#ifndef QUERY_RAW_H
+#define QUERY_RAW_H
+
+#include "query/convert.h"
+#include "query/range.h"
+
+struct raw_options {
+    const struct range *range;
+    const struct series_info *info;
+    struct conversion conversion;
+    int64_t begin_us;   /* the first instant that is not given yet */
+    bool goes_on;       /* an earlier page began the series */
+};
+
+struct raw;
+
+/* view and what the options point to must outlive it. Errors of the view; ERR_NOMEM. */
+MUST_CHECK int raw_open(struct view *view, const struct raw_options *options, struct raw **ret_raw);
+MUST_CHECK int raw_next(struct raw *raw, struct row *ret_row); /* 1, 0 at the end, or a code */
+void raw_close(struct raw *raw);
+
+#endif
