@@ -530,18 +530,33 @@ bool exact_at(const struct exact *value, int e, int64_t *ret_m)
 /* Room for the digits of a wide magnitude: 7 groups of 18, and a spare. */
 #define DIGITS_MAX 144
 
+/* Writes the digits of a number at the end of digits, two at a time, and zeros before them where there are fewer than n_min. */
+static size_t write_group(char *end, uint64_t group, size_t n_min)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    char *at = end;
+    for (; group >= 10; group /= 100)
+        at = memcpy(at - 2, &pairs[2 * (group % 100)], 2);
+    if (group)
+        *--at = (char)('0' + group);
+    while ((size_t)(end - at) < n_min)
+        *--at = '0';
+    return (size_t)(end - at);
+}
+
 /* Writes the digits of a magnitude, which is used up, at the end of digits; returns how many (none for 0). */
 static size_t write_digits(char digits[static DIGITS_MAX], uint64_t *word, size_t n)
 {
     size_t at = DIGITS_MAX;
     n = wide_size(word, n);
-    while (n > 0) {
-        uint64_t group = n > 1 ? wide_divide(word, n, TEN_18) : word[0];
-        bool more = n > 1;
-        n = more ? wide_size(word, n) : 0;
-        for (int i = 0; more ? i < 18 : group > 0; i++, group /= 10)
-            digits[--at] = (char)('0' + group % 10);
+    while (n > 1) {
+        at -= write_group(digits + at, wide_divide(word, n, TEN_18), 18);
+        n = wide_size(word, n);
     }
+    if (n)
+        at -= write_group(digits + at, word[0], 0);
     return DIGITS_MAX - at;
 }
 
