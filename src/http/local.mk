@@ -1,7 +1,9 @@
 noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_SOURCES = \
 	%D%/accept.c %D%/accept.h \
+	%D%/arrow.c %D%/arrow.h \
 	%D%/connections.c %D%/connections.h \
+	%D%/dialect.c %D%/dialect.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
@@ -13,7 +15,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/openapi.c %D%/openapi.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
-	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
+	%D%/render.c %D%/render.h %D%/render_arrow.c %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
 	%D%/server.c %D%/server.h \
@@ -26,7 +28,7 @@ if CMOCKA
 HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
 	tests/lib/rendered.h tests/lib/test.h
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 

@@ -18,15 +18,19 @@ static void begin(struct render *render, struct buf *out)
     buf_puts(out, "{\"series\":[");
 }
 
-static void begin_series(struct render *render, struct buf *out)
+static void put_info(struct render *render, const struct series_info *info, struct buf *out)
 {
-    const struct series_info *info = render->info;
     buf_printf(out, "%s\n{\"id\":%" PRIu32, render->n_series++ ? "," : "", info->id);
     put_member(out, "entity", info->entity);
     put_member(out, "type", info->type);
     put_member(out, "property", info->property);
     put_member(out, "unit", info->unit);
     put_member(out, "kind", kind_name(info->kind));
+}
+
+static void begin_series(struct render *render, struct buf *out)
+{
+    put_info(render, render->info, out);
     buf_puts(out, ",\"columns\":[\"time\"");
     if (render->range->raw)
         buf_puts(out, render->with_quality ? ",\"value\",\"quality\"" : ",\"value\"");
@@ -36,15 +40,20 @@ static void begin_series(struct render *render, struct buf *out)
     render->n_rows = 0;
 }
 
+static void begin_row(struct render *render, int64_t t_us, struct buf *out)
+{
+    buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
+    render_json_time(render, t_us, out);
+}
+
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     const struct range *range = render->range;
-    buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
-    render_json_time(range, row->t_us, out);
+    begin_row(render, row->t_us, out);
     size_t n = range->raw ? 1 : render->n_aggs;
     for (size_t i = 0; i < n; i++) {
         buf_putc(out, ',');
-        render_json_value(&row->values[i], out);
+        render_json_value(render, &row->values[i], out);
     }
     if (range->raw && render->with_quality) {
         buf_puts(out, ",\"");
@@ -54,14 +63,23 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     buf_putc(out, ']');
 }
 
+static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
+{
+    const struct points *points = stretch->points;
+    for (size_t i = stretch->begin; i < stretch->end; i++) {
+        struct value value = render_point(render, points, i);
+        put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
+    }
+}
+
 static void end_series(struct render *render, struct buf *out)
 {
     buf_puts(out, render->n_rows ? "\n]}" : "]}");
 }
 
-static void end(struct render *render, const char *cursor, struct buf *out)
+static void put_cursor(const char *cursor, struct buf *out)
 {
-    buf_puts(out, render->n_series ? "\n],\"next\":" : "],\"next\":");
+    buf_puts(out, ",\"next\":");
     if (cursor)
         jsontext_put(out, cursor);
     else
@@ -69,4 +87,61 @@ static void end(struct render *render, const char *cursor, struct buf *out)
     buf_puts(out, "}\n");
 }
 
-const struct renderer render_json = {"application/json", begin, begin_series, put_row, end_series, end};
+static void end(struct render *render, const char *cursor, struct buf *out)
+{
+    buf_puts(out, render->n_series ? "\n]" : "]");
+    put_cursor(cursor, out);
+}
+
+/* ---- wide ---- */
+
+static void begin_wide(struct render *render, struct buf *out)
+{
+    buf_puts(out, "{\"series\":[");
+    for (size_t i = 0; i < render->n_wide; i++) {
+        if (i && render->wide[i].info == render->wide[i - 1].info)
+            continue;
+        put_info(render, render->wide[i].info, out);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "\n],\"columns\":[\"time\"");
+    for (size_t i = 0; i < render->n_wide; i++) {
+        buf_putc(out, ',');
+        render_json_wide_name(render, i, out);
+    }
+    buf_puts(out, "],\"rows\":[");
+}
+
+static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
+{
+    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
+        size_t row = render->sheet_at++;
+        begin_row(render, sheet->t_us[row], out);
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct value value = render_cell(render, sheet, i, row);
+            buf_putc(out, ',');
+            render_json_value(render, &value, out);
+        }
+        buf_putc(out, ']');
+    }
+    return render->sheet_at < sheet->n;
+}
+
+static void end_wide(struct render *render, const char *cursor, struct buf *out)
+{
+    buf_puts(out, render->n_rows ? "\n]" : "]");
+    put_cursor(cursor, out);
+}
+
+const struct renderer render_json = {
+    .type = "application/json",
+    .begin = begin,
+    .begin_series = begin_series,
+    .row = put_row,
+    .points = put_points,
+    .end_series = end_series,
+    .end = end,
+    .begin_wide = begin_wide,
+    .sheet = put_sheet,
+    .end_wide = end_wide,
+};

@@ -28,20 +28,29 @@ static void begin_series(struct render *render, struct buf *out)
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     buf_puts(out, "{\"time\":");
-    render_json_time(render->range, row->t_us, out);
+    render_json_time(render, row->t_us, out);
     buf_put(out, render->prefix.data, render->prefix.n);
     if (render->prefix.failed)
         out->failed = true;
     if (render->range->raw) {
         buf_puts(out, ",\"value\":");
-        render_json_value(&row->values[0], out);
+        render_json_value(render, &row->values[0], out);
         buf_printf(out, ",\"quality\":\"%s\"", quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         buf_printf(out, ",\"%s\":", agg_name[render->columns[i]]);
-        render_json_value(render_column(render, row, i), out);
+        render_json_value(render, render_column(render, row, i), out);
     }
     buf_puts(out, "}\n");
+}
+
+static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
+{
+    const struct points *points = stretch->points;
+    for (size_t i = stretch->begin; i < stretch->end; i++) {
+        struct value value = render_point(render, points, i);
+        put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
+    }
 }
 
 static void end_series(struct render *render, struct buf *out)
@@ -57,4 +66,35 @@ static void end(struct render *render, const char *cursor, struct buf *out)
     (void)out;
 }
 
-const struct renderer render_ndjson = {"application/x-ndjson", begin, begin_series, put_row, end_series, end};
+/* ---- wide ---- */
+
+static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
+{
+    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
+        size_t row = render->sheet_at++;
+        buf_puts(out, "{\"time\":");
+        render_json_time(render, sheet->t_us[row], out);
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct value value = render_cell(render, sheet, i, row);
+            buf_putc(out, ',');
+            render_json_wide_name(render, i, out);
+            buf_putc(out, ':');
+            render_json_value(render, &value, out);
+        }
+        buf_puts(out, "}\n");
+    }
+    return render->sheet_at < sheet->n;
+}
+
+const struct renderer render_ndjson = {
+    .type = "application/x-ndjson",
+    .begin = begin,
+    .begin_series = begin_series,
+    .row = put_row,
+    .points = put_points,
+    .end_series = end_series,
+    .end = end,
+    .begin_wide = begin,
+    .sheet = put_sheet,
+    .end_wide = end,
+};

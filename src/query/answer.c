@@ -11,6 +11,7 @@
 #include "query/feed.h"
 #include "query/lane.h"
 #include "query/matches.h"
+#include "query/wide.h"
 
 struct answer {
     struct view *view;
@@ -25,6 +26,7 @@ struct answer {
     enum agg aggs[AGG_N];
     size_t n_aggs;
     struct lane *lane;
+    struct wide *wide;        /* layout=wide: all of them */
     /* paging */
     int64_t n_rows;
     int64_t last_us;          /* of the row given last */
@@ -43,6 +45,17 @@ static void plan_tier(struct answer *answer)
         answer->has_tier = grid_fits(&range->grid, range->from_us, range->to_us, tier_width_us[tier]);
         answer->tier = (enum tier)tier;
     }
+}
+
+/* Where to go on behind the row at last_us; INT64_MIN: nothing was given yet. The first bucket may have begun before the range. */
+static int64_t begin_behind(const struct range *range, int64_t last_us)
+{
+    bool is_first = last_us == INT64_MIN;
+    int64_t t_us = last_us > range->from_us ? last_us : range->from_us;
+    if (range->raw)
+        return is_first || last_us < range->from_us ? range->from_us : last_us + 1;
+    int64_t start_us = grid_start_us(&range->grid, t_us);
+    return is_first ? start_us : grid_next_us(&range->grid, start_us);
 }
 
 struct check {
@@ -73,13 +86,29 @@ static int check_series(void *arg, const struct series_info *info)
     struct answer *answer = check->answer;
     const struct range *range = answer->range;
     bool tiered = answer->has_tier && lane_may_use_tiers(range, info);
+    int rc = answer->wide ? wide_add(answer->wide, info, check->error) : 0;
+    if (rc)
+        return rc;
     if (range->raw)
         return check_left(answer, info, false, check->error);
-    int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
+    rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
     for (size_t i = 0; i < range->n_aggs && !rc; i++)
         rc = agg_check(range->aggs[i], info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;
     return rc ? rc : check_left(answer, info, tiered, check->error);
+}
+
+static int begin_wide(struct answer *answer)
+{
+    const struct range *range = answer->range;
+    struct wide_options options = {
+        .view = answer->view,
+        .range = range,
+        .has_tier = answer->has_tier,
+        .tier = answer->tier,
+        .begin_us = begin_behind(range, range->has_cursor ? range->after_us : INT64_MIN),
+    };
+    return wide_new(&options, &answer->wide);
 }
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
@@ -92,7 +121,9 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->range = range;
     plan_tier(answer);
     struct check check = {answer, error};
-    int rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
+    int rc = range->wide ? begin_wide(answer) : 0;
+    if (!rc)
+        rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {
         answer_close(answer);
         return rc;
@@ -122,16 +153,6 @@ static bool is_resumed(const struct answer *answer)
     return answer->range->has_cursor && answer->range->after_id == answer->info.id;
 }
 
-static int64_t find_begin(const struct answer *answer)
-{
-    const struct range *range = answer->range;
-    int64_t last_us = is_resumed(answer) && range->after_us >= range->from_us ? range->after_us : range->from_us - 1;
-    if (range->raw)
-        return last_us + 1;
-    int64_t start_us = grid_start_us(&range->grid, last_us < range->from_us ? range->from_us : last_us);
-    return is_resumed(answer) ? grid_next_us(&range->grid, start_us) : start_us;
-}
-
 static int begin_series(struct answer *answer)
 {
     struct lane_options options = {
@@ -141,7 +162,7 @@ static int begin_series(struct answer *answer)
         .n_aggs = answer->n_aggs,
         .has_tier = answer->has_tier,
         .tier = answer->tier,
-        .begin_us = find_begin(answer),
+        .begin_us = begin_behind(answer->range, is_resumed(answer) ? answer->range->after_us : INT64_MIN),
         .end_us = answer->range->to_us,
     };
     return lane_open(answer->view, &options, &answer->lane);
@@ -178,35 +199,84 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
 
 /* ---- rows ---- */
 
-/* The page is full: leaves a cursor where anything comes behind it, in this series (its next row) or in another. */
-static int end_page(struct answer *answer)
+/* The page is full: leaves a cursor where anything comes behind it. has_more: in this series (t_us: its last row). */
+static void end_page(struct answer *answer, bool has_more, bool has_others)
 {
     const struct range *range = answer->range;
-    struct cursor cursor = {range->question, answer->info.id,  answer->matches.last_id,
-                            answer->last_us, range->from_us,   range->to_us};
-    struct row row;
-    int rc = lane_next(answer->lane, &row);
-    if (rc < 0)
-        return rc;
+    struct cursor cursor = {range->question, range->wide ? answer->matches.last_id : answer->info.id, answer->matches.last_id,
+                            has_more ? answer->last_us : INT64_MAX, range->from_us, range->to_us};
     answer->is_over = true;
-    if (!rc)
-        cursor.t_us = INT64_MAX;
-    answer->has_cursor = rc || matches_has_more(&answer->matches);
+    answer->has_cursor = has_more || has_others;
     if (answer->has_cursor)
         cursor_print(&cursor, answer->cursor);
-    return 0;
+}
+
+/* How many rows still fit on the page. */
+static size_t room(const struct answer *answer)
+{
+    int64_t limit = answer->range->limit;
+    return limit ? (size_t)(limit - answer->n_rows) : SIZE_MAX;
+}
+
+/* Whether the series has another row than those given; then the page ends here. */
+static int end_full(struct answer *answer)
+{
+    struct row row;
+    int rc = lane_next(answer->lane, &row);
+    if (rc >= 0)
+        end_page(answer, rc, matches_has_more(&answer->matches));
+    return rc < 0 ? rc : 0;
 }
 
 int answer_next_row(struct answer *answer, struct row *ret_row)
 {
     if (answer->is_over)
         return 0;
-    if (answer->range->limit && answer->n_rows == answer->range->limit)
-        return end_page(answer);
+    if (!room(answer))
+        return end_full(answer);
     int rc = lane_next(answer->lane, ret_row);
     if (rc > 0) {
         answer->n_rows++;
         answer->last_us = ret_row->t_us;
+    }
+    return rc;
+}
+
+int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch)
+{
+    if (answer->is_over)
+        return 0;
+    if (!room(answer))
+        return end_full(answer);
+    int rc = lane_next_points(answer->lane, max < room(answer) ? max : room(answer), ret_stretch);
+    if (rc > 0) {
+        answer->n_rows += (int64_t)(ret_stretch->end - ret_stretch->begin);
+        answer->last_us = ret_stretch->points->t_us[ret_stretch->end - 1];
+    }
+    return rc;
+}
+
+/* ---- layout=wide ---- */
+
+const struct wide_column *answer_columns(const struct answer *answer, size_t *ret_n)
+{
+    return wide_columns(answer->wide, ret_n);
+}
+
+int answer_next_sheet(struct answer *answer, struct sheet *ret_sheet)
+{
+    if (answer->is_over)
+        return 0;
+    if (!room(answer)) {
+        int rc = wide_has_more(answer->wide);
+        if (rc >= 0)
+            end_page(answer, rc, false);
+        return rc < 0 ? rc : 0;
+    }
+    int rc = wide_next(answer->wide, room(answer), ret_sheet);
+    if (rc > 0) {
+        answer->n_rows += (int64_t)ret_sheet->n;
+        answer->last_us = ret_sheet->t_us[ret_sheet->n - 1];
     }
     return rc;
 }
@@ -221,5 +291,6 @@ void answer_close(struct answer *answer)
     if (!answer)
         return;
     end_series(answer);
+    wide_free(answer->wide);
     free(answer);
 }

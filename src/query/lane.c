@@ -64,7 +64,7 @@ int lane_open(struct view *view, const struct lane_options *options, struct lane
     return 0;
 }
 
-static int next_raw(struct lane *lane, struct row *ret_row)
+int lane_next_points(struct lane *lane, size_t max, struct stretch *ret_stretch)
 {
     struct points *points = &lane->points;
     if (lane->next_point == points->n) {
@@ -73,7 +73,20 @@ static int next_raw(struct lane *lane, struct row *ret_row)
         if (rc <= 0)
             return rc;
     }
-    size_t i = lane->next_point++;
+    size_t begin = lane->next_point, n = points->n - begin;
+    lane->next_point += n < max ? n : max;
+    *ret_stretch = (struct stretch){points, begin, lane->next_point};
+    return 1;
+}
+
+static int next_raw(struct lane *lane, struct row *ret_row)
+{
+    struct stretch stretch;
+    int rc = lane_next_points(lane, 1, &stretch);
+    if (rc <= 0)
+        return rc;
+    const struct points *points = stretch.points;
+    size_t i = stretch.begin;
     if (lane->options.info->kind == KIND_STATE)
         lane->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
     else

@@ -11,8 +11,10 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/matches.c %D%/matches.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
+	%D%/sheet.c %D%/sheet.h \
 	%D%/tally.c %D%/tally.h \
-	%D%/when.c %D%/when.h
+	%D%/when.c %D%/when.h \
+	%D%/wide.c %D%/wide.h
 
 EXTRA_DIST += tests/oracle/ranges.py tests/fuzz/corpus/range/amounts tests/fuzz/corpus/range/days \
 	tests/fuzz/corpus/range/filter tests/fuzz/corpus/range/page
@@ -24,7 +26,10 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range tests/unit/test_wide
+tests_unit_test_wide_SOURCES = tests/unit/test_wide.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_wide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_wide_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -182,6 +182,9 @@ static int check_together(const struct draft *draft, const struct range *range, 
         return err_set_field(error, ERR_INVALID, "points", "\"reduce\" needs \"points\", the width of the plot");
     if (range->is_auto && !range->points)
         return err_set_field(error, ERR_INVALID, "points", "the step \"auto\" needs \"points\", the number of rows wanted");
+    if (range->wide && (range->bounds || range->reduce))
+        return err_set_field(error, ERR_MEANING, "layout", "\"%s\" chooses readings series by series; take layout=long with it",
+                             range->bounds ? "bounds" : "reduce");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");
     return 0;
@@ -196,11 +199,9 @@ static int refuse_later(const struct draft *draft, struct err_text *error)
         if (draft->single[later[i]])
             return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",
                                  draft_name[later[i]]);
-    const char *fill = draft->single[FILL], *layout = draft->single[LAYOUT];
+    const char *fill = draft->single[FILL];
     if (fill && (!strcmp(fill, "previous") || !strcmp(fill, "linear")))
         return err_set_field(error, ERR_INVALID, "fill", "the fill \"%s\" is not there yet in this version", fill);
-    if (layout && !strcmp(layout, "wide"))
-        return err_set_field(error, ERR_MEANING, "layout", "the layout \"wide\" is not there yet in this version");
     return 0;
 }
 

@@ -2,6 +2,7 @@
 ACCEPT =
 ACCEPT += %D%/10-way.py
 ACCEPT += %D%/15-range.py
+ACCEPT += %D%/16-formats.py
 ACCEPT += %D%/17-changes.py
 ACCEPT += %D%/18-replay.py
 ACCEPT += %D%/19-export.py
@@ -16,7 +17,7 @@ ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
 ACCEPT += %D%/72-disk.py
-EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c
+EXTRA_DIST += $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh
 
 # make soak: the random proofs with full counts, about an hour; make soak-more: whatever else is random, and the fuzzers, for hours
 EXTRA_DIST += tests/soak.sh

@@ -233,6 +233,7 @@ struct answer {
     size_t n_aggs;
     struct value values[AGG_N];
     struct exact exacts[AGG_N];
+    struct points points;
     const struct fake_series *series;
     char entity[64]; /* the only one asked for, or "" */
 };
@@ -302,6 +303,12 @@ void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_va
     }
 }
 
+void fake_point(int64_t row, int64_t *ret_m, int8_t *ret_e)
+{
+    *ret_m = row % 4 == 0 ? 12345 * row - 678 : row % 4 == 1 ? row * 1000000007 : row;
+    *ret_e = row % 4 == 0 ? -2 : row % 4 == 1 ? -9 : 0;
+}
+
 uint8_t fake_quality(const struct fake_series *series, int64_t row)
 {
     return series->stats.n_quality[QUALITY_ESTIMATED] && row % 2 ? QUALITY_ESTIMATED | QUALITY_ROUNDED
@@ -327,6 +334,45 @@ int answer_next_row(struct answer *answer, struct row *ret_row)
     return 1;
 }
 
+int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch)
+{
+    struct row row;
+    (void)max;
+    int rc = answer_next_row(answer, &row);
+    if (rc <= 0)
+        return rc;
+    bool is_state = answer->series->info.kind == KIND_STATE;
+    int64_t m = 0;
+    int8_t e = 0;
+    points_clear(&answer->points);
+    if (points_reserve(&answer->points, 1) || (is_state && texts_intern(&answer->points.texts, row.values[0].text,
+                                                                       strlen(row.values[0].text), &m)))
+        return ERR_NOMEM;
+    if (!is_state)
+        fake_point(answer->row_n - 1, &m, &e);
+    answer->points.n = 1;
+    answer->points.t_us[0] = row.t_us;
+    answer->points.m[0] = m;
+    answer->points.e[0] = e;
+    answer->points.quality[0] = row.quality;
+    *ret_stretch = (struct stretch){&answer->points, 0, 1};
+    return 1;
+}
+
+const struct wide_column *answer_columns(const struct answer *answer, size_t *ret_n)
+{
+    (void)answer;
+    *ret_n = 0;
+    return NULL;
+}
+
+int answer_next_sheet(struct answer *answer, struct sheet *ret_sheet)
+{
+    (void)answer;
+    (void)ret_sheet;
+    return 0;
+}
+
 const char *answer_cursor(struct answer *answer)
 {
     (void)answer;
@@ -340,8 +386,10 @@ const char *answer_tiers(const struct answer *answer)
 
 void answer_close(struct answer *answer)
 {
-    if (answer)
-        atomic_fetch_sub(&fake_source.n_answers, 1);
+    if (!answer)
+        return;
+    atomic_fetch_sub(&fake_source.n_answers, 1);
+    points_free(&answer->points);
     free(answer);
 }
 

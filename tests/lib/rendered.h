@@ -9,7 +9,7 @@
 static inline void render_all(const struct renderer *renderer, const struct range *range, const struct fake_series *series,
                               size_t n_series, int64_t n_rows, int64_t step_us, struct buf *out)
 {
-    struct render render = {.range = range};
+    struct render render = {.range = range, .dialect = {',', '.', false, false}};
     for (size_t i = 0; i < range->n_aggs; i++)
         render.columns[render.n_columns++] = range->aggs[i];
     renderer->begin(&render, out);

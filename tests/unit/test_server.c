@@ -1066,7 +1066,13 @@ static void a_wrong_parameter_is_named(void **state)
     assert_problem(get("/v1/series?q=a%00b"), 400, "q");
     assert_problem(get("/v1/series/7?x=1"), 400, "x");
     assert_problem(get(RANGE "&stepp=raw"), 400, "stepp");
-    assert_problem(get(RANGE "&format=arrow"), 422, "format");
+    assert_problem(get(RANGE "&format=csv&sep=x"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&decimal=,"), 400, "decimal");
+    assert_problem(get(RANGE "&format=csv&sep=,&decimal=,"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&bom=1&bom=1"), 400, "bom");
+    assert_problem(get(RANGE "&sep=;"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&numbers=decimal"), 400, "numbers");
+    assert_problem(get(RANGE "&format=arrow&time=ms"), 400, "time");
     assert_problem(get(RANGE "&format=xml"), 400, "format");
     assert_problem(get("/healthz?x=1"), 400, "x");
     char path[3000] = "/v1/series?";
