@@ -11,13 +11,30 @@
 /* "+01:00" */
 #define OFFSET_CHARS 6
 
+struct keys render_keys(const struct range *range, const struct series_info *info)
+{
+    if (!range->over)
+        return (struct keys){3, {"entity", "property", "unit"}, {info->entity, info->property, info->unit}};
+    if (range->by == BY_TYPE)
+        return (struct keys){2, {"type", "unit"}, {info->type, info->unit}};
+    if (range->by == BY_PROPERTY)
+        return (struct keys){2, {"property", "unit"}, {info->property, info->unit}};
+    return (struct keys){1, {"unit"}, {info->unit}};
+}
+
+const char *const *render_counts(const struct range *range)
+{
+    static const char *const names[] = {"series", "missing", NULL};
+    return range->over ? names : &names[2];
+}
+
 int render_know(struct render *render, const struct series_info *info)
 {
-    const char *const names[] = {info->entity, info->property, info->unit};
+    struct keys keys = render_keys(render->range, info);
     int64_t index;
     int rc = 0;
-    for (size_t i = 0; i < 3 && !rc; i++)
-        rc = texts_intern(&render->known.names[i], names[i], strlen(names[i]), &index);
+    for (size_t i = 0; i < keys.n && !rc; i++)
+        rc = texts_intern(&render->known.names[i], keys.values[i], strlen(keys.values[i]), &index);
     render->known.has_texts |= info->kind == KIND_STATE;
     render->known.has_numbers |= info->kind != KIND_STATE;
     return rc;
@@ -27,7 +44,7 @@ void render_done(struct render *render)
 {
     buf_free(&render->prefix);
     buf_free(&render->shapes);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < KEYS_MAX; i++)
         texts_free(&render->known.names[i]);
     gather_free(render->gather);
     render->gather = NULL;

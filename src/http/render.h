@@ -11,9 +11,16 @@
 #include "http/reply.h"
 #include "query/range.h"
 
+/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit. */
+#define KEYS_MAX 3
+struct keys {
+    size_t n;
+    const char *names[KEYS_MAX], *values[KEYS_MAX];
+};
+
 /* What matches, for a format that has to know it before the first row: render_know is called for each series. */
 struct known {
-    struct texts names[3];  /* entities, properties and units; with `over` only those of groups have a meaning */
+    struct texts names[KEYS_MAX];  /* the values of each key */
     bool has_numbers, has_texts;
 };
 
@@ -67,6 +74,11 @@ struct renderer {
     void (*end_wide)(struct render *render, const char *cursor, struct buf *out);
 };
 extern const struct renderer render_json, render_csv, render_ndjson, render_arrow;
+
+struct keys render_keys(const struct range *range, const struct series_info *info);
+
+/* With `over`: the columns behind the aggregates, ended by NULL; without it there are none. */
+const char *const *render_counts(const struct range *range);
 
 /* Takes note of a series of the answer. ERR_NOMEM. */
 MUST_CHECK int render_know(struct render *render, const struct series_info *info);

@@ -22,8 +22,7 @@
 
 typedef __int128 i128;
 
-enum { ENTITY, PROPERTY, UNIT, N_KEYS };
-#define QUALITY_DICTIONARY N_KEYS
+#define QUALITY_DICTIONARY KEYS_MAX /* those before it are the keys' */
 
 /* ---- a column of a sheet as buffers ---- */
 
@@ -197,28 +196,33 @@ static struct arrow_field value_field(const struct render *render, const char *n
 /* Rows up to end are of one series; where its names stand in the dictionaries. */
 struct turn {
     size_t end;
-    int32_t index[N_KEYS];
+    int32_t index[KEYS_MAX];
 };
+
+/* Numbers and texts of each aggregate, and two counts; fields: the time, keys and the quality, too. */
+#define COLUMNS_MAX (2 * AGG_N + 2)
+#define FIELDS_MAX (1 + KEYS_MAX + COLUMNS_MAX + 1)
 
 struct gather {
     size_t n;                                /* rows */
+    size_t n_keys;
     int64_t *t_us;
     uint8_t *quality;                        /* raw */
     struct turn turns[BATCH_ROWS];           /* one for each series with rows in the batch */
     size_t n_turns;
-    int32_t index[N_KEYS];                   /* of the series that has its turn */
-    int index_bits[N_KEYS];
+    int32_t index[KEYS_MAX];                   /* of the series that has its turn */
+    int index_bits[KEYS_MAX];
     /* the columns of values: */
     size_t n_columns;
     struct gathered {
         const char *name;
         char text_name[32];                  /* of one that has the texts of another */
         enum sheet_type type;
-        size_t source;                       /* which column of the answer; raw: 0 */
+        size_t source;                       /* which column of the answer; AGG_N on: a count behind them; raw: 0 */
         int64_t *m;
         int8_t *e;
-    } columns[2 * AGG_N];
-    struct sheet_column sheet_columns[2 * AGG_N];
+    } columns[COLUMNS_MAX];
+    struct sheet_column sheet_columns[COLUMNS_MAX];
     struct sheet_store store;
 };
 
@@ -253,6 +257,8 @@ static bool add_column(struct gather *gather, const char *name, enum sheet_type 
 static bool add_columns(struct render *render, const char *name, enum agg agg, size_t source)
 {
     enum sheet_type of_numbers = sheet_type((int)agg, KIND_GAUGE), of_texts = sheet_type((int)agg, KIND_STATE);
+    if (of_numbers == SHEET_COUNT && render->range->over == OVER_MEAN) /* of counts */
+        of_numbers = SHEET_NUMBER;
     bool has_texts = of_texts == SHEET_TEXT && render->known.has_texts, has_numbers = !has_texts || render->known.has_numbers;
     struct gather *gather = render->gather;
     return (!has_numbers || add_column(gather, name, of_numbers, source, false)) &&
@@ -267,7 +273,8 @@ static bool make_gather(struct render *render)
     gather->t_us = malloc(BATCH_ROWS * sizeof(*gather->t_us));
     gather->quality = malloc(BATCH_ROWS);
     bool made = gather->t_us && gather->quality;
-    for (size_t i = 0; i < N_KEYS; i++) {
+    gather->n_keys = render_keys(render->range, &(struct series_info){0}).n;
+    for (size_t i = 0; i < gather->n_keys; i++) {
         size_t n = render->known.names[i].n;
         gather->index_bits[i] = n <= INT8_MAX ? 8 : n <= INT16_MAX ? 16 : 32;
     }
@@ -275,6 +282,9 @@ static bool make_gather(struct render *render)
         return made && add_columns(render, "value", AGG_N, 0);
     for (size_t i = 0; i < render->n_columns && made; i++)
         made = add_columns(render, agg_name[render->columns[i]], render->columns[i], i);
+    const char *const *counts = render_counts(render->range);
+    for (size_t i = 0; counts[i] && made; i++)
+        made = add_column(gather, counts[i], SHEET_COUNT, AGG_N + i, false);
     return made;
 }
 
@@ -316,29 +326,30 @@ static void put_qualities(struct render *render, struct buf *out)
 
 static void begin(struct render *render, struct buf *out)
 {
-    static const char *const keys[] = {"entity", "property", "unit"};
-    struct arrow_field fields[1 + N_KEYS + 2 * AGG_N + 1] = {time_field(render)};
+    struct keys keys = render_keys(render->range, &(struct series_info){0});
+    struct arrow_field fields[FIELDS_MAX] = {time_field(render)};
     size_t n = 1;
     if (!make_gather(render)) {
         render->rc = ERR_NOMEM;
         return;
     }
     const struct gather *gather = render->gather;
-    for (int i = 0; i < N_KEYS; i++)
-        fields[n++] = (struct arrow_field){.name = keys[i], .type = ARROW_UTF8, .index_bits = gather->index_bits[i], .dictionary = i};
+    for (size_t i = 0; i < keys.n; i++)
+        fields[n++] = (struct arrow_field){.name = keys.names[i], .type = ARROW_UTF8, .index_bits = gather->index_bits[i],
+                                           .dictionary = (int64_t)i};
     for (size_t i = 0; i < gather->n_columns; i++)
         fields[n++] = value_field(render, gather->columns[i].name, gather->columns[i].type);
     if (render->range->raw)
         fields[n++] = (struct arrow_field){.name = "quality", .type = ARROW_UTF8, .index_bits = 8, .dictionary = QUALITY_DICTIONARY};
     arrow_put_schema(out, fields, n);
-    for (int i = 0; i < N_KEYS; i++)
-        put_dictionary(&render->known.names[i], i, out);
+    for (size_t i = 0; i < keys.n; i++)
+        put_dictionary(&render->known.names[i], (int64_t)i, out);
     if (render->range->raw)
         put_qualities(render, out);
 }
 
 /* The indexes of one key: the same for each row of a turn. */
-static void put_key(const struct gather *gather, int key, struct buf *out)
+static void put_key(const struct gather *gather, size_t key, struct buf *out)
 {
     size_t size = (size_t)gather->index_bits[key] / 8, row = 0;
     uint8_t *at = buf_reserve(out, size * gather->n);
@@ -358,12 +369,12 @@ static void put_key(const struct gather *gather, int key, struct buf *out)
 static void put_batch(struct render *render, struct buf *out)
 {
     struct gather *gather = render->gather;
-    struct arrow_column shapes[1 + N_KEYS + 2 * AGG_N + 1] = {{.data_bytes = 8 * (int64_t)gather->n}};
+    struct arrow_column shapes[FIELDS_MAX] = {{.data_bytes = 8 * (int64_t)gather->n}};
     struct sheet sheet = {gather->n, gather->n_columns, gather->t_us, gather->sheet_columns, &gather->store.texts, gather->store.exacts};
     size_t n = 1;
     if (!gather->n)
         return;
-    for (int i = 0; i < N_KEYS; i++)
+    for (size_t i = 0; i < gather->n_keys; i++)
         shapes[n++] = (struct arrow_column){.data_bytes = gather->index_bits[i] / 8 * (int64_t)gather->n};
     for (size_t i = 0; i < gather->n_columns; i++) {
         gather->sheet_columns[i] = (struct sheet_column){gather->columns[i].m, gather->columns[i].e};
@@ -373,10 +384,10 @@ static void put_batch(struct render *render, struct buf *out)
         shapes[n++] = (struct arrow_column){.data_bytes = (int64_t)gather->n};
     arrow_put_batch(out, (int64_t)gather->n, shapes, n);
     buf_put(out, gather->t_us, 8 * gather->n);
-    for (int i = 0; i < N_KEYS; i++)
+    for (size_t i = 0; i < gather->n_keys; i++)
         put_key(gather, i, out);
     for (size_t i = 0; i < gather->n_columns; i++)
-        put_column(render, &sheet, i, gather->columns[i].type, &shapes[1 + N_KEYS + i], out);
+        put_column(render, &sheet, i, gather->columns[i].type, &shapes[1 + gather->n_keys + i], out);
     if (render->range->raw) {
         buf_put(out, gather->quality, gather->n);
         arrow_pad(out, (int64_t)gather->n);
@@ -387,12 +398,12 @@ static void put_batch(struct render *render, struct buf *out)
 
 static void begin_series(struct render *render, struct buf *out)
 {
-    const char *const names[] = {render->info->entity, render->info->property, render->info->unit};
+    struct keys keys = render_keys(render->range, render->info);
     int64_t index = 0;
     (void)out;
     render_columns(render);
-    for (int i = 0; i < N_KEYS && !render->rc; i++) {
-        render->rc = texts_intern(&render->known.names[i], names[i], strlen(names[i]), &index); /* it is there */
+    for (size_t i = 0; i < keys.n && !render->rc; i++) {
+        render->rc = texts_intern(&render->known.names[i], keys.values[i], strlen(keys.values[i]), &index); /* it is there */
         render->gather->index[i] = (int32_t)index;
     }
 }
@@ -426,7 +437,9 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     gather->quality[at] = quality_index(row->quality);
     for (size_t i = 0; i < gather->n_columns && !render->rc; i++) {
         struct gathered *column = &gather->columns[i];
-        const struct value *value = render->range->raw ? &row->values[0] : render_column(render, row, column->source);
+        const struct value *value = render->range->raw         ? &row->values[0]
+                                    : column->source >= AGG_N ? &row->values[render->n_aggs + column->source - AGG_N]
+                                                              : render_column(render, row, column->source);
         render->rc = sheet_store_value(&gather->store, is_for(column, value) ? value : &nothing, &column->m[at], &column->e[at]);
     }
     if (!render->rc)

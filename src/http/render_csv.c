@@ -39,28 +39,29 @@ static void put_name(const struct render *render, const char *name, struct buf *
 
 static void begin(struct render *render, struct buf *out)
 {
-    const char *const keys[] = {"entity", "property", "unit"};
+    struct keys keys = render_keys(render->range, &(struct series_info){0});
     begin_line(render, out);
-    for (size_t i = 0; i < 3; i++)
-        put_name(render, keys[i], out);
+    for (size_t i = 0; i < keys.n; i++)
+        put_name(render, keys.names[i], out);
     if (render->range->raw) {
         put_name(render, "value", out);
         put_name(render, "quality", out);
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         put_name(render, agg_name[render->columns[i]], out);
+    for (const char *const *name = render_counts(render->range); *name; name++)
+        put_name(render, *name, out);
     buf_puts(out, "\r\n");
 }
 
 static void begin_series(struct render *render, struct buf *out)
 {
-    const struct series_info *info = render->info;
+    struct keys keys = render_keys(render->range, render->info);
     (void)out;
     render_columns(render);
     buf_clear(&render->prefix);
-    put_name(render, info->entity, &render->prefix);
-    put_name(render, info->property, &render->prefix);
-    put_name(render, info->unit, &render->prefix);
+    for (size_t i = 0; i < keys.n; i++)
+        put_name(render, keys.values[i], &render->prefix);
     buf_putc(&render->prefix, render->dialect.sep);
 }
 
@@ -121,6 +122,11 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         if (i)
             buf_putc(out, render->dialect.sep);
         put_value(render, render_column(render, row, i), out);
+    }
+    const char *const *counts = render_counts(render->range);
+    for (size_t i = 0; counts[i]; i++) {
+        buf_putc(out, render->dialect.sep);
+        put_value(render, &row->values[render->n_aggs + i], out);
     }
     buf_puts(out, "\r\n");
 }

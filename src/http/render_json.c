@@ -28,14 +28,34 @@ static void put_info(struct render *render, const struct series_info *info, stru
     put_member(out, "kind", kind_name(info->kind));
 }
 
+/* What makes a group: how its series are put together, and what they have in common. */
+static void put_group(struct render *render, const struct series_info *info, struct buf *out)
+{
+    static const char *const names[] = {[OVER_SUM] = "sum", [OVER_MEAN] = "mean", [OVER_MIN] = "min", [OVER_MAX] = "max"};
+    struct keys keys = render_keys(render->range, info);
+    buf_printf(out, "%s\n{\"over\":\"%s\",\"by\":{", render->n_series++ ? "," : "", names[render->range->over]);
+    for (size_t i = 0; i + 1 < keys.n; i++) { /* the unit is the last one */
+        buf_printf(out, "\"%s\":", keys.names[i]);
+        jsontext_put(out, keys.values[i]);
+    }
+    buf_putc(out, '}');
+    put_member(out, "unit", info->unit);
+    put_member(out, "kind", kind_name(info->kind));
+}
+
 static void begin_series(struct render *render, struct buf *out)
 {
-    put_info(render, render->info, out);
+    if (render->range->over)
+        put_group(render, render->info, out);
+    else
+        put_info(render, render->info, out);
     buf_puts(out, ",\"columns\":[\"time\"");
     if (render->range->raw)
         buf_puts(out, render->with_quality ? ",\"value\",\"quality\"" : ",\"value\"");
     for (size_t i = 0; !render->range->raw && i < render->n_aggs; i++)
         buf_printf(out, ",\"%s\"", agg_name[render->aggs[i]]);
+    for (const char *const *name = render_counts(render->range); *name; name++)
+        buf_printf(out, ",\"%s\"", *name);
     buf_puts(out, "],\"rows\":[");
     render->n_rows = 0;
 }
@@ -50,7 +70,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
 {
     const struct range *range = render->range;
     begin_row(render, row->t_us, out);
-    size_t n = range->raw ? 1 : render->n_aggs;
+    size_t n = range->raw ? 1 : render->n_aggs + (range->over ? 2 : 0);
     for (size_t i = 0; i < n; i++) {
         buf_putc(out, ',');
         render_json_value(render, &row->values[i], out);

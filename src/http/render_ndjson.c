@@ -13,16 +13,14 @@ static void begin(struct render *render, struct buf *out)
 
 static void begin_series(struct render *render, struct buf *out)
 {
-    const struct series_info *info = render->info;
+    struct keys keys = render_keys(render->range, render->info);
     (void)out;
     render_columns(render);
     buf_clear(&render->prefix);
-    buf_puts(&render->prefix, ",\"entity\":");
-    jsontext_put(&render->prefix, info->entity);
-    buf_puts(&render->prefix, ",\"property\":");
-    jsontext_put(&render->prefix, info->property);
-    buf_puts(&render->prefix, ",\"unit\":");
-    jsontext_put(&render->prefix, info->unit);
+    for (size_t i = 0; i < keys.n; i++) {
+        buf_printf(&render->prefix, ",\"%s\":", keys.names[i]);
+        jsontext_put(&render->prefix, keys.values[i]);
+    }
 }
 
 static void put_row(struct render *render, const struct row *row, struct buf *out)
@@ -40,6 +38,11 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         buf_printf(out, ",\"%s\":", agg_name[render->columns[i]]);
         render_json_value(render, render_column(render, row, i), out);
+    }
+    const char *const *counts = render_counts(render->range);
+    for (size_t i = 0; counts[i]; i++) {
+        buf_printf(out, ",\"%s\":", counts[i]);
+        render_json_value(render, &row->values[render->n_aggs + i], out);
     }
     buf_puts(out, "}\n");
 }

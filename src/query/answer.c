@@ -9,6 +9,7 @@
 #include "query/agg.h"
 #include "query/cursor.h"
 #include "query/feed.h"
+#include "query/groups.h"
 #include "query/lane.h"
 #include "query/matches.h"
 #include "query/wide.h"
@@ -27,6 +28,9 @@ struct answer {
     size_t n_aggs;
     struct lane *lane;
     struct wide *wide;        /* layout=wide: all of them */
+    struct groups *groups;    /* with `over`, in place of series: */
+    size_t next_group;
+    uint32_t group_id;        /* of the first series of the group that has its turn */
     /* paging */
     int64_t n_rows;
     int64_t last_us;          /* of the row given last */
@@ -86,14 +90,17 @@ static int check_series(void *arg, const struct series_info *info)
     struct answer *answer = check->answer;
     const struct range *range = answer->range;
     bool tiered = answer->has_tier && lane_may_use_tiers(range, info);
-    int rc = answer->wide ? wide_add(answer->wide, info, check->error) : 0;
-    if (rc)
-        return rc;
-    if (range->raw)
-        return check_left(answer, info, false, check->error);
-    rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
+    if (range->raw) {
+        int rc = answer->wide ? wide_add(answer->wide, info, check->error) : 0;
+        return rc ? rc : check_left(answer, info, false, check->error);
+    }
+    int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
     for (size_t i = 0; i < range->n_aggs && !rc; i++)
         rc = agg_check(range->aggs[i], info, check->error);
+    if (!rc && answer->wide)
+        rc = wide_add(answer->wide, info, check->error);
+    if (!rc && answer->groups)
+        rc = groups_add(answer->groups, info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;
     return rc ? rc : check_left(answer, info, tiered, check->error);
 }
@@ -111,6 +118,13 @@ static int begin_wide(struct answer *answer)
     return wide_new(&options, &answer->wide);
 }
 
+static int begin_groups(struct answer *answer)
+{
+    struct groups_options options = {
+        .view = answer->view, .range = answer->range, .has_tier = answer->has_tier, .tier = answer->tier};
+    return groups_new(&options, &answer->groups);
+}
+
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
                 struct err_text *error)
 {
@@ -121,7 +135,7 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->range = range;
     plan_tier(answer);
     struct check check = {answer, error};
-    int rc = range->wide ? begin_wide(answer) : 0;
+    int rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer) : 0;
     if (!rc)
         rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {
@@ -177,19 +191,45 @@ static void choose_aggs(struct answer *answer)
         answer->aggs[0] = agg_default(answer->info.kind);
 }
 
-int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
-                       size_t *ret_n_aggs)
+static int take_series(struct answer *answer)
 {
     const struct series_info *info;
-    end_series(answer);
-    int rc = answer->is_over ? 0 : matches_peek(&answer->matches, &info);
+    int rc = matches_peek(&answer->matches, &info);
     if (rc <= 0)
         return rc;
     answer->info = *info;
     matches_take(&answer->matches);
     choose_aggs(answer);
     rc = begin_series(answer);
-    if (rc)
+    return rc ? rc : 1;
+}
+
+/* The next group; those that earlier pages gave to their end are passed over. */
+static int take_group(struct answer *answer)
+{
+    const struct range *range = answer->range;
+    const struct series_info *info;
+    int64_t last_us;
+    do {
+        info = groups_at(answer->groups, answer->next_group++, &answer->group_id);
+        last_us = !info || !range->has_cursor || answer->group_id > range->after_id ? INT64_MIN
+                  : answer->group_id < range->after_id                              ? INT64_MAX
+                                                                                    : range->after_us;
+    } while (info && last_us == INT64_MAX);
+    if (!info)
+        return 0;
+    answer->info = *info;
+    choose_aggs(answer);
+    int rc = groups_begin(answer->groups, answer->next_group - 1, answer->aggs, answer->n_aggs, begin_behind(range, last_us));
+    return rc ? rc : 1;
+}
+
+int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
+                       size_t *ret_n_aggs)
+{
+    end_series(answer);
+    int rc = answer->is_over ? 0 : answer->groups ? take_group(answer) : take_series(answer);
+    if (rc <= 0)
         return rc;
     *ret_info = &answer->info;
     *ret_aggs = answer->aggs;
@@ -199,14 +239,32 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
 
 /* ---- rows ---- */
 
-/* The page is full: leaves a cursor where anything comes behind it. has_more: in this series (t_us: its last row). */
-static void end_page(struct answer *answer, bool has_more, bool has_others)
+/* What a cursor names as the series of the last row. */
+static uint32_t row_id(const struct answer *answer)
+{
+    return answer->wide ? answer->matches.last_id : answer->groups ? answer->group_id : answer->info.id;
+}
+
+static int next_row(struct answer *answer, struct row *ret_row)
+{
+    return answer->groups ? groups_next(answer->groups, ret_row) : lane_next(answer->lane, ret_row);
+}
+
+/* Whether another series, or group, has its turn after this one. */
+static bool has_more(const struct answer *answer)
+{
+    uint32_t first_id;
+    return answer->groups ? groups_at(answer->groups, answer->next_group, &first_id) != NULL : matches_has_more(&answer->matches);
+}
+
+/* The page is full: leaves a cursor where anything comes behind it. has_rows: in this series; has_others: in another one. */
+static void end_page(struct answer *answer, bool has_rows, bool has_others)
 {
     const struct range *range = answer->range;
-    struct cursor cursor = {range->question, range->wide ? answer->matches.last_id : answer->info.id, answer->matches.last_id,
-                            has_more ? answer->last_us : INT64_MAX, range->from_us, range->to_us};
+    struct cursor cursor = {range->question, row_id(answer), answer->matches.last_id,
+                            has_rows ? answer->last_us : INT64_MAX, range->from_us, range->to_us};
     answer->is_over = true;
-    answer->has_cursor = has_more || has_others;
+    answer->has_cursor = has_rows || has_others;
     if (answer->has_cursor)
         cursor_print(&cursor, answer->cursor);
 }
@@ -222,9 +280,9 @@ static size_t room(const struct answer *answer)
 static int end_full(struct answer *answer)
 {
     struct row row;
-    int rc = lane_next(answer->lane, &row);
+    int rc = next_row(answer, &row);
     if (rc >= 0)
-        end_page(answer, rc, matches_has_more(&answer->matches));
+        end_page(answer, rc, has_more(answer));
     return rc < 0 ? rc : 0;
 }
 
@@ -234,7 +292,7 @@ int answer_next_row(struct answer *answer, struct row *ret_row)
         return 0;
     if (!room(answer))
         return end_full(answer);
-    int rc = lane_next(answer->lane, ret_row);
+    int rc = next_row(answer, ret_row);
     if (rc > 0) {
         answer->n_rows++;
         answer->last_us = ret_row->t_us;
@@ -292,5 +350,6 @@ void answer_close(struct answer *answer)
         return;
     end_series(answer);
     wide_free(answer->wide);
+    groups_free(answer->groups);
     free(answer);
 }

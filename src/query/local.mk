@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/direction.c %D%/direction.h \
 	%D%/feed.c %D%/feed.h \
 	%D%/gaps.c %D%/gaps.h \
+	%D%/groups.c %D%/groups.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/matches.c %D%/matches.h \
 	%D%/parts.c %D%/parts.h \

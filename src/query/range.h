@@ -82,7 +82,10 @@ MUST_CHECK int range_parse(const struct parameter *parameters, size_t n, int64_t
                            struct err_text *error);
 void range_free(struct range *range);
 
-/* ---- the answer: series after series, each with rows in time order ---- */
+/* ---- the answer: series after series, each with rows in time order ----
+ *
+ * With `over` there are groups in their place: an info without id and entity, and of type and property only what `by` names; behind
+ * the aggregates of a row stand the counts `series` and `missing`. */
 
 /* One cell of a row. */
 struct value {
@@ -99,7 +102,7 @@ struct value {
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
-    struct value *values;  /* n_columns of them; valid until the next call */
+    struct value *values;  /* one, or as many as aggregates, and with `over` two more; valid until the next call */
 };
 
 struct answer;

@@ -185,6 +185,11 @@ static int check_together(const struct draft *draft, const struct range *range, 
     if (range->wide && (range->bounds || range->reduce))
         return err_set_field(error, ERR_MEANING, "layout", "\"%s\" chooses readings series by series; take layout=long with it",
                              range->bounds ? "bounds" : "reduce");
+    if (range->by == BY_LOCATION || range->by == BY_BOARD)
+        return err_set_field(error, ERR_MEANING, "by", "groups by %s need assets, which are not there yet in this version; take "
+                             "type or property", draft->single[BY]);
+    if (range->wide && range->over)
+        return err_set_field(error, ERR_MEANING, "layout", "series that are put together with \"over\" come in layout=long");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");
     return 0;
@@ -193,8 +198,7 @@ static int check_together(const struct draft *draft, const struct range *range, 
 /* What is not there yet. */
 static int refuse_later(const struct draft *draft, struct err_text *error)
 {
-    static const enum draft_name later[] = {MAX_GAP, OVER,     BY,     BOUNDS, UNIT,   QUALITY,
-                                            ASOF,    LEAD_MIN, REDUCE, POINTS, EXPLAIN};
+    static const enum draft_name later[] = {MAX_GAP, BOUNDS, UNIT, QUALITY, ASOF, LEAD_MIN, REDUCE, POINTS, EXPLAIN};
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         if (draft->single[later[i]])
             return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",

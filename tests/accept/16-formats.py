@@ -4,6 +4,7 @@
     SEED=7 tests/accept/16-formats.py
 """
 import csv
+import decimal
 import gzip
 import io
 import itertools
@@ -257,6 +258,78 @@ def test_csv_as_spreadsheets_want_it(context):
                 for row in rows:
                     row["time"] = row["time"].replace(decimal, ".")
             assert rows == expected, (question, sep)
+
+
+# ---- over: the oracle puts the series of the long answer together ----
+
+HOW = {"sum": oracle.total, "mean": lambda values: decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN).divide(
+    Decimal(oracle.total(values)), len(values)), "min": min, "max": max}
+
+
+def put_together(context, over, by, **question):
+    series = json.loads(ask(context, **question)[1], parse_float=Decimal)["series"]
+    groups = {}
+    for one in series:
+        groups.setdefault(one[by] if by else None, []).append(one)
+    found = []
+    for key, members in groups.items():
+        buckets, columns = {}, members[0]["columns"][1:]
+        for one in members:
+            for t, *values in one["rows"]:
+                bucket = buckets.setdefault(t, [])
+                if any(value if column == "count" else value is not None for column, value in zip(columns, values)):
+                    bucket.append(values)
+        rows = []
+        for t in sorted(buckets, key=oracle.at):
+            values = [[Decimal(row[i]) for row in buckets[t] if row[i] is not None] for i in range(len(columns))]
+            rows.append([t, *[HOW[over](column) if column else 0 if name == "count" else None for name, column in zip(columns, values)],
+                         len(buckets[t]), len(members) - len(buckets[t])])
+        found.append({"over": over, "by": {by: key} if by else {}, "unit": members[0]["unit"], "kind": members[0]["kind"],
+                      "columns": ["time", *columns, "series", "missing"], "rows": rows})
+    return found
+
+
+OVER = [{"entity": "same-*", "step": "PT15M"}, {"entity": "own-*", "step": "PT7M", "agg": "mean,count,max"},
+        {"entity": ["own-*", "amounts", "same-1*"], "step": "PT1H"}, {"entity": "own-*", "step": "PT1M", "agg": "last", "fill": "none"},
+        {"entity": "*", "step": "PT1H", "agg": "count", "tz": "Asia/Kathmandu"},
+        {"entity": "same-*", "step": "P1D", "tz": "Europe/Berlin", "agg": "min,first"}]
+
+
+def test_series_put_together_are_what_their_buckets_come_to(context):
+    for question in OVER:
+        for over, by in itertools.product(HOW, ("property", None)):
+            one = question if by or question["entity"] not in ("*",) and len(question["entity"]) != 3 else {**question, "entity": "same-*"}
+            expected = put_together(context, over, by, **one)
+            asked = {**one, "over": over} | ({"by": by} if by else {})
+            answer = json.loads(ask(context, **asked)[1], parse_float=Decimal)
+            assert answer["series"] == expected, asked
+            flat = [{"time": row[0]} | group["by"] | {"unit": group["unit"]} | dict(zip(group["columns"][1:], row[1:]))
+                    for group in expected for row in group["rows"]]
+            names = list(dict.fromkeys(name for row in flat for name in row if name not in ("series", "missing"))) + ["series", "missing"]
+            flat = [{name: row.get(name) for name in names} for row in flat]
+            assert ndjson_rows(ask(context, format="ndjson", **asked)[1]) == flat, asked
+            got = csv_rows(ask(context, format="csv", **asked)[1])
+            assert got == [{k: v or None if isinstance(v, str) else v for k, v in row.items()} for row in flat], asked
+            assert_arrow(ask(context, format="arrow", **asked)[1], flat, asked)
+
+
+def test_pages_of_groups_join_without_holes(context):
+    question = {"entity": "*", "step": "PT15M", "agg": "count", "over": "sum", "by": "property"}
+    whole, rows, cursor = json.loads(ask(context, **question)[1])["series"], [], {}
+    while cursor is not None:
+        page = json.loads(ask(context, limit=61, **question, **cursor)[1])
+        rows += [(group["by"]["property"], *row) for group in page["series"] for row in group["rows"]]
+        cursor = {"cursor": page["next"]} if page["next"] else None
+    assert rows == [(group["by"]["property"], *row) for group in whole for row in group["rows"]]
+
+
+def test_what_cannot_be_put_together_is_said(context):
+    good = {"from_": BEGIN, "to": END, "entity": "same-*", "over": "sum", "step": "PT1H"}
+    for field, change, status in [("by", {"by": "location"}, 422), ("by", {"by": "board"}, 422), ("over", {"entity": ["same-*", "own-*"]}, 422),
+                                  ("over", {"entity": "pump", "property": "operationalState", "agg": "last"}, 422),
+                                  ("over", {"step": "raw"}, 400), ("layout", {"layout": "wide"}, 422), ("over", {"over": "median"}, 400)]:
+        context.site.problem("/v1/range", status, field, **(good | change))
+    context.site.problem("/v1/range", 400, "by", from_=BEGIN, to=END, entity="same-*", by="type", step="PT1H")
 
 
 def test_wide_pages_join_without_holes(context):
