@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "http/jsontext.h"
@@ -84,17 +85,21 @@ static char *put_digits(char *at, int32_t number, size_t n)
 static size_t print_in_minute(const struct minute *minute, int64_t t_us, char *out)
 {
     int32_t us = (int32_t)(t_us - minute->begin_us), fraction = us % (int32_t)US_PER_SECOND;
-    char *at = mempcpy(out, minute->before, minute->n_before);
+    memcpy(out, minute->before, sizeof(minute->before)); /* a fixed size is faster, and there is room */
+    char *at = out + minute->n_before;
     at = put_digits(at, us / (int32_t)US_PER_SECOND, 2);
     if (fraction) {
         *at++ = '.';
         at = fraction % 1000 ? put_digits(at, fraction, 6) : put_digits(at, fraction / 1000, 3);
     }
-    at = mempcpy(at, minute->behind, minute->n_behind);
-    return (size_t)(at - out);
+    memcpy(at, minute->behind, sizeof(minute->behind));
+    return (size_t)(at - out) + minute->n_behind;
 }
 
-/* At least CIVIL_TEXT_MAX and DECIMAL_TEXT_MAX bytes are free at `at`. */
+/* At least TIME_ROOM bytes are free at `at`. */
+#define TIME_ROOM DECIMAL_TEXT_MAX
+static_assert(TIME_ROOM >= 2 * CIVIL_TEXT_MAX, "a time, and what is copied too much");
+
 static size_t print_time(struct render *render, int64_t t_us, char *at)
 {
     const struct range *range = render->range;
@@ -112,8 +117,7 @@ static size_t print_time(struct render *render, int64_t t_us, char *at)
 
 void render_time(struct render *render, int64_t t_us, struct buf *out)
 {
-    static_assert(DECIMAL_TEXT_MAX >= CIVIL_TEXT_MAX, "one reservation fits both");
-    char *at = (char *)buf_reserve(out, DECIMAL_TEXT_MAX);
+    char *at = (char *)buf_reserve(out, TIME_ROOM);
     if (at)
         out->n += print_time(render, t_us, at);
 }
@@ -161,6 +165,39 @@ struct value render_point(const struct render *render, const struct points *poin
     if (render->info->kind == KIND_STATE)
         return (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
     return (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
+}
+
+void render_tails(struct frame *frame, const char *before, bool no_names, const char *behind)
+{
+    for (int i = 0; i <= QUALITY_N; i++) {
+        struct frame_tail *tail = &frame->tails[i];
+        int n = snprintf(tail->text, sizeof(tail->text), "%s%s%s", before, no_names ? "" : quality_name((enum quality)i), behind);
+        tail->n = (size_t)n;
+    }
+}
+
+void render_rows(struct render *render, const struct frame *frame, const struct points *points, size_t begin, size_t end,
+                 struct buf *out)
+{
+    size_t row_max = frame->n_head + TIME_ROOM + frame->n_middle + DECIMAL_TEXT_MAX + sizeof(frame->tails->text);
+    char *start = (char *)buf_reserve(out, row_max * (end - begin)), *at = start;
+    if (!at)
+        return;
+    for (size_t i = begin; i < end; i++) {
+        uint8_t class = points->quality[i] & QUALITY_CLASS_MASK;
+        const struct frame_tail *tail = &frame->tails[class < QUALITY_N ? class : QUALITY_N];
+        at = mempcpy(at, frame->head, frame->n_head);
+        at += print_time(render, points->t_us[i], at);
+        at = mempcpy(at, frame->middle, frame->n_middle);
+        size_t n = decimal_print(at, (struct decimal){points->m[i], points->e[i]});
+        char *point = render->dialect.decimal == '.' ? NULL : memchr(at, '.', n);
+        if (point)
+            *point = render->dialect.decimal;
+        at += n;
+        memcpy(at, tail->text, sizeof(tail->text));
+        at += tail->n;
+    }
+    out->n += (size_t)(at - start);
 }
 
 /* ---- columns ---- */

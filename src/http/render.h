@@ -97,6 +97,21 @@ struct value render_point(const struct render *render, const struct points *poin
 /* Any value as JSON. */
 void render_json_value(struct render *render, const struct value *value, struct buf *out);
 
+/* Many raw rows of numbers at once: each is head, time, middle, value, and the tail of its quality (the last one is that of a class that
+ * is not known). */
+struct frame {
+    const char *head, *middle;
+    size_t n_head, n_middle;
+    struct frame_tail {
+        char text[32];
+        size_t n;
+    } tails[QUALITY_N + 1];
+};
+/* Fills in the tails: before, the name of the quality, behind; no_names leaves the names out. */
+void render_tails(struct frame *frame, const char *before, bool no_names, const char *behind);
+void render_rows(struct render *render, const struct frame *frame, const struct points *points, size_t begin, size_t end,
+                 struct buf *out);
+
 /* Begins a series whose rows have the columns of the whole answer, and gives the value of column i in a row of it. */
 void render_columns(struct render *render);
 const struct value *render_column(const struct render *render, const struct row *row, size_t i);

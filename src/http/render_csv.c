@@ -134,6 +134,12 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
 static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
 {
     const struct points *points = stretch->points;
+    if (render->info->kind != KIND_STATE && render->range->time != TIME_MS && !render->prefix.failed) {
+        struct frame frame = {.head = "", .middle = (const char *)render->prefix.data, .n_middle = render->prefix.n};
+        render_tails(&frame, (const char[]){render->dialect.sep, '\0'}, false, "\r\n");
+        render_rows(render, &frame, points, stretch->begin, stretch->end, out);
+        return;
+    }
     for (size_t i = stretch->begin; i < stretch->end; i++) {
         struct value value = render_point(render, points, i);
         put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);

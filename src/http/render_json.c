@@ -3,6 +3,7 @@
 #include "http/render.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "http/jsontext.h"
 
@@ -86,10 +87,19 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
 static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
 {
     const struct points *points = stretch->points;
-    for (size_t i = stretch->begin; i < stretch->end; i++) {
+    bool is_ms = render->range->time == TIME_MS, is_state = render->info->kind == KIND_STATE;
+    const char *head = is_ms ? ",\n[" : ",\n[\"", *middle = is_ms ? "," : "\",";
+    struct frame frame = {.head = head, .n_head = strlen(head), .middle = middle, .n_middle = strlen(middle)};
+    size_t i = stretch->begin;
+    for (; i < stretch->end && (is_state || !render->n_rows); i++) { /* no comma before the first one */
         struct value value = render_point(render, points, i);
         put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
     }
+    if (render->with_quality)
+        render_tails(&frame, ",\"", false, "\"]");
+    else
+        render_tails(&frame, "]", true, "");
+    render_rows(render, &frame, points, i, stretch->end, out);
 }
 
 static void end_series(struct render *render, struct buf *out)

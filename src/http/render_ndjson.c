@@ -3,6 +3,8 @@
 
 #include "http/render.h"
 
+#include <string.h>
+
 #include "http/jsontext.h"
 
 static void begin(struct render *render, struct buf *out)
@@ -47,9 +49,32 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     buf_puts(out, "}\n");
 }
 
+static void put_numbers(struct render *render, const struct stretch *stretch, struct buf *out)
+{
+    bool is_ms = render->range->time == TIME_MS;
+    struct frame frame = {.head = is_ms ? "{\"time\":" : "{\"time\":\""};
+    struct buf middle = {0};
+    buf_puts(&middle, is_ms ? "" : "\"");
+    buf_put(&middle, render->prefix.data, render->prefix.n);
+    buf_puts(&middle, ",\"value\":");
+    frame.n_head = strlen(frame.head);
+    frame.middle = (const char *)middle.data;
+    frame.n_middle = middle.n;
+    render_tails(&frame, ",\"quality\":\"", false, "\"}\n");
+    if (middle.failed || render->prefix.failed)
+        out->failed = true;
+    else
+        render_rows(render, &frame, stretch->points, stretch->begin, stretch->end, out);
+    buf_free(&middle);
+}
+
 static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
 {
     const struct points *points = stretch->points;
+    if (render->info->kind != KIND_STATE) {
+        put_numbers(render, stretch, out);
+        return;
+    }
     for (size_t i = stretch->begin; i < stretch->end; i++) {
         struct value value = render_point(render, points, i);
         put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);

@@ -529,6 +529,7 @@ bool exact_at(const struct exact *value, int e, int64_t *ret_m)
 
 /* Room for the digits of a wide magnitude: 7 groups of 18, and a spare. */
 #define DIGITS_MAX 144
+#define DIGITS_MAX_64 20
 
 /* Writes the digits of a number at the end of digits, two at a time, and zeros before them where there are fewer than n_min. */
 static size_t write_group(char *end, uint64_t group, size_t n_min)
@@ -589,11 +590,26 @@ static size_t place_point(char *out, bool negative, const char *digits, size_t n
     return (size_t)(p - out);
 }
 
+/* The usual number has a few digits on each side of its point; copies of a fixed size are the fastest, and there is room. */
+static size_t print_usual(char *out, bool negative, const char *digits, size_t n, size_t n_fraction)
+{
+    *out = '-';
+    out += negative;
+    memcpy(out, digits, DIGITS_MAX_64);
+    if (!n_fraction)
+        return n + negative;
+    out[n - n_fraction] = '.';
+    memcpy(out + (n - n_fraction) + 1, digits + (n - n_fraction), DIGITS_MAX_64);
+    return n + 1 + negative;
+}
+
 size_t decimal_print(char out[static DECIMAL_TEXT_MAX], struct decimal value)
 {
-    char digits[DIGITS_MAX];
+    char digits[DIGITS_MAX + DIGITS_MAX_64]; /* what is copied too much lies behind them */
     uint64_t magnitude = magnitude_of(value.m);
     size_t n = write_digits(digits, &magnitude, 1);
+    if (n && value.e <= 0 && n > (size_t)-value.e && (!value.e || digits[DIGITS_MAX - 1] != '0'))
+        return print_usual(out, value.m < 0, digits + DIGITS_MAX - n, n, (size_t)-value.e);
     return place_point(out, value.m < 0, digits + DIGITS_MAX - n, n, value.e);
 }
 
