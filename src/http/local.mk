@@ -60,6 +60,11 @@ tests_unit_test_render_json_SOURCES = tests/unit/test_render_json.c $(HTTP_TEST_
 tests_unit_test_render_json_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_render_json_LDADD = $(HTTP_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_render_arrow
+tests_unit_test_render_arrow_SOURCES = tests/unit/test_render_arrow.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_arrow_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_arrow_LDADD = $(HTTP_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_render_csv
 tests_unit_test_render_csv_SOURCES = tests/unit/test_render_csv.c $(HTTP_TEST_SOURCES)
 tests_unit_test_render_csv_CFLAGS = $(HTTP_TEST_CFLAGS)

@@ -6,6 +6,7 @@
 import csv
 import decimal
 import gzip
+import http.client
 import io
 import itertools
 import json
@@ -13,6 +14,7 @@ import os
 import random
 import subprocess
 import sys
+import urllib.parse
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -341,6 +343,47 @@ def test_wide_pages_join_without_holes(context):
             rows += [dict(zip(page["columns"], row)) for row in page["rows"]]
             cursor = {"cursor": page["next"]} if page["next"] else None
         assert rows == whole, question
+
+
+# ---- memory ----
+
+METERS = 10000 if os.environ.get("ALMANAC_SOAK") else 1000
+
+
+def memory_peak_mb(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def drain(context, **parameters):
+    """Reads an answer without keeping it; how many bytes, and the last of them."""
+    host, port = context.site.settings["http.listen"].split(":")
+    connection = http.client.HTTPSConnection(host, int(port), context=context.site.tls, timeout=300)
+    connection.request("GET", "/v1/range?" + urllib.parse.urlencode(parameters), headers={"Authorization": "Bearer " + context.site.token})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    size, last = 0, b""
+    while block := answer.read(1 << 20):
+        size, last = size + len(block), (last + block)[-64:]
+    connection.close()
+    return size, last
+
+
+def test_a_wide_year_of_many_meters_needs_little_memory(context):
+    t = [oracle.at(BEGIN) + timedelta(minutes=15 * k) for k in range(96)]
+    context.kafka.produce(TOPIC, (message(f"year-{i:05}", "SmartMeter", t, {"current": [k % 10 + i / 100 for k in range(96)]})
+                                  for i in range(METERS)))
+    context.site.wait_count(96 * METERS, entity="year-*", timeout=300)
+    context.site.stop()
+    context.site.start()
+    year = {"entity": "year-*", "from": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z", "layout": "wide"}
+    size, last = drain(context, format="arrow", step="PT15M", **year)
+    assert size > 35040 * METERS * 8 and last.endswith(b"\xff\xff\xff\xff\0\0\0\0"), size
+    size, _ = drain(context, format="csv", **year)
+    assert size > 96 * METERS * 4
+    peak = memory_peak_mb(context.site.process.pid)
+    print(f"# {METERS} meters: {peak:.0f} MB at most")
+    assert peak < 200, f"{peak} MB"
 
 
 def test_arrow_is_chosen_by_accept_and_packed_when_asked(context):

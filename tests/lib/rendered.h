@@ -12,6 +12,11 @@ static inline void render_all(const struct renderer *renderer, const struct rang
     struct render render = {.range = range, .dialect = {',', '.', false, false}};
     for (size_t i = 0; i < range->n_aggs; i++)
         render.columns[render.n_columns++] = range->aggs[i];
+    for (size_t s = 0; s < n_series; s++)
+        if (render_know(&render, &series[s].info))
+            abort();
+    if (!n_series && render_know(&render, &(struct series_info){.entity = "", .type = "", .property = "", .unit = ""}))
+        abort();
     renderer->begin(&render, out);
     for (size_t s = 0; s < n_series; s++) {
         render.info = &series[s].info;
