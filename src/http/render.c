@@ -54,10 +54,8 @@ void render_done(struct render *render)
 /* ---- times ---- */
 
 /* All times of a minute are alike but for their seconds, unless the zone's offset changes within it, or has seconds. */
-static void enter_minute(struct render *render, int64_t t_us)
+static void enter_minute(const struct range *range, struct minute *minute, int64_t t_us)
 {
-    const struct range *range = render->range;
-    struct minute *minute = &render->minute;
     int64_t past_us = t_us % US_PER_MINUTE, begin_us = t_us - (past_us < 0 ? past_us + US_PER_MINUTE : past_us);
     bool local = range->time == TIME_LOCAL, zulu = !range->zone && !local;
     int32_t offset_s = range->zone ? zone_offset_s(range->zone, t_us) : 0;
@@ -100,14 +98,12 @@ static size_t print_in_minute(const struct minute *minute, int64_t t_us, char *o
 #define TIME_ROOM DECIMAL_TEXT_MAX
 static_assert(TIME_ROOM >= 2 * CIVIL_TEXT_MAX, "a time, and what is copied too much");
 
-static size_t print_time(struct render *render, int64_t t_us, char *at)
+static size_t print_time(const struct range *range, struct minute *minute, int64_t t_us, char *at)
 {
-    const struct range *range = render->range;
-    struct minute *minute = &render->minute;
     if (range->time == TIME_MS) /* microseconds stand behind a point */
         return decimal_print(at, decimal_canonical((struct decimal){t_us, -3}));
     if (t_us < minute->begin_us || t_us >= minute->end_us)
-        enter_minute(render, t_us);
+        enter_minute(range, minute, t_us);
     if (t_us < minute->end_us)
         return print_in_minute(minute, t_us, at);
     bool local = range->time == TIME_LOCAL;
@@ -115,19 +111,19 @@ static size_t print_time(struct render *render, int64_t t_us, char *at)
     return local ? n - OFFSET_CHARS : n;
 }
 
-void render_time(struct render *render, int64_t t_us, struct buf *out)
+void render_time(const struct range *range, struct minute *minute, int64_t t_us, struct buf *out)
 {
     char *at = (char *)buf_reserve(out, TIME_ROOM);
     if (at)
-        out->n += print_time(render, t_us, at);
+        out->n += print_time(range, minute, t_us, at);
 }
 
-void render_json_time(struct render *render, int64_t t_us, struct buf *out)
+void render_json_time(const struct range *range, struct minute *minute, int64_t t_us, struct buf *out)
 {
-    bool quoted = render->range->time != TIME_MS;
+    bool quoted = range->time != TIME_MS;
     if (quoted)
         buf_putc(out, '"');
-    render_time(render, t_us, out);
+    render_time(range, minute, t_us, out);
     if (quoted)
         buf_putc(out, '"');
 }
@@ -155,7 +151,7 @@ void render_json_value(struct render *render, const struct value *value, struct 
     else if (value->type == VALUE_TEXT)
         jsontext_put(out, value->text);
     else if (value->type == VALUE_TIME)
-        render_json_time(render, value->t_us, out);
+        render_json_time(render->range, &render->minute, value->t_us, out);
     else
         render_number(value, out);
 }
@@ -187,7 +183,7 @@ void render_rows(struct render *render, const struct frame *frame, const struct 
         uint8_t class = points->quality[i] & QUALITY_CLASS_MASK;
         const struct frame_tail *tail = &frame->tails[class < QUALITY_N ? class : QUALITY_N];
         at = mempcpy(at, frame->head, frame->n_head);
-        at += print_time(render, points->t_us[i], at);
+        at += print_time(render->range, &render->minute, points->t_us[i], at);
         at = mempcpy(at, frame->middle, frame->n_middle);
         size_t n = decimal_print(at, (struct decimal){points->m[i], points->e[i]});
         char *point = render->dialect.decimal == '.' ? NULL : memchr(at, '.', n);

@@ -24,6 +24,13 @@ struct known {
     bool has_numbers, has_texts;
 };
 
+/* The last minute that was printed: what its times have in common. A zeroed struct is none. */
+struct minute {
+    int64_t begin_us, end_us;
+    size_t n_before, n_behind;
+    char before[CIVIL_TEXT_MAX], behind[CIVIL_TEXT_MAX];
+};
+
 struct gather;
 
 /* What is being rendered, and how far it has come. The caller fills in the first part, zeroed, and calls render_done. */
@@ -49,11 +56,7 @@ struct render {
     size_t n_series, n_rows;        /* begun so far; of this series */
     struct buf prefix;              /* CSV, NDJSON: entity, property and unit of this series, as each row repeats them */
     size_t sources[AGG_N];          /* CSV, NDJSON, Arrow: which value of a row each column takes; n_aggs: none */
-    struct minute {                 /* the last minute printed: what its times have in common */
-        int64_t begin_us, end_us;
-        size_t n_before, n_behind;
-        char before[CIVIL_TEXT_MAX], behind[CIVIL_TEXT_MAX];
-    } minute;
+    struct minute minute;
     size_t sheet_at;                /* wide: the row of the sheet, or its column, that is next */
     struct buf shapes;              /* Arrow, wide: of the columns of this sheet */
     struct gather *gather;          /* Arrow, long: rows of the next batch */
@@ -84,10 +87,10 @@ const char *const *render_counts(const struct range *range);
 MUST_CHECK int render_know(struct render *render, const struct series_info *info);
 void render_done(struct render *render);
 
-/* A time as the range wants it, without quotes. */
-void render_time(struct render *render, int64_t t_us, struct buf *out);
+/* A time as the range wants it, without quotes; all times of one range go with one minute. */
+void render_time(const struct range *range, struct minute *minute, int64_t t_us, struct buf *out);
 /* The same as a JSON value: quoted unless it is a number. */
-void render_json_time(struct render *render, int64_t t_us, struct buf *out);
+void render_json_time(const struct range *range, struct minute *minute, int64_t t_us, struct buf *out);
 /* Numbers only: all digits of a decimal, exact or count. */
 void render_number(const struct value *value, struct buf *out);
 /* A text, in quotes where a CSV with that separator needs them. */

@@ -78,7 +78,7 @@ static void set_decimal(const struct render *render, struct buf *out, size_t beg
 static void put_time(struct render *render, int64_t t_us, struct buf *out)
 {
     size_t begin = out->n;
-    render_time(render, t_us, out);
+    render_time(render->range, &render->minute, t_us, out);
     if (render->range->time == TIME_MS)
         set_decimal(render, out, begin);
 }

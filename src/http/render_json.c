@@ -64,7 +64,7 @@ static void begin_series(struct render *render, struct buf *out)
 static void begin_row(struct render *render, int64_t t_us, struct buf *out)
 {
     buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
-    render_json_time(render, t_us, out);
+    render_json_time(render->range, &render->minute, t_us, out);
 }
 
 static void put_row(struct render *render, const struct row *row, struct buf *out)

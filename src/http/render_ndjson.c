@@ -28,7 +28,7 @@ static void begin_series(struct render *render, struct buf *out)
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     buf_puts(out, "{\"time\":");
-    render_json_time(render, row->t_us, out);
+    render_json_time(render->range, &render->minute, row->t_us, out);
     buf_put(out, render->prefix.data, render->prefix.n);
     if (render->prefix.failed)
         out->failed = true;
@@ -101,7 +101,7 @@ static bool put_sheet(struct render *render, const struct sheet *sheet, struct b
     while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
         size_t row = render->sheet_at++;
         buf_puts(out, "{\"time\":");
-        render_json_time(render, sheet->t_us[row], out);
+        render_json_time(render->range, &render->minute, sheet->t_us[row], out);
         for (size_t i = 0; i < sheet->n_columns; i++) {
             struct value value = render_cell(render, sheet, i, row);
             buf_putc(out, ',');

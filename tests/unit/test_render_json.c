@@ -24,7 +24,7 @@ static void assert_time(const struct range *range, int64_t t_us, const char *exp
 {
     struct render render = {.range = range};
     struct buf out = {0};
-    render_time(&render, t_us, &out);
+    render_time(render.range, &render.minute, t_us, &out);
     buf_putc(&out, '\0');
     assert_string_equal((const char *)out.data, expected);
     buf_free(&out);
@@ -49,10 +49,10 @@ static void a_time_prints_the_same_whatever_went_before(void **state)
             struct render fresh = {.range = &range};
             int64_t unit = random_below(&seed, 2) ? 1 : random_below(&seed, 2) ? 1000 : US_PER_SECOND;
             t_us = (t_us + random_below(&seed, 40 * US_PER_SECOND)) / unit * unit;
-            render_time(&render, t_us, &out);
+            render_time(render.range, &render.minute, t_us, &out);
             size_t n = out.n;
             if (range.time == TIME_MS)
-                render_time(&fresh, t_us, &out);
+                render_time(fresh.range, &fresh.minute, t_us, &out);
             else
                 out.n += civil_print_rfc3339((char *)buf_reserve(&out, CIVIL_TEXT_MAX), t_us,
                                              range.zone ? zone_offset_s(range.zone, t_us) : 0, !range.zone && !range.time);
