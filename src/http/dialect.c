@@ -48,8 +48,8 @@ static int read_one(const struct parameter *given, const struct media *media, bo
     while (i < N_OPTIONS && strcmp(given->name, options[i].name) != 0)
         i++;
     if (!strcmp(given->name, "time") && strcmp(given->value, "iso") != 0 && !strcmp(media->name, "arrow"))
-        return err_set_field(error, ERR_INVALID, "time", "\"time\" says how times print; those of Arrow are instants, in the zone "
-                             "that \"tz\" names");
+        return err_set_field(error, ERR_INVALID, "time", "\"time\" says how times print; those of Arrow are instants, in the "
+                             "zone that \"tz\" names");
     if (i == N_OPTIONS)
         return 0;
     if (is_given[i])
@@ -71,8 +71,8 @@ int dialect_parse(const struct parameter *parameters, size_t n, const struct med
             return rc;
     }
     if (values[SEP] == values[DECIMAL])
-        return err_set_field(error, ERR_INVALID, is_given[SEP] ? "sep" : "decimal", "fields and decimals cannot both be parted by "
-                             "\",\"; with decimal=, take sep=; or sep=tab");
+        return err_set_field(error, ERR_INVALID, is_given[SEP] ? "sep" : "decimal", "fields and decimals cannot both be "
+                             "parted by \",\"; with decimal=, take sep=; or sep=tab");
     *ret_dialect = (struct dialect){values[SEP], values[DECIMAL], values[BOM], values[NUMBERS]};
     return 0;
 }

@@ -100,8 +100,8 @@ struct value render_point(const struct render *render, const struct points *poin
 /* Any value as JSON. */
 void render_json_value(struct render *render, const struct value *value, struct buf *out);
 
-/* Many raw rows of numbers at once: each is head, time, middle, value, and the tail of its quality (the last one is that of a class that
- * is not known). */
+/* Many raw rows of numbers at once: each is head, time, middle, value, and the tail of its quality (the last one is
+ * that of a class that is not known). */
 struct frame {
     const char *head, *middle;
     size_t n_head, n_middle;

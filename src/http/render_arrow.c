@@ -1,7 +1,7 @@
 /* Arrow: what stands in columns is sent as columns. Long answers gather rows of all series into batches; wide ones have a batch a
- * sheet. Texts that repeat are dictionaries, whole and first of all, so that every reader knows what to do with them; their indexes
- * are as wide as the number of texts needs. Where an answer has numbers and texts in one column, the texts have one of their
- * own behind it: NAME.text. */
+ * sheet. Texts that repeat are dictionaries, whole and first of all, so that every reader knows what to do with them;
+ * their indexes are as wide as the number of texts needs. Where an answer has numbers and texts in one column, the
+ * texts have one of their own behind it: NAME.text. */
 #include <config.h>
 
 #include "http/render.h"
@@ -130,9 +130,9 @@ static void put_decimals(struct render *render, const struct sheet *sheet, const
     if (at)
         out->n += 16 * sheet->n;
     if (!fits)
-        render->rc = err_set_field(&render->error, ERR_MEANING, "numbers", "a number of the answer does not fit decimal128 with %d digits "
-                                   "before the point and %d behind it: take numbers=float64", DECIMAL_PRECISION - DECIMAL_SCALE,
-                                   DECIMAL_SCALE);
+        render->rc = err_set_field(&render->error, ERR_MEANING, "numbers", "a number of the answer does not fit decimal128 "
+                                   "with %d digits before the point and %d behind it: take numbers=float64",
+                                   DECIMAL_PRECISION - DECIMAL_SCALE, DECIMAL_SCALE);
 }
 
 static void put_texts(const struct sheet *sheet, const struct sheet_column *column, struct buf *out)
@@ -340,7 +340,8 @@ static void begin(struct render *render, struct buf *out)
     for (size_t i = 0; i < gather->n_columns; i++)
         fields[n++] = value_field(render, gather->columns[i].name, gather->columns[i].type);
     if (render->range->raw)
-        fields[n++] = (struct arrow_field){.name = "quality", .type = ARROW_UTF8, .index_bits = 8, .dictionary = QUALITY_DICTIONARY};
+        fields[n++] = (struct arrow_field){.name = "quality", .type = ARROW_UTF8, .index_bits = 8,
+                                           .dictionary = QUALITY_DICTIONARY};
     arrow_put_schema(out, fields, n);
     for (size_t i = 0; i < keys.n; i++)
         put_dictionary(&render->known.names[i], (int64_t)i, out);
@@ -370,7 +371,8 @@ static void put_batch(struct render *render, struct buf *out)
 {
     struct gather *gather = render->gather;
     struct arrow_column shapes[FIELDS_MAX] = {{.data_bytes = 8 * (int64_t)gather->n}};
-    struct sheet sheet = {gather->n, gather->n_columns, gather->t_us, gather->sheet_columns, &gather->store.texts, gather->store.exacts};
+    struct sheet sheet = {gather->n, gather->n_columns, gather->t_us, gather->sheet_columns, &gather->store.texts,
+                          gather->store.exacts};
     size_t n = 1;
     if (!gather->n)
         return;

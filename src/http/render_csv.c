@@ -1,5 +1,5 @@
-/* CSV as RFC 4180 has it: CRLF, quotes where needed; with the separators that spreadsheets of other countries want, where asked for.
- * Every answer has one header, whatever its series. */
+/* CSV as RFC 4180 has it: CRLF, quotes where needed; with the separators that spreadsheets of other countries want,
+ * where asked for. Every answer has one header, whatever its series. */
 #include <config.h>
 
 #include "http/render.h"

@@ -51,7 +51,8 @@ static void plan_tier(struct answer *answer)
     }
 }
 
-/* Where to go on behind the row at last_us; INT64_MIN: nothing was given yet. The first bucket may have begun before the range. */
+/* Where to go on behind the row at last_us; INT64_MIN: nothing was given yet. The first bucket may have begun before
+ * the range. */
 static int64_t begin_behind(const struct range *range, int64_t last_us)
 {
     bool is_first = last_us == INT64_MIN;

@@ -153,8 +153,8 @@ int groups_add(struct groups *groups, const struct series_info *info, struct err
         return rc;
     const struct series_info *common = &groups->rows[i]->match.info;
     if (strcmp(common->unit, info->unit) != 0 || common->kind != info->kind)
-        return err_set_field(error, ERR_MEANING, "over", "\"%.64s\" of \"%.128s\" is a %s in \"%s\", and others of its group are a %s in "
-                             "\"%s\"; ask with by=property, or for one property", info->property, info->entity,
+        return err_set_field(error, ERR_MEANING, "over", "\"%.64s\" of \"%.128s\" is a %s in \"%s\", and others of its group are "
+                             "a %s in \"%s\"; ask with by=property, or for one property", info->property, info->entity,
                              kind_name(info->kind), info->unit, kind_name(common->kind), common->unit);
     if (array_grow(&groups->members, &groups->members_cap, groups->n_members + 1, sizeof(*groups->members)))
         return ERR_NOMEM;

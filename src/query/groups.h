@@ -1,5 +1,6 @@
-/* Series put together: what the buckets of a group of series come to, after each series' own aggregate. In constant memory: a window
- * of buckets is filled series by series. Sums and extremes are exact, means are rounded once. Private to query. */
+/* Series put together: what the buckets of a group of series come to, after each series' own aggregate. In constant
+ * memory: a window of buckets is filled series by series. Sums and extremes are exact, means are rounded once.
+ * Private to query. */
 #ifndef QUERY_GROUPS_H
 #define QUERY_GROUPS_H
 
@@ -23,8 +24,8 @@ void groups_free(struct groups *groups);
  * ERR_NOMEM. */
 MUST_CHECK int groups_add(struct groups *groups, const struct series_info *info, struct err_text *error);
 
-/* The groups, in the order of their first series, whose id names them. Of a group's info the id is 0, and entity, type and property
- * are "" but for the one that makes the group. NULL: there is none at that place. */
+/* The groups, in the order of their first series, whose id names them. Of a group's info the id is 0, and entity,
+ * type and property are "" but for the one that makes the group. NULL: there is none at that place. */
 const struct series_info *groups_at(const struct groups *groups, size_t group, uint32_t *ret_first_id);
 
 /* Goes to the buckets of a group from the one that starts at begin_us on; aggs (n_aggs of them) live as long as that takes. */

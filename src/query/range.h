@@ -84,8 +84,8 @@ void range_free(struct range *range);
 
 /* ---- the answer: series after series, each with rows in time order ----
  *
- * With `over` there are groups in their place: an info without id and entity, and of type and property only what `by` names; behind
- * the aggregates of a row stand the counts `series` and `missing`. */
+ * With `over` there are groups in their place: an info without id and entity, and of type and property only what `by`
+ * names; behind the aggregates of a row stand the counts `series` and `missing`. */
 
 /* One cell of a row. */
 struct value {

@@ -377,7 +377,8 @@ static int load(struct wide *wide)
         wide->next_row = wide->n_spread = 0;
         for (size_t i = 0; i < wide->n_members; i++) {
             struct lot *lot = &wide->lots[i];
-            lot->is_aligned = are_equal((struct times){wide->times + lot->times, lot->n}, (struct times){wide->rows, wide->n_rows});
+            struct times times = {wide->times + lot->times, lot->n}, rows = {wide->rows, wide->n_rows};
+            lot->is_aligned = are_equal(times, rows);
             wide->n_spread += lot->is_aligned && wide->n_values == 1 ? 0 : wide->n_values;
         }
     }
@@ -441,7 +442,8 @@ int wide_next(struct wide *wide, size_t max, struct sheet *ret_sheet)
     rc = make_sheet(wide, n);
     if (rc)
         return rc;
-    *ret_sheet = (struct sheet){n, wide->n_columns, wide->rows + wide->next_row, wide->sheet, &wide->store.texts, wide->store.exacts};
+    *ret_sheet = (struct sheet){n, wide->n_columns, wide->rows + wide->next_row, wide->sheet, &wide->store.texts,
+                                wide->store.exacts};
     wide->next_row += n;
     return 1;
 }

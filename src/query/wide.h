@@ -23,7 +23,8 @@ struct wide;
 MUST_CHECK int wide_new(const struct wide_options *options, struct wide **ret_wide);
 void wide_free(struct wide *wide);
 
-/* A series behind those added before, whose texts are copied. ERR_MEANING when the table would have too many columns; ERR_NOMEM. */
+/* A series behind those added before, whose texts are copied. ERR_MEANING when the table would have too many columns;
+ * ERR_NOMEM. */
 MUST_CHECK int wide_add(struct wide *wide, const struct series_info *info, struct err_text *error);
 const struct wide_column *wide_columns(const struct wide *wide, size_t *ret_n);
 

@@ -6,8 +6,8 @@
 
 #include "../lib/rendered.h"
 
-/* An independent reader of the stream, by the words of the format alone: flatbuffers are walked from their roots with every offset
- * checked against their ends. It knows nothing of how they are written. */
+/* An independent reader of the stream, by the words of the format alone: flatbuffers are walked from their roots with
+ * every offset checked against their ends. It knows nothing of how they are written. */
 
 #define T_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 #define COLUMNS_MAX 16
@@ -79,14 +79,16 @@ static void read_type(struct flat flat, size_t column, char *out, size_t size)
     assert_true(number < 11 && names[number]);
     int n = snprintf(out, size, "%s", names[number]);
     if (number == 2)
-        n += snprintf(out + n, size - (size_t)n, "%d%s", (int)get(flat, field(flat, type, 0), 4), get(flat, field(flat, type, 1), 1) ? "" : "u");
+        n += snprintf(out + n, size - (size_t)n, "%d%s", (int)get(flat, field(flat, type, 0), 4),
+                      get(flat, field(flat, type, 1), 1) ? "" : "u");
     if (number == 3)
         assert_int_equal(get(flat, field(flat, type, 0), 2), 2);
     if (number == 7)
-        n += snprintf(out + n, size - (size_t)n, "%d,%d,%d", (int)get(flat, field(flat, type, 0), 4), (int)get(flat, field(flat, type, 1), 4),
-                      (int)get(flat, field(flat, type, 2), 4));
+        n += snprintf(out + n, size - (size_t)n, "%d,%d,%d", (int)get(flat, field(flat, type, 0), 4),
+                      (int)get(flat, field(flat, type, 1), 4), (int)get(flat, field(flat, type, 2), 4));
     if (number == 10)
-        n += snprintf(out + n, size - (size_t)n, "%d,%s", (int)get(flat, field(flat, type, 0), 2), string(flat, child(flat, type, 1)));
+        n += snprintf(out + n, size - (size_t)n, "%d,%s", (int)get(flat, field(flat, type, 0), 2),
+                      string(flat, child(flat, type, 1)));
 }
 
 static void read_schema(struct flat flat, size_t schema, struct table *table)
@@ -253,7 +255,8 @@ static void read_stream(const struct buf *bytes, struct table *table)
 
 /* ---- cases ---- */
 
-static void assert_arrow(const struct range *range, size_t first, size_t n_series, int64_t n_rows, const char *columns, const char *rows)
+static void assert_arrow(const struct range *range, size_t first, size_t n_series, int64_t n_rows, const char *columns,
+                         const char *rows)
 {
     struct table *table = calloc(1, sizeof(*table));
     struct buf out = {0}, found = {0};
@@ -276,9 +279,12 @@ static void raw_readings_come_with_names_and_quality_as_dictionaries(void **stat
     struct range range = {.raw = true, .from_us = T_US};
     (void)state;
     assert_arrow(&range, 0, 2, 2,
-                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nvalue float\nquality dictionary8\n",
-                 "1740787200000000|a|activePower|W|-6.7800000000000002|measured\n1740787201000000|a|activePower|W|1.0000000069999999|measured\n"
-                 "1740787200000000|b|energy|Wh|-6.7800000000000002|measured\n1740787201000000|b|energy|Wh|1.0000000069999999|estimated\n");
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\n"
+                 "unit dictionary8\nvalue float\nquality dictionary8\n",
+                 "1740787200000000|a|activePower|W|-6.7800000000000002|measured\n"
+                 "1740787201000000|a|activePower|W|1.0000000069999999|measured\n"
+                 "1740787200000000|b|energy|Wh|-6.7800000000000002|measured\n"
+                 "1740787201000000|b|energy|Wh|1.0000000069999999|estimated\n");
 }
 
 static void states_beside_numbers_have_a_column_of_their_own(void **state)
@@ -286,12 +292,16 @@ static void states_beside_numbers_have_a_column_of_their_own(void **state)
     struct range range = {.raw = true, .from_us = T_US};
     (void)state;
     assert_arrow(&range, 1, 2, 1,
-                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nvalue float\nvalue.text utf8\n"
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\n"
+                 "unit dictionary8\nvalue float\nvalue.text utf8\n"
                  "quality dictionary8\n",
-                 "1740787200000000|b|energy|Wh|-6.7800000000000002|-|measured\n1740787200000000|c|operationalState||-|on|measured\n");
+                 "1740787200000000|b|energy|Wh|-6.7800000000000002|-|measured\n"
+                 "1740787200000000|c|operationalState||-|on|measured\n");
     assert_arrow(&range, 2, 1, 2,
-                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nvalue utf8\nquality dictionary8\n",
-                 "1740787200000000|c|operationalState||on|measured\n1740787201000000|c|operationalState||off, \"soft\"|measured\n");
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\n"
+                 "unit dictionary8\nvalue utf8\nquality dictionary8\n",
+                 "1740787200000000|c|operationalState||on|measured\n"
+                 "1740787201000000|c|operationalState||off, \"soft\"|measured\n");
 }
 
 static void aggregates_are_columns_and_what_is_not_there_is_null(void **state)
@@ -300,8 +310,10 @@ static void aggregates_are_columns_and_what_is_not_there_is_null(void **state)
     (void)state;
     assert_int_equal(zone_open("Europe/Berlin", &range.zone), 0);
     assert_arrow(&range, 0, 1, 3,
-                 "time timestamp2,Europe/Berlin\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nmax float\nmin float\nmean float\n",
-                 "1740787200000000|a|activePower|W|-6.7800000000000002|0|0\n1740787201000000|a|activePower|W|1.0000000069999999|1|-\n"
+                 "time timestamp2,Europe/Berlin\nentity dictionary8\nproperty dictionary8\nunit dictionary8\n"
+                 "max float\nmin float\nmean float\n",
+                 "1740787200000000|a|activePower|W|-6.7800000000000002|0|0\n"
+                 "1740787201000000|a|activePower|W|1.0000000069999999|1|-\n"
                  "1740787202000000|a|activePower|W|2|-|240.12\n");
 }
 
@@ -321,7 +333,8 @@ static void long_answers_come_in_several_batches_and_empty_ones_in_none(void **s
     buf_free(&table->rows);
     free(table);
     assert_arrow(&range, 0, 1, 0,
-                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nvalue float\nquality dictionary8\n", "");
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\n"
+                 "unit dictionary8\nvalue float\nquality dictionary8\n", "");
 }
 
 int main(void)
