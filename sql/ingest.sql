@@ -25,7 +25,8 @@ CREATE TABLE source (
     n_syncs       INTEGER NOT NULL DEFAULT 0, -- something that changes, for the commit that syncs the log
     synced_batch  INTEGER NOT NULL DEFAULT 0, -- every batch up to this one outlives a loss of power
     store         TEXT NOT NULL DEFAULT '', -- the catalog's uuid, should the catalog be lost
-    told_as       TEXT NOT NULL DEFAULT '',   -- of a restored store: its uuid, once the consumer group knows its place
+    -- of a restored store: its uuid, once the consumer group knows its place, and 'nobody' before
+    told_as       TEXT NOT NULL DEFAULT '',
     -- the owner (I4): each claim raises epoch, every write checks it
     epoch         INTEGER NOT NULL,
     generation    INTEGER NOT NULL,          -- of the consumer group, for people

@@ -35,7 +35,8 @@ static const struct arg options[] = {
     {"from", 0, "TIME", "RFC 3339, epoch milliseconds, now, or -P7D before now; else the first reading"},
     {"to", 0, "TIME", "the end, not in it any more; else behind the last reading"},
     {"step", 0, "DURATION", "raw (the default), or PT15M, PT1H, P1D, P1M ..."},
-    {"agg", 0, "LIST", "mean, min, max, sum, count, first, last; several with commas"},
+    {"agg", 0, "LIST", "mean min max sum count first last twa integral increase stddev median p01 to p99 mintime maxtime "
+                       "covered; several with commas"},
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
     {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out"},
     {"time", 0, "FORM", "iso (the default), ms or local"},

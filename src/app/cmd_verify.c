@@ -42,10 +42,11 @@ static int progress_cb(void *arg, int64_t bytes_done, int64_t bytes_all)
 
 static int print_json(const struct report *report, const struct verify_counts *counts)
 {
-    json_t *all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "files", (json_int_t)counts->n_files, "bytes",
-                            (json_int_t)counts->n_bytes, "series", (json_int_t)counts->n_series, "readings",
-                            (json_int_t)counts->n_readings, "cells", (json_int_t)counts->n_cells, "days",
-                            (json_int_t)counts->n_days, "wrong", report->wrong, "remarks", report->remarks);
+    json_t *all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "files", (json_int_t)counts->n_files, "bytes",
+                            (json_int_t)counts->n_bytes, "snapshots", (json_int_t)counts->n_snapshots, "series",
+                            (json_int_t)counts->n_series, "readings", (json_int_t)counts->n_readings, "cells",
+                            (json_int_t)counts->n_cells, "days", (json_int_t)counts->n_days, "wrong", report->wrong, "remarks",
+                            report->remarks);
     char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
     json_decref(all);
     if (!text)
@@ -57,6 +58,8 @@ static int print_json(const struct report *report, const struct verify_counts *c
 
 static void print_summary(const struct verify_counts *counts)
 {
+    if (counts->n_snapshots)
+        fprintf(stderr, "%" PRId64 " %s, ", counts->n_snapshots, counts->n_snapshots == 1 ? "snapshot" : "snapshots");
     fprintf(stderr, "%" PRId64 " files, %" PRId64 " bytes, %" PRId64 " series, %" PRId64 " readings, %" PRId64
             " tier cells: ", counts->n_files, counts->n_bytes, counts->n_series, counts->n_readings, counts->n_cells);
     if (counts->n_wrong)
@@ -93,7 +96,7 @@ static int run(const struct args *args)
 }
 
 static const struct arg verify_args[] = {
-    {"json", 0, NULL, "prints one object: files bytes series readings cells days, and lists wrong and remarks"},
+    {"json", 0, NULL, "prints one object: files bytes snapshots series readings cells days, and lists wrong and remarks"},
     SITE_ARG_DIR,
     SITE_ARG_SET};
 

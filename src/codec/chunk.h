@@ -17,7 +17,7 @@
 struct chunk_options {
     bool state;   /* m are indexes into texts, which are stored with the chunk */
     bool cold;    /* add the entropy stage where it saves (sealed files) */
-    bool known_s; /* keep known_ms to the second only, rounded down */
+    bool known_s; /* keep known_ms to the second only, rounded up: nothing is known before it was */
     uint64_t key; /* identity that the CRC covers too: a chunk read under another key is corrupt */
 };
 

@@ -119,9 +119,11 @@ static void fill_issued(const int64_t *issued_us, const int64_t *t_us, size_t n,
     }
 }
 
-static int64_t floor_divide(int64_t a, int64_t b)
+/* In units, rounded up (but for the last of all seconds, whose end is out of reach). */
+static int64_t known_in_units(int64_t known_ms, int64_t unit_ms)
 {
-    return a / b - (a % b < 0);
+    int64_t units = known_ms / unit_ms;
+    return units + (known_ms % unit_ms > 0 && units < INT64_MAX / unit_ms);
 }
 
 static void fill_known(const int64_t *known_ms, const int64_t *t_us, size_t n, int64_t unit_ms,
@@ -129,7 +131,7 @@ static void fill_known(const int64_t *known_ms, const int64_t *t_us, size_t n, i
 {
     for (size_t i = 0; i < n; i++)
         ret_numbers[i] =
-            wrap_subtract(floor_divide(known_ms[i], unit_ms), t_us ? chunk_time_in_units(t_us[i], unit_ms) : 0);
+            wrap_subtract(known_in_units(known_ms[i], unit_ms), t_us ? chunk_time_in_units(t_us[i], unit_ms) : 0);
 }
 
 /* Sets encoder->numbers to what the column holds; docs/FORMAT.md has the list. */

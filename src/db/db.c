@@ -21,11 +21,14 @@ struct db {
     struct db_opts opts;
     char *path;
     sqlite3_stmt **stmts;
+    sqlite3_stmt *rollback; /* made beforehand: a rollback must not fail for want of memory, and leave a transaction open */
     int last; /* SQLite's code of the last failure */
 };
 
 int db_code(int sqlite_code)
 {
+    if (sqlite_code == SQLITE_IOERR_NOMEM)
+        return ERR_NOMEM;
     switch (sqlite_code & 0xff) {
     case SQLITE_OK:
     case SQLITE_DONE:
@@ -290,6 +293,8 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
     }
     if (!rc && create)
         rc = create_schema(db);
+    if (!rc && (rc = sqlite3_prepare_v3(db->handle, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &db->rollback, NULL)))
+        rc = fail(db, rc);
     if (rc)
         db_error(db, error, rc, create ? "create" : "open");
     else
@@ -310,6 +315,7 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
+    sqlite3_finalize(db->rollback);
     for (int i = 0; db->stmts && i < db->opts.n_sql; i++)
         sqlite3_finalize(db->stmts[i]);
     free(db->stmts);
@@ -373,13 +379,24 @@ void db_bind_blob(sqlite3_stmt *stmt, const char *name, const void *data, size_t
         sqlite3_bind_blob64(stmt, parameter(stmt, name), data ? data : "", size, SQLITE_STATIC);
 }
 
+/* A text gets its NUL, and for that maybe memory, when it is first asked for: then sqlite3_column_text has no way to tell that
+ * there was none, here there is one. */
+static bool has_texts(sqlite3_stmt *stmt)
+{
+    for (int i = sqlite3_data_count(stmt); i-- > 0;)
+        if (sqlite3_column_type(stmt, i) == SQLITE_TEXT && !sqlite3_column_text(stmt, i))
+            return false;
+    return true;
+}
+
 int db_step(struct db *db, sqlite3_stmt *stmt)
 {
     if (!stmt)
         return db_code(db->last);
     int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
+    if (rc == SQLITE_ROW && has_texts(stmt))
         return 1;
+    rc = rc == SQLITE_ROW ? SQLITE_NOMEM : rc;
     sqlite3_reset(stmt);
     return rc == SQLITE_DONE ? 0 : fail(db, rc);
 }
@@ -410,8 +427,10 @@ int db_commit(struct db *db)
 
 void db_rollback(struct db *db)
 {
-    if (!sqlite3_get_autocommit(db->handle))
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(db->handle) || !db->rollback)
+        return;
+    sqlite3_step(db->rollback);
+    sqlite3_reset(db->rollback);
 }
 
 int db_checkpoint(struct db *db, bool *ret_whole)

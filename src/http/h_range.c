@@ -230,6 +230,9 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (rc)
         return rc;
     range->parsed = true;
+    if (range->range.explain && range->renderer != &render_json)
+        return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
+                             "as a field");
     rc = answer_open(range->origin.dir, range->view, &range->range, &range->answer, error);
     if (!rc && (rc = find_columns(range)))
         err_set(error, rc, "the catalog could not be read: %s", err_name(rc));

@@ -49,6 +49,7 @@ void render_done(struct render *render)
         texts_free(&render->known.names[i]);
     gather_free(render->gather);
     render->gather = NULL;
+    buf_free(&render->explain);
 }
 
 /* ---- times ---- */

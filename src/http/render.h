@@ -54,6 +54,7 @@ struct render {
 
     /* the renderer's own */
     size_t n_series, n_rows;        /* begun so far; of this series */
+    struct buf explain;             /* JSON: what the rows of this series so far were made of, for its end */
     struct buf prefix;              /* CSV, NDJSON: entity, property and unit of this series, as each row repeats them */
     size_t sources[AGG_N];          /* CSV, NDJSON, Arrow: which value of a row each column takes; n_aggs: none */
     struct minute minute;

@@ -476,7 +476,7 @@ static void put_points(struct render *render, const struct stretch *stretch, str
     for (size_t i = stretch->begin; i < stretch->end && !render->rc;) {
         if (render->info->kind == KIND_STATE) {
             struct value value = render_point(render, points, i);
-            put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
+            put_row(render, &(struct row){.t_us = points->t_us[i], .quality = points->quality[i], .values = &value}, out);
             i++;
         } else {
             size_t n = copy_points(render->gather, points, i, stretch->end - i);

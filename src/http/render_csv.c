@@ -142,7 +142,7 @@ static void put_points(struct render *render, const struct stretch *stretch, str
     }
     for (size_t i = stretch->begin; i < stretch->end; i++) {
         struct value value = render_point(render, points, i);
-        put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
+        put_row(render, &(struct row){.t_us = points->t_us[i], .quality = points->quality[i], .values = &value}, out);
     }
 }
 

@@ -59,6 +59,73 @@ static void begin_series(struct render *render, struct buf *out)
         buf_printf(out, ",\"%s\"", *name);
     buf_puts(out, "],\"rows\":[");
     render->n_rows = 0;
+    buf_clear(&render->explain);
+}
+
+static void put_flag(struct buf *out, const char *name, bool flag)
+{
+    if (flag)
+        buf_printf(out, ",\"%s\":true", name);
+}
+
+static void put_count(struct buf *out, const char *name, uint64_t n)
+{
+    if (n)
+        buf_printf(out, ",\"%s\":%" PRIu64, name, n);
+}
+
+static void put_quality(const struct explained *explained, struct buf *out)
+{
+    const char *comma = "";
+    buf_puts(out, ",\"quality\":{");
+    for (int class = 0; class < QUALITY_N; class++) {
+        if (!explained->n_quality[class])
+            continue;
+        buf_printf(out, "%s\"%s\":%" PRIu64, comma, quality_name((enum quality)class), explained->n_quality[class]);
+        comma = ",";
+    }
+    buf_putc(out, '}');
+}
+
+/* Only what is there. */
+static void put_findings(const struct range *range, const struct explained *explained, struct buf *out)
+{
+    put_flag(out, "partial", explained->is_partial);
+    if (explained->is_filled)
+        buf_puts(out, range->fill == FILL_PREVIOUS ? ",\"filled\":\"previous\"" : ",\"filled\":\"linear\"");
+    put_flag(out, "gap", explained->has_gap);
+    put_flag(out, "spread", explained->has_spread);
+    put_count(out, "resets", explained->n_resets);
+    put_count(out, "rollovers", explained->n_rollovers);
+    put_count(out, "jitters", explained->n_jitters);
+    put_count(out, "changes", explained->n_changes);
+    put_count(out, "splits", explained->n_splits);
+    put_count(out, "rounded", explained->n_rounded);
+    put_count(out, "converted", explained->n_converted);
+}
+
+static void put_explained(struct render *render, const struct row *row, struct buf *out)
+{
+    const struct range *range = render->range;
+    const struct explained *explained = row->explained;
+    buf_puts(out, out->n ? ",\n{\"time\":" : "\n{\"time\":");
+    render_json_time(range, &render->minute, row->t_us, out);
+    if (explained->from_tier || explained->from_readings)
+        buf_printf(out, ",\"tier\":\"%s%s%s\"", explained->from_tier ? tier_name[explained->tier] : "",
+                   explained->from_tier && explained->from_readings ? "," : "", explained->from_readings ? "raw" : "");
+    else
+        buf_puts(out, ",\"tier\":null");
+    buf_printf(out, ",\"count\":%" PRIu64 ",\"first\":", explained->count);
+    if (explained->count) {
+        render_json_time(range, &render->minute, explained->first_us, out);
+        buf_puts(out, ",\"last\":");
+        render_json_time(range, &render->minute, explained->last_us, out);
+    } else {
+        buf_puts(out, "null,\"last\":null");
+    }
+    put_quality(explained, out);
+    put_findings(range, explained, out);
+    buf_putc(out, '}');
 }
 
 static void begin_row(struct render *render, int64_t t_us, struct buf *out)
@@ -82,6 +149,8 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_putc(out, '"');
     }
     buf_putc(out, ']');
+    if (row->explained)
+        put_explained(render, row, &render->explain);
 }
 
 static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
@@ -93,7 +162,7 @@ static void put_points(struct render *render, const struct stretch *stretch, str
     size_t i = stretch->begin;
     for (; i < stretch->end && (is_state || !render->n_rows); i++) { /* no comma before the first one */
         struct value value = render_point(render, points, i);
-        put_row(render, &(struct row){points->t_us[i], points->quality[i], &value}, out);
+        put_row(render, &(struct row){.t_us = points->t_us[i], .quality = points->quality[i], .values = &value}, out);
     }
     if (render->with_quality)
         render_tails(&frame, ",\"", false, "\"]");
@@ -104,7 +173,15 @@ static void put_points(struct render *render, const struct stretch *stretch, str
 
 static void end_series(struct render *render, struct buf *out)
 {
-    buf_puts(out, render->n_rows ? "\n]}" : "]}");
+    buf_puts(out, render->n_rows ? "\n]" : "]");
+    if (render->range->explain) {
+        buf_puts(out, ",\"explain\":[");
+        if (render->explain.n)
+            buf_put(out, render->explain.data, render->explain.n);
+        buf_puts(out, render->explain.n ? "\n]" : "]");
+        out->failed = out->failed || render->explain.failed;
+    }
+    buf_putc(out, '}');
 }
 
 static void put_cursor(const char *cursor, struct buf *out)

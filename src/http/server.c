@@ -405,12 +405,21 @@ static void on_log(void *arg, const char *format, va_list args)
     log_event(LOG_DEBUG, "http", "text=\"%s\"", text);
 }
 
+/* Nobody new is let in while the server stops. (MHD_quiesce_daemon would say so to the kernel, but in 0.9.75 it and a thread
+ * of the pool may both take the socket out of epoll, and the second one ends the process.) */
+static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t address_size)
+{
+    struct server *server = arg;
+    (void)address, (void)address_size;
+    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
+}
+
 static struct MHD_Daemon *start_daemon(struct server *server, int fd)
 {
     unsigned n_threads = server->opts.n_threads ? server->opts.n_threads : SERVER_THREADS;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
-        flags, server->port, NULL, NULL, on_request, server,
+        flags, server->port, on_accept, server, on_request, server,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, n_threads,
@@ -481,13 +490,10 @@ void server_stop(struct server *server, int grace_ms)
     if (!server)
         return;
     atomic_store(&server->stopping, true);
-    MHD_socket fd = MHD_quiesce_daemon(server->daemon);
     workers_refuse(server->workers);
     connections_drain(server->connections, grace_ms);
     atomic_store(&server->cut, true);
     workers_settle(server->workers); /* MHD cannot stop while a connection is suspended */
     MHD_stop_daemon(server->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
     free_server(server);
 }

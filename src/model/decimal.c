@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/wide.h"
+
 typedef unsigned __int128 u128;
 
 const int64_t decimal_pow10[19] = {
@@ -15,7 +17,6 @@ const int64_t decimal_pow10[19] = {
 };
 
 #define TEN_18 UINT64_C(1000000000000000000)
-#define TEN_19 UINT64_C(10000000000000000000)
 
 static_assert(DECIMAL_MANTISSA_MAX == (int64_t)TEN_18 - 1, "18 digits");
 
@@ -212,319 +213,6 @@ bool decimal_at(struct decimal value, int e, int64_t *ret_m)
     return true;
 }
 
-/* ---- magnitudes: n words, least significant first ---- */
-
-/* The word that did not fit. */
-static uint64_t wide_multiply(uint64_t *word, size_t n, uint64_t factor)
-{
-    uint64_t carry = 0;
-    for (size_t i = 0; i < n; i++) {
-        u128 product = (u128)word[i] * factor + carry;
-        word[i] = (uint64_t)product;
-        carry = (uint64_t)(product >> 64);
-    }
-    return carry;
-}
-
-/* The remainder. */
-static uint64_t wide_divide(uint64_t *word, size_t n, uint64_t divisor)
-{
-    uint64_t remainder = 0;
-    for (size_t i = n; i-- > 0;) {
-        u128 part = (u128)remainder << 64 | word[i];
-        word[i] = (uint64_t)(part / divisor);
-        remainder = (uint64_t)(part % divisor);
-    }
-    return remainder;
-}
-
-static void wide_negate(uint64_t *word, size_t n)
-{
-    bool carry = true;
-    for (size_t i = 0; i < n; i++) {
-        word[i] = ~word[i] + carry;
-        carry = carry && word[i] == 0;
-    }
-}
-
-/* n without the leading words that are 0. */
-static size_t wide_size(const uint64_t *word, size_t n)
-{
-    while (n > 0 && word[n - 1] == 0)
-        n--;
-    return n;
-}
-
-/* ---- exact sums ---- */
-
-static bool is_negative(const struct exact *value)
-{
-    return value->limb[EXACT_LIMBS - 1] >> 63 != 0;
-}
-
-/* An exponent that a decimal cannot have only comes from outside; with it the texts would not fit their buffers. */
-static bool is_usable(const struct exact *value)
-{
-    return !value->overflow && value->e >= INT8_MIN && value->e <= INT8_MAX;
-}
-
-bool exact_is_zero(const struct exact *value)
-{
-    return wide_size(value->limb, EXACT_LIMBS) == 0;
-}
-
-/* False when the product does not fit; then value means nothing. */
-static bool multiply(struct exact *value, uint64_t factor)
-{
-    bool negative = is_negative(value);
-    if (negative)
-        wide_negate(value->limb, EXACT_LIMBS);
-    bool fits = wide_multiply(value->limb, EXACT_LIMBS, factor) == 0 && !is_negative(value);
-    if (negative)
-        wide_negate(value->limb, EXACT_LIMBS);
-    return fits;
-}
-
-/* Brings value to the exponent e <= value->e. False when it does not fit; then value means nothing. */
-static bool lower_exponent(struct exact *value, int e)
-{
-    if (!exact_is_zero(value)) {
-        int difference = value->e - e;
-        for (; difference > 18; difference -= 18)
-            if (!multiply(value, TEN_18))
-                return false;
-        if (!multiply(value, (uint64_t)decimal_pow10[difference]))
-            return false;
-    }
-    value->e = (int16_t)e;
-    return true;
-}
-
-/* sum += term, or -= term: the complement and a carry. Both have the same exponent. */
-static void add_aligned(struct exact *sum, const struct exact *term, bool subtract)
-{
-    uint64_t flip = subtract ? UINT64_MAX : 0, carry = subtract;
-    bool was_negative = is_negative(sum);
-    for (size_t i = 0; i < EXACT_LIMBS; i++) {
-        u128 word = (u128)sum->limb[i] + (term->limb[i] ^ flip) + carry;
-        sum->limb[i] = (uint64_t)word;
-        carry = (uint64_t)(word >> 64);
-    }
-    if (was_negative == (is_negative(term) != subtract) && was_negative != is_negative(sum))
-        sum->overflow = true;
-}
-
-static void add_exact(struct exact *sum, const struct exact *other, bool subtract)
-{
-    if (other->overflow)
-        sum->overflow = true;
-    if (exact_is_zero(other))
-        return;
-    struct exact term = *other;
-    if (exact_is_zero(sum))
-        sum->e = term.e;
-    bool fits = term.e >= sum->e ? lower_exponent(&term, sum->e) : lower_exponent(sum, term.e);
-    if (fits)
-        add_aligned(sum, &term, subtract);
-    else
-        sum->overflow = true;
-}
-
-void exact_add_exact(struct exact *sum, const struct exact *other)
-{
-    add_exact(sum, other, false);
-}
-
-void exact_subtract(struct exact *sum, const struct exact *other)
-{
-    add_exact(sum, other, true);
-}
-
-static void exact_from_i128(struct exact *ret_value, __int128 m, int16_t e)
-{
-    uint64_t sign = m < 0 ? UINT64_MAX : 0;
-    *ret_value = (struct exact){
-        .limb = {(uint64_t)m, (uint64_t)((u128)m >> 64), sign, sign, sign, sign},
-        .e = e,
-    };
-}
-
-/* The upper words change only when the lower two overflow or change their sign: then sign (all words of the addend from
- * the third on) and carry do not cancel out. */
-static void add_upper(struct exact *sum, uint64_t sign, uint64_t carry)
-{
-    bool was_negative = is_negative(sum);
-    for (size_t i = 2; i < EXACT_LIMBS; i++) {
-        u128 word = (u128)sum->limb[i] + sign + carry;
-        sum->limb[i] = (uint64_t)word;
-        carry = (uint64_t)(word >> 64);
-    }
-    if (was_negative == (sign != 0) && was_negative != is_negative(sum))
-        sum->overflow = true;
-}
-
-static inline void add_same_exponent(struct exact *sum, __int128 m)
-{
-    u128 low = (u128)sum->limb[1] << 64 | sum->limb[0];
-    uint64_t sign = m < 0 ? UINT64_MAX : 0;
-    uint64_t carry = __builtin_add_overflow(low, (u128)m, &low);
-    sum->limb[0] = (uint64_t)low;
-    sum->limb[1] = (uint64_t)(low >> 64);
-    if (sign + carry != 0)
-        add_upper(sum, sign, carry);
-}
-
-void exact_add(struct exact *sum, struct decimal value)
-{
-    int difference = value.e - sum->e;
-    if (difference == 0)
-        add_same_exponent(sum, value.m);
-    else if (difference > 0 && difference <= 18)
-        add_same_exponent(sum, (__int128)value.m * decimal_pow10[difference]);
-    else
-        exact_add_i128(sum, value.m, value.e);
-}
-
-void exact_add_i128(struct exact *sum, __int128 m, int e)
-{
-    if (e == sum->e) {
-        add_same_exponent(sum, m);
-        return;
-    }
-    if (m == 0)
-        return;
-    if (e < INT8_MIN || e > INT8_MAX) {
-        sum->overflow = true;
-        return;
-    }
-    struct exact term;
-    exact_from_i128(&term, m, (int16_t)e);
-    add_exact(sum, &term, false);
-}
-
-void exact_multiply_u64(struct exact *value, uint64_t factor)
-{
-    if (!multiply(value, factor))
-        value->overflow = true;
-}
-
-int exact_compare(const struct exact *a, const struct exact *b)
-{
-    bool negative = is_negative(a);
-    if (negative != is_negative(b))
-        return negative ? -1 : 1;
-    if (exact_is_zero(a) || exact_is_zero(b))
-        return !exact_is_zero(a) - !exact_is_zero(b);
-
-    /* What does not fit at the other's exponent is further from 0 than anything that does. */
-    struct exact x = *a, y = *b;
-    if (x.e > y.e && !lower_exponent(&x, y.e))
-        return negative ? -1 : 1;
-    if (y.e > x.e && !lower_exponent(&y, x.e))
-        return negative ? 1 : -1;
-    for (size_t i = EXACT_LIMBS; i-- > 0;)
-        if (x.limb[i] != y.limb[i])
-            return compare_u64(x.limb[i], y.limb[i]);
-    return 0;
-}
-
-/* ---- quotients ---- */
-
-/* 10^38 times the smallest magnitude, divided by the largest divisor, still has 19 digits: one more than is ever asked
- * for. The largest magnitude times 10^38 is below 2^510. */
-#define QUOTIENT_WORDS 8
-#define QUOTIENT_SCALE 38
-
-/* A lower bound of the digits of a number that is not 0: the number of digits, or one less. */
-static int digits_at_least(const uint64_t *word, size_t n)
-{
-    size_t bits = n * 64 - (size_t)__builtin_clzll(word[n - 1]);
-    return (int)((bits - 1) * 30103 / 100000) + 1;
-}
-
-/* The first digits + 1 digits of a number that has as many; *e grows by what was dropped, *sticky is set if that was not
- * only zeros. */
-static uint64_t leading_digits(uint64_t *word, size_t n, int digits, int *e, bool *sticky)
-{
-    n = wide_size(word, n);
-    for (int drop = digits_at_least(word, n) - digits - 1; drop > 0;) {
-        int step = drop < 18 ? drop : 18;
-        *sticky |= wide_divide(word, n, (uint64_t)decimal_pow10[step]) != 0;
-        n = wide_size(word, n);
-        *e += step;
-        drop -= step;
-    }
-    /* Now there are one or two digits too many: at most 20, more than one word holds. */
-    u128 rest = n > 1 ? (u128)word[1] << 64 | word[0] : word[0];
-    u128 end = (u128)(uint64_t)decimal_pow10[digits] * 10;
-    while (rest >= end) {
-        *sticky |= rest % 10 != 0;
-        rest /= 10;
-        ++*e;
-    }
-    return (uint64_t)rest;
-}
-
-int exact_divide(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
-{
-    assert(divisor > 0 && digits >= 1 && digits <= DECIMAL_DIGITS_MAX);
-    if (!is_usable(value))
-        return ERR_LIMIT;
-    if (exact_is_zero(value)) {
-        *ret_quotient = (struct decimal){0, 0};
-        return 0;
-    }
-    uint64_t word[QUOTIENT_WORDS] = {0};
-    bool negative = is_negative(value);
-    memcpy(word, value->limb, sizeof value->limb);
-    if (negative)
-        wide_negate(word, EXACT_LIMBS);
-    size_t n = wide_size(word, EXACT_LIMBS) + 2;
-    wide_multiply(word, n, TEN_19);
-    wide_multiply(word, n, TEN_19);
-    bool sticky = wide_divide(word, n, divisor) != 0;
-
-    int e = value->e - QUOTIENT_SCALE;
-    uint64_t magnitude = leading_digits(word, n, digits, &e, &sticky);
-    uint64_t last = magnitude % 10;
-    magnitude /= 10;
-    e++;
-    if (last > 5 || (last == 5 && (sticky || magnitude % 2 == 1)))
-        magnitude++;
-    for (; magnitude % 10 == 0; e++)
-        magnitude /= 10;
-    if (e < -INT8_MAX || e > INT8_MAX)
-        return ERR_LIMIT;
-    *ret_quotient = (struct decimal){negative ? -(int64_t)magnitude : (int64_t)magnitude, (int8_t)e};
-    return 0;
-}
-
-bool exact_at(const struct exact *value, int e, int64_t *ret_m)
-{
-    struct exact x = *value;
-    if (!is_usable(value))
-        return false;
-    if (exact_is_zero(value)) {
-        *ret_m = 0;
-        return true;
-    }
-    bool negative = is_negative(&x);
-    if (e <= x.e && !lower_exponent(&x, e))
-        return false;
-    if (negative)
-        wide_negate(x.limb, EXACT_LIMBS);
-    for (int difference = e - x.e; difference > 0;) {
-        int step = difference < 18 ? difference : 18;
-        if (wide_divide(x.limb, EXACT_LIMBS, (uint64_t)decimal_pow10[step]) != 0)
-            return false;
-        difference -= step;
-    }
-    if (wide_size(x.limb, EXACT_LIMBS) > 1 || x.limb[0] > (uint64_t)INT64_MAX + negative)
-        return false;
-    *ret_m = (int64_t)(negative ? 0 - x.limb[0] : x.limb[0]);
-    return true;
-}
-
 /* ---- printing ---- */
 
 /* Room for the digits of a wide magnitude: 7 groups of 18, and a spare. */
@@ -615,12 +303,12 @@ size_t decimal_print(char out[static DECIMAL_TEXT_MAX], struct decimal value)
 
 size_t exact_print(char out[static EXACT_TEXT_MAX], const struct exact *value)
 {
-    if (!is_usable(value))
+    if (!wide_is_usable(value))
         return 0;
     char digits[DIGITS_MAX];
     struct exact x = *value;
-    if (is_negative(&x))
+    if (wide_is_negative(&x))
         wide_negate(x.limb, EXACT_LIMBS);
     size_t n = write_digits(digits, x.limb, EXACT_LIMBS);
-    return place_point(out, is_negative(value), digits + DIGITS_MAX - n, n, value->e);
+    return place_point(out, wide_is_negative(value), digits + DIGITS_MAX - n, n, value->e);
 }

@@ -61,6 +61,11 @@ bool exact_is_zero(const struct exact *value);
  * the sum has overflowed or the result is outside what a decimal holds (|e| up to 127 is allowed here). */
 MUST_CHECK int exact_divide(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient);
 
+/* The same by the product of up to EXACT_DIVISORS_MAX divisors (each > 0); of several the digits are 1..17. */
+#define EXACT_DIVISORS_MAX 4
+MUST_CHECK int exact_divide_by(const struct exact *value, const uint64_t *divisors, size_t n_divisors, int digits,
+                               struct decimal *ret_quotient);
+
 /* All digits of an exact value in plain notation; no NUL; returns the length, 0 for a sum that has overflowed. */
 #define EXACT_TEXT_MAX 256
 size_t exact_print(char out[static EXACT_TEXT_MAX], const struct exact *value);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libmodel.a
 %C%_libmodel_a_SOURCES =
-%C%_libmodel_a_SOURCES += %D%/decimal.c %D%/decimal.h %D%/nearest.c %D%/nearest.h
+%C%_libmodel_a_SOURCES += %D%/decimal.c %D%/decimal.h %D%/exact.c %D%/squares.c %D%/squares.h %D%/wide.h %D%/declared.h \
+	%D%/nearest.c %D%/nearest.h
 %C%_libmodel_a_SOURCES += %D%/unit.c %D%/unit.h
 %C%_libmodel_a_SOURCES += %D%/models.c %D%/models.h %D%/reading.c %D%/reading.h %D%/registry.c %D%/registry.h %D%/sink.h
 

@@ -22,29 +22,17 @@ const char *const agg_name[AGG_N] = {
     "p90", "p91", "p92", "p93", "p94", "p95", "p96", "p97", "p98", "p99",
 };
 
-/* What is not there yet. */
-static bool is_later(enum agg agg)
-{
-    return agg > AGG_LAST;
-}
-
-#define BIT(agg) (1U << (agg))
-#define ENDS (BIT(AGG_FIRST) | BIT(AGG_LAST) | BIT(AGG_COUNT))
-#define EXTREMES (BIT(AGG_MIN) | BIT(AGG_MAX))
-
-static const struct {
-    unsigned has;
-    const char *instead;
-} kinds[] = {
-    [KIND_GAUGE] = {BIT(AGG_MEAN) | EXTREMES | ENDS, "mean, min, max, count, first or last"},
-    [KIND_COUNTER] = {EXTREMES | ENDS, "first, last, min, max or count"},
-    [KIND_INTERVAL] = {BIT(AGG_SUM) | BIT(AGG_MEAN) | EXTREMES | ENDS, "sum, mean, min, max, count, first or last"},
-    [KIND_STATE] = {ENDS, "first, last or count"},
-};
-
 enum agg agg_default(enum kind kind)
 {
-    return kind == KIND_GAUGE ? AGG_MEAN : kind == KIND_INTERVAL ? AGG_SUM : AGG_LAST;
+    static const enum agg defaults[] = {
+        [KIND_GAUGE] = AGG_MEAN, [KIND_COUNTER] = AGG_INCREASE, [KIND_INTERVAL] = AGG_SUM, [KIND_STATE] = AGG_LAST,
+    };
+    return defaults[kind];
+}
+
+int agg_percent(enum agg agg)
+{
+    return agg == AGG_MEDIAN ? 50 : agg >= AGG_P01 && agg <= AGG_P99 ? (int)(agg - AGG_P01) + 1 : 0;
 }
 
 int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error)
@@ -52,13 +40,11 @@ int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error)
     int agg = 0;
     while (agg < AGG_N && strcmp(name, agg_name[agg]) != 0)
         agg++;
-    if (agg < AGG_N && !is_later((enum agg)agg)) {
-        *ret_agg = (enum agg)agg;
-        return 0;
-    }
-    return err_set_field(error, ERR_INVALID, "agg", "%s \"%.32s\"%s; take mean, min, max, sum, count, first or last",
-                         agg < AGG_N ? "the aggregate" : "there is no aggregate", name,
-                         agg < AGG_N ? " is not there yet in this version" : "");
+    if (agg == AGG_N)
+        return err_set_field(error, ERR_INVALID, "agg", "there is no aggregate \"%.32s\"; take mean, min, max, sum, count, "
+                             "first, last, twa, integral, increase, stddev, median, p01 to p99, mintime, maxtime or covered", name);
+    *ret_agg = (enum agg)agg;
+    return 0;
 }
 
 bool agg_is_direction(const struct series_info *info)
@@ -66,26 +52,77 @@ bool agg_is_direction(const struct series_info *info)
     return info->kind == KIND_GAUGE && !strcmp(info->unit, "deg");
 }
 
-int agg_check(enum agg agg, const struct series_info *info, struct err_text *error)
+/* ---- what a kind has ---- */
+
+static bool kind_has(enum kind kind, enum agg agg)
 {
-    if (!(kinds[info->kind].has & BIT(agg)))
-        return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is a %s and has no %s; use %s",
-                             info->property, info->entity, kind_name(info->kind), agg_name[agg],
-                             kinds[info->kind].instead);
-    if (agg_is_direction(info) && BIT(agg) & EXTREMES)
-        return err_set_field(error, ERR_MEANING, "agg",
-                             "\"%.64s\" of \"%.128s\" is a direction and has no %s, since 359 and 1 are close; "
-                             "use mean, count, first or last",
-                             info->property, info->entity, agg_name[agg]);
-    return 0;
+    bool is_end = agg == AGG_FIRST || agg == AGG_LAST || agg == AGG_COUNT || agg == AGG_COVERED;
+    bool is_extreme = agg == AGG_MIN || agg == AGG_MAX;
+    switch (kind) {
+    case KIND_GAUGE:
+        return agg != AGG_SUM && agg != AGG_INCREASE;
+    case KIND_COUNTER:
+        return is_end || is_extreme || agg == AGG_INCREASE;
+    case KIND_INTERVAL:
+        return is_end || is_extreme || agg == AGG_SUM || agg == AGG_MEAN || agg_percent(agg);
+    default:
+        return is_end;
+    }
 }
 
-int agg_check_default(const struct series_info *info, struct err_text *error)
+static const char *const instead[] = {
+    [KIND_GAUGE] = "mean, min, max, count, first, last, twa, stddev, median, p01 to p99, mintime, maxtime, covered, or integral "
+                   "of a power or flow",
+    [KIND_COUNTER] = "increase, first, last, min, max, count or covered",
+    [KIND_INTERVAL] = "sum, mean, min, max, count, first, last, median, p01 to p99 or covered",
+    [KIND_STATE] = "first, last, count or covered",
+};
+
+/* What has a meaning where 359 and 1 are close. */
+static bool direction_has(enum agg agg)
 {
-    if (info->kind != KIND_COUNTER)
-        return 0;
-    return err_set_field(error, ERR_MEANING, "agg",
-                         "\"%.64s\" of \"%.128s\" is a counter, and its default increase is not there yet in this "
-                         "version; ask for agg=last or agg=first",
-                         info->property, info->entity);
+    return agg == AGG_MEAN || agg == AGG_COUNT || agg == AGG_FIRST || agg == AGG_LAST || agg == AGG_COVERED;
+}
+
+static const char *integral_unit(const char *unit)
+{
+    static const char *const units[][2] = {{"W", "Wh"}, {"var", "varh"}, {"A", "Ah"}, {"m3/h", "m3"}, {"W/m2", "Wh/m2"}};
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+        if (!strcmp(unit, units[i][0]))
+            return units[i][1];
+    return NULL;
+}
+
+const char *agg_unit(enum agg agg, const struct series_info *info)
+{
+    switch (agg) {
+    case AGG_INTEGRAL:
+        return integral_unit(info->unit);
+    case AGG_COVERED:
+        return "s";
+    case AGG_COUNT:
+    case AGG_MINTIME:
+    case AGG_MAXTIME:
+        return "";
+    default:
+        return info->unit;
+    }
+}
+
+int agg_check(enum agg agg, const struct series_info *info, struct err_text *error)
+{
+    if (!kind_has(info->kind, agg))
+        return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is %s %s and has no %s; use %s", info->property,
+                             info->entity, info->kind == KIND_INTERVAL ? "an" : "a", kind_name(info->kind), agg_name[agg],
+                             instead[info->kind]);
+    if (agg_is_direction(info) && !direction_has(agg))
+        return err_set_field(error, ERR_MEANING, "agg",
+                             "\"%.64s\" of \"%.128s\" is a direction and has no %s, since 359 and 1 are close; "
+                             "use mean, count, first, last or covered",
+                             info->property, info->entity, agg_name[agg]);
+    if (agg == AGG_INTEGRAL && !integral_unit(info->unit))
+        return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is in %s, which has no integral over time; only W, "
+                             "var, A, m3/h and W/m2 have; use mean or twa", info->property, info->entity,
+                             *info->unit ? info->unit : "no unit");
+    return 0;
 }

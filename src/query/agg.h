@@ -6,16 +6,20 @@
 
 #include "query/range.h"
 
-/* The aggregate of a name. ERR_INVALID with the field `agg`: not there yet, or no aggregate at all. */
+/* The aggregate of a name. ERR_INVALID with the field `agg`. */
 MUST_CHECK int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error);
 
 /* Whether a series has the aggregate; ERR_MEANING with what to use instead, in the field `agg`. */
 MUST_CHECK int agg_check(enum agg agg, const struct series_info *info, struct err_text *error);
 
-/* Checks the default of a series' kind. ERR_MEANING where it has none yet. */
-MUST_CHECK int agg_check_default(const struct series_info *info, struct err_text *error);
-
 /* Whether values are directions in degrees, whose mean is that of vectors. */
 bool agg_is_direction(const struct series_info *info);
+
+/* Percentiles and the median: 1 to 99; 0 of others. */
+int agg_percent(enum agg agg);
+
+/* The unit of what an aggregate says of a series: that of its values, but for integrals ("Wh" of W), covered ("s"), and counts
+ * and times, which have none (""). NULL for the integral of a unit that has none. Lives as long as the series' own. */
+const char *agg_unit(enum agg agg, const struct series_info *info);
 
 #endif

@@ -2,16 +2,19 @@
 
 #include "query/range.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "query/agg.h"
+#include "query/buckets.h"
 #include "query/cursor.h"
 #include "query/feed.h"
 #include "query/groups.h"
 #include "query/lane.h"
 #include "query/matches.h"
+#include "query/needs.h"
 #include "query/wide.h"
 
 struct answer {
@@ -40,6 +43,17 @@ struct answer {
 };
 
 /* ---- the plan ---- */
+
+/* What is explained waits in memory, so it has an end. */
+static int check_explained(const struct range *range, struct err_text *error)
+{
+    bool is_paged = range->limit && range->limit <= LIMIT_EXPLAINED;
+    if (!range->explain || range->raw || is_paged ||
+        grid_count(&range->grid, range->from_us, range->to_us, LIMIT_EXPLAINED + 1) <= LIMIT_EXPLAINED)
+        return 0;
+    return err_set_field(error, ERR_LIMIT, "explain", "at most %d buckets of a series can be explained at once; take a longer "
+                         "step, or pages with limit=%d", LIMIT_EXPLAINED, LIMIT_EXPLAINED);
+}
 
 /* The coarsest tier whose cells lie within buckets, edge for edge. */
 static void plan_tier(struct answer *answer)
@@ -85,6 +99,36 @@ static int check_left(const struct answer *answer, const struct series_info *inf
                          info->entity, tiered || range->raw ? "" : " for these aggregates", (int)size, left);
 }
 
+/* Percentiles need all values of a bucket at once. Most series have not so many at all; else buckets are counted, which cells
+ * make quick. Amounts are counted by the buckets that they touch. */
+static int check_values(const struct answer *answer, const struct series_info *info, struct err_text *error)
+{
+    struct range range = *answer->range;
+    struct series_stats stats;
+    struct buckets *buckets;
+    struct bucket bucket;
+    char start[CIVIL_TEXT_MAX];
+    int rc = needs_of(&range, info) & NEED_VALUES ? view_stats(answer->view, info->id, &stats) : 0;
+    if (rc || !(needs_of(&range, info) & NEED_VALUES) || stats.count <= VALUES_MAX / 2)
+        return rc;
+    range.n_aggs = 1;
+    range.aggs[0] = AGG_COUNT;
+    range.fill = FILL_NONE;
+    struct buckets_options options = {.range = &range, .info = info, .has_tier = answer->has_tier, .tier = answer->tier,
+                                      .begin_us = grid_start_us(&range.grid, range.from_us), .end_us = range.to_us};
+    if ((rc = buckets_open(answer->view, &options, &buckets)))
+        return rc;
+    while ((rc = buckets_next(buckets, &bucket)) > 0 && bucket.count <= VALUES_MAX)
+        ;
+    buckets_close(buckets);
+    if (rc <= 0)
+        return rc;
+    size_t size = civil_print_rfc3339(start, bucket.start_us, 0, true);
+    return err_set_field(error, ERR_LIMIT, "agg", "the bucket at %.*s has %" PRIu64 " values of \"%.64s\" of \"%.128s\", and "
+                         "percentiles sort at most %d; take a shorter step", (int)size, start, bucket.count, info->property,
+                         info->entity, VALUES_MAX);
+}
+
 static int check_series(void *arg, const struct series_info *info)
 {
     struct check *check = arg;
@@ -95,7 +139,7 @@ static int check_series(void *arg, const struct series_info *info)
         int rc = answer->wide ? wide_add(answer->wide, info, check->error) : 0;
         return rc ? rc : check_left(answer, info, false, check->error);
     }
-    int rc = range->n_aggs ? 0 : agg_check_default(info, check->error);
+    int rc = 0;
     for (size_t i = 0; i < range->n_aggs && !rc; i++)
         rc = agg_check(range->aggs[i], info, check->error);
     if (!rc && answer->wide)
@@ -103,7 +147,8 @@ static int check_series(void *arg, const struct series_info *info)
     if (!rc && answer->groups)
         rc = groups_add(answer->groups, info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;
-    return rc ? rc : check_left(answer, info, tiered, check->error);
+    rc = rc ? rc : check_left(answer, info, tiered, check->error);
+    return rc ? rc : check_values(answer, info, check->error);
 }
 
 static int begin_wide(struct answer *answer)
@@ -129,6 +174,9 @@ static int begin_groups(struct answer *answer)
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
                 struct err_text *error)
 {
+    int rc = check_explained(range, error);
+    if (rc)
+        return rc;
     struct answer *answer = calloc(1, sizeof(*answer));
     if (!answer)
         return ERR_NOMEM;
@@ -136,7 +184,7 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->range = range;
     plan_tier(answer);
     struct check check = {answer, error};
-    int rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer) : 0;
+    rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer) : 0;
     if (!rc)
         rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "query/tally.h"
+
 /* Cells are read in slices of so many widths. A slice without any cells makes the next one longer, up to the most that is
  * held in memory. */
 #define SLICE_CELLS 4096
@@ -103,6 +105,38 @@ static int begin_scan(struct feed *feed, int64_t end_us)
     return scan_open(feed->view, feed->options.series_id, begin_us, end_us, feed->options.want, &feed->scan);
 }
 
+/* ---- what aggregates leave out ---- */
+
+static void sift_points(struct points *points, bool has_period)
+{
+    size_t n = 0;
+    while (n < points->n && !tally_leaves_out(points->quality[n])) /* usually all of them */
+        n++;
+    for (size_t i = n; i < points->n; i++) {
+        if (tally_leaves_out(points->quality[i]))
+            continue;
+        points->t_us[n] = points->t_us[i];
+        points->m[n] = points->m[i];
+        points->e[n] = points->e[i];
+        points->quality[n] = points->quality[i];
+        if (has_period)
+            points->period_us[n] = points->period_us[i];
+        n++;
+    }
+    points->n = n;
+}
+
+static void sift_cells(struct cells *cells)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cells->n; i++)
+        if (cells->rows[i].count && n++ != i)
+            cells->rows[n - 1] = cells->rows[i];
+    cells->n = n;
+}
+
+/* ---- from stretch to stretch ---- */
+
 static int read_slice(struct feed *feed, int64_t inner_end_us)
 {
     int64_t rest = (inner_end_us - feed->at_us) / feed->width_us;
@@ -111,6 +145,8 @@ static int read_slice(struct feed *feed, int64_t inner_end_us)
     feed->cells.n = feed->raw.n = feed->next_cell = feed->next_raw = 0;
     int rc = view_cells(feed->view, feed->options.series_id, feed->options.tier, feed->at_us, feed->slice_end_us,
                         &feed->cells, &feed->raw);
+    if (feed->options.is_sifted)
+        sift_cells(&feed->cells);
     if (feed->cells.n)
         feed->slice_cells = SLICE_CELLS;
     else if (feed->slice_cells < SLICE_CELLS_MAX)
@@ -162,6 +198,11 @@ int feed_next(struct feed *feed, struct block *ret_block)
         int rc = feed->scan ? scan_next(feed->scan, &feed->points) : 0;
         if (rc < 0)
             return rc;
+        if (rc && feed->options.is_sifted) {
+            sift_points(&feed->points, feed->options.want & POINTS_PERIOD);
+            if (!feed->points.n)
+                continue;
+        }
         if (rc) {
             *ret_block = (struct block){.points = &feed->points, .n = feed->points.n};
             return 1;

@@ -14,6 +14,7 @@ struct feed_options {
     bool has_tier;
     enum tier tier;             /* of cells that may take the place of readings */
     unsigned want;              /* columns of readings, enum points_want */
+    bool is_sifted;             /* only readings, and cells with readings, that aggregates take in */
     int64_t begin_us, end_us;
 };
 

@@ -17,6 +17,7 @@ struct member {
     uint32_t id, group;
     bool step;
     int64_t cadence_us;
+    const struct declared *declared;
 };
 
 struct group {
@@ -109,6 +110,7 @@ static int make_group(struct groups *groups, const struct series_info *info)
         return rc;
     }
     group->match.info.id = 0;
+    group->match.info.declared = NULL;
     group->first_id = info->id;
     groups->rows[groups->n_rows++] = group;
     return 0;
@@ -158,7 +160,7 @@ int groups_add(struct groups *groups, const struct series_info *info, struct err
                              kind_name(info->kind), info->unit, kind_name(common->kind), common->unit);
     if (array_grow(&groups->members, &groups->members_cap, groups->n_members + 1, sizeof(*groups->members)))
         return ERR_NOMEM;
-    groups->members[groups->n_members++] = (struct member){info->id, (uint32_t)i, info->step, info->cadence_us};
+    groups->members[groups->n_members++] = (struct member){info->id, (uint32_t)i, info->step, info->cadence_us, info->declared};
     groups->rows[i]->n_members++;
     return 0;
 }
@@ -242,6 +244,7 @@ static int open_lane(const struct groups *groups, const struct member *member, i
     info->id = member->id;
     info->step = member->step;
     info->cadence_us = member->cadence_us;
+    info->declared = member->declared;
     struct lane_options options = {
         .range = groups->options.range,
         .info = info,

@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
-#include "query/agg.h"
 #include "query/buckets.h"
-
-#define MEAN_DIGITS 15
+#include "query/explain.h"
+#include "query/needs.h"
+#include "query/outcome.h"
 
 struct lane {
     struct lane_options options;
@@ -16,20 +16,15 @@ struct lane {
     size_t next_point;
     struct buckets *buckets;  /* by step: */
     struct bucket bucket;
+    struct explainer *explainer; /* NULL: nothing is to be explained */
+    struct explained explained;
+    struct exact exacts[AGG_N]; /* of percentiles */
     struct value values[AGG_N];
 };
 
-static bool asks_direction(const struct range *range, const struct series_info *info)
-{
-    bool mean = !range->n_aggs;
-    for (size_t i = 0; i < range->n_aggs; i++)
-        mean = mean || range->aggs[i] == AGG_MEAN;
-    return mean && agg_is_direction(info);
-}
-
 bool lane_may_use_tiers(const struct range *range, const struct series_info *info)
 {
-    return buckets_may_use_tiers(info->kind, asks_direction(range, info));
+    return needs_let_tiers(range, info);
 }
 
 static int open_buckets(struct lane *lane, struct view *view)
@@ -37,15 +32,16 @@ static int open_buckets(struct lane *lane, struct view *view)
     const struct lane_options *options = &lane->options;
     struct buckets_options buckets = {
         .range = options->range,
-        .series_id = options->info->id,
-        .kind = options->info->kind,
-        .is_direction = asks_direction(options->range, options->info),
+        .info = options->info,
         .has_tier = options->has_tier,
         .tier = options->tier,
         .begin_us = options->begin_us,
         .end_us = options->end_us,
     };
-    return buckets_open(view, &buckets, &lane->buckets);
+    int rc = buckets_open(view, &buckets, &lane->buckets);
+    if (!rc && options->range->explain && buckets_feed(lane->buckets)->begin_us < options->end_us)
+        rc = explainer_open(view, buckets_feed(lane->buckets), &lane->explainer);
+    return rc;
 }
 
 int lane_open(struct view *view, const struct lane_options *options, struct lane **ret_lane)
@@ -91,46 +87,33 @@ static int next_raw(struct lane *lane, struct row *ret_row)
         lane->values[0] = (struct value){.type = VALUE_TEXT, .text = texts_at(&points->texts, points->m[i])};
     else
         lane->values[0] = (struct value){.type = VALUE_DECIMAL, .decimal = {points->m[i], points->e[i]}};
-    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values};
+    *ret_row = (struct row){points->t_us[i], points->quality[i], lane->values, NULL};
     return 1;
 }
 
-static struct value decimal_value(struct decimal decimal)
-{
-    return (struct value){.type = VALUE_DECIMAL, .decimal = decimal_canonical(decimal)};
-}
-
-static int mean_value(const struct lane *lane, struct value *ret_value)
+static int explain(struct lane *lane)
 {
     const struct bucket *bucket = &lane->bucket;
-    struct decimal mean;
-    if (agg_is_direction(lane->options.info)) {
-        *ret_value = direction_mean(&bucket->direction, &mean) ? decimal_value(mean) : (struct value){.type = VALUE_NULL};
-        return 0;
+    const struct path_part *path = bucket->path;
+    const struct range *range = lane->options.range;
+    struct explained *explained = &lane->explained;
+    *explained = (struct explained){
+        .is_partial = bucket->from_us > bucket->start_us || grid_next_us(&range->grid, bucket->start_us) > bucket->to_us,
+        .from_tier = bucket->from_tier,
+        .from_readings = bucket->from_readings,
+        .tier = lane->options.tier,
+        .n_splits = bucket->n_splits,
+        .is_filled = bucket->is_filled,
+    };
+    if (path) {
+        explained->n_resets = path->findings.resets;
+        explained->n_rollovers = path->findings.rollovers;
+        explained->n_jitters = path->findings.jitters;
+        explained->n_changes = path->findings.changes;
+        explained->has_gap = path->has_gap;
+        explained->has_spread = path->has_spread;
     }
-    int rc = exact_divide(&bucket->tally.sum, bucket->count, MEAN_DIGITS, &mean);
-    if (!rc)
-        *ret_value = decimal_value(mean);
-    return rc;
-}
-
-/* One aggregate of a bucket that has readings. */
-static int bucket_value(const struct lane *lane, enum agg agg, struct value *ret_value)
-{
-    const struct bucket *bucket = &lane->bucket;
-    const struct tally *tally = &bucket->tally;
-    bool is_state = lane->options.info->kind == KIND_STATE, is_first = agg == AGG_FIRST;
-    if (agg == AGG_MEAN)
-        return mean_value(lane, ret_value);
-    if (agg == AGG_SUM)
-        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &tally->sum};
-    else if (agg == AGG_MIN || agg == AGG_MAX)
-        *ret_value = decimal_value(agg == AGG_MIN ? tally->min : tally->max);
-    else if (is_state)
-        *ret_value = (struct value){.type = VALUE_TEXT, .text = is_first ? bucket->states.first : bucket->states.last};
-    else
-        *ret_value = decimal_value(is_first ? tally->first : tally->last);
-    return 0;
+    return explainer_take(lane->explainer, bucket->from_us, bucket->to_us, explained);
 }
 
 static int next_bucket(struct lane *lane, struct row *ret_row)
@@ -140,17 +123,17 @@ static int next_bucket(struct lane *lane, struct row *ret_row)
     if (rc <= 0)
         return rc;
     for (size_t i = 0; i < lane->options.n_aggs; i++) {
-        struct value *value = &lane->values[i];
-        *value = (struct value){.type = VALUE_NULL};
-        rc = 0;
-        if (lane->options.aggs[i] == AGG_COUNT)
-            *value = (struct value){.type = VALUE_COUNT, .count = bucket->count};
-        else if (bucket->count)
-            rc = bucket_value(lane, lane->options.aggs[i], value);
+        rc = outcome_of(bucket, lane->options.aggs[i], lane->options.info, &lane->exacts[i], &lane->values[i]);
         if (rc)
             return rc;
     }
     *ret_row = (struct row){.t_us = bucket->start_us, .values = lane->values};
+    if (!lane->explainer)
+        return 1;
+    ret_row->explained = &lane->explained;
+    rc = explain(lane);
+    if (rc)
+        return rc;
     return 1;
 }
 
@@ -166,5 +149,6 @@ void lane_close(struct lane *lane)
     scan_close(lane->scan);
     points_free(&lane->points);
     buckets_close(lane->buckets);
+    explainer_close(lane->explainer);
     free(lane);
 }

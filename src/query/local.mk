@@ -5,15 +5,22 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/buckets.c %D%/buckets.h \
 	%D%/cursor.c %D%/cursor.h \
 	%D%/direction.c %D%/direction.h \
+	%D%/explain.c %D%/explain.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/gain.c %D%/gain.h \
 	%D%/gaps.c %D%/gaps.h \
 	%D%/groups.c %D%/groups.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/matches.c %D%/matches.h \
+	%D%/needs.c %D%/needs.h \
+	%D%/neighbour.c %D%/neighbour.h \
+	%D%/outcome.c %D%/outcome.h \
 	%D%/parts.c %D%/parts.h \
+	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/sheet.c %D%/sheet.h \
 	%D%/tally.c %D%/tally.h \
+	%D%/values.c %D%/values.h \
 	%D%/when.c %D%/when.h \
 	%D%/wide.c %D%/wide.h
 
@@ -27,7 +34,8 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range tests/unit/test_wide
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range \
+	tests/unit/test_wide
 tests_unit_test_wide_SOURCES = tests/unit/test_wide.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_wide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wide_LDADD = $(QUERY_TEST_LIBS)
@@ -35,6 +43,9 @@ tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c 
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_answer_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_gain_SOURCES = tests/unit/test_gain.c
+tests_unit_test_gain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_gain_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_gaps_SOURCES = tests/unit/test_gaps.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_gaps_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gaps_LDADD = $(QUERY_TEST_LIBS)

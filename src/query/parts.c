@@ -71,17 +71,26 @@ struct decimal part_of(struct decimal amount, int64_t period_us, int64_t begin_u
     return decimal_canonical((struct decimal){value.m - before * ratio.divisor, value.e});
 }
 
-void parts_take(struct parts *parts, int64_t begin_us, int64_t end_us, struct tally *tally)
+int parts_take(struct parts *parts, int64_t begin_us, int64_t end_us, struct tally *tally, struct values *values,
+               int64_t *ret_until_us)
 {
     size_t n = 0;
-    for (size_t i = 0; i < parts->n; i++) {
+    int64_t until_us = begin_us;
+    int rc = 0;
+    for (size_t i = 0; i < parts->n && !rc; i++) {
         const struct amount *row = &parts->rows[i];
         int64_t row_end_us = row->t_us + row->period_us;
         int64_t from_us = row->t_us > begin_us ? row->t_us : begin_us, to_us = row_end_us < end_us ? row_end_us : end_us;
-        if (from_us < to_us)
-            tally_add_value(tally, part_of(row->value, row->period_us, from_us - row->t_us, to_us - row->t_us));
+        if (from_us < to_us) {
+            struct decimal part = part_of(row->value, row->period_us, from_us - row->t_us, to_us - row->t_us);
+            tally_add_value(tally, part);
+            rc = values ? values_add(values, part) : 0;
+            until_us = to_us > until_us ? to_us : until_us;
+        }
         if (row_end_us > end_us)
             parts->rows[n++] = *row;
     }
     parts->n = n;
+    *ret_until_us = until_us;
+    return rc;
 }

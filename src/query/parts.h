@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "model/decimal.h"
 #include "query/tally.h"
+#include "query/values.h"
 
 /* The part of an amount over period_us (> 0) that falls on [begin_us, end_us) of it, 0 <= begin_us <= end_us <= period_us. */
 struct decimal part_of(struct decimal amount, int64_t period_us, int64_t begin_us, int64_t end_us);
@@ -27,7 +28,10 @@ struct parts {
 void parts_free(struct parts *parts);
 MUST_CHECK int parts_add(struct parts *parts, int64_t t_us, int64_t period_us, struct decimal value); /* ERR_NOMEM */
 
-/* Adds what of the amounts falls on the bucket [begin_us, end_us), and forgets those that end in it. */
-void parts_take(struct parts *parts, int64_t begin_us, int64_t end_us, struct tally *tally);
+/* Adds what of the amounts falls on the bucket [begin_us, end_us) to tally, and to values unless that is NULL; forgets those that
+ * end in it. What they cover of the bucket begins where it does: *ret_until_us is where it ends (begin_us: nothing). Errors of
+ * values. */
+MUST_CHECK int parts_take(struct parts *parts, int64_t begin_us, int64_t end_us, struct tally *tally, struct values *values,
+                          int64_t *ret_until_us);
 
 #endif

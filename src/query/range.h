@@ -25,8 +25,7 @@ enum agg {
     AGG_MEDIAN, AGG_MINTIME, AGG_MAXTIME, AGG_COVERED, AGG_P01, AGG_P99 = AGG_P01 + 98, AGG_N
 };
 extern const char *const agg_name[AGG_N];
-/* What a kind is aggregated by when nothing is asked for. (Counters: answer_open refuses, since their increase is not there
- * yet.) */
+/* What a kind is aggregated by when nothing is asked for. */
 enum agg agg_default(enum kind kind);
 
 enum fill { FILL_NULL, FILL_NONE, FILL_PREVIOUS, FILL_LINEAR };
@@ -99,10 +98,27 @@ struct value {
     };
 };
 
+/* What a bucket was made of. */
+struct explained {
+    bool is_partial;                /* the range has only a part of it */
+    bool from_tier, from_readings;  /* what answered; neither where there was nothing */
+    enum tier tier;
+    uint64_t count;                 /* readings in it that aggregates take in; by class all of them */
+    uint64_t n_quality[QUALITY_N];
+    int64_t first_us, last_us;      /* of those taken in, when there are any */
+    uint64_t n_rounded, n_converted; /* of all: more than 18 digits came; the unit's conversion was rounded. Of expired ones
+                                      * that is not known */
+    uint64_t n_splits;              /* amounts that its edges cut */
+    uint64_t n_resets, n_rollovers, n_jitters, n_changes; /* of the increase, where that is asked for */
+    bool has_gap, has_spread;       /* the increase has what came about while whole buckets saw no reading; a share of it */
+    bool is_filled;                 /* empty, and has values by the range's fill */
+};
+
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
     struct value *values;  /* one, or as many as aggregates, and with `over` two more; valid until the next call */
+    const struct explained *explained; /* by step, where the range asks for it; else NULL */
 };
 
 struct answer;

@@ -171,6 +171,9 @@ static int check_together(const struct draft *draft, const struct range *range, 
         if (draft->single[of_steps[i]])
             return err_set_field(error, ERR_INVALID, draft_name[of_steps[i]], "\"%s\" needs a step such as PT15M; raw readings "
                                  "stand as they are", draft_name[of_steps[i]]);
+    if (range->raw && range->explain)
+        return err_set_field(error, ERR_INVALID, "explain", "\"explain\" needs a step such as PT15M: it tells what each bucket "
+                             "was made of");
     if (!range->raw && range->bounds)
         return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with raw readings, without a step");
     if (!range->raw && range->reduce)
@@ -190,6 +193,8 @@ static int check_together(const struct draft *draft, const struct range *range, 
                              "type or property", draft->single[BY]);
     if (range->wide && range->over)
         return err_set_field(error, ERR_MEANING, "layout", "series that are put together with \"over\" come in layout=long");
+    if (range->explain && (range->wide || range->over))
+        return err_set_field(error, ERR_MEANING, "explain", "what buckets were made of is told of single series, in layout=long");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");
     return 0;
@@ -198,14 +203,11 @@ static int check_together(const struct draft *draft, const struct range *range, 
 /* What is not there yet. */
 static int refuse_later(const struct draft *draft, struct err_text *error)
 {
-    static const enum draft_name later[] = {MAX_GAP, BOUNDS, UNIT, QUALITY, ASOF, LEAD_MIN, REDUCE, POINTS, EXPLAIN};
+    static const enum draft_name later[] = {BOUNDS, UNIT, QUALITY, ASOF, LEAD_MIN, REDUCE, POINTS};
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         if (draft->single[later[i]])
             return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",
                                  draft_name[later[i]]);
-    const char *fill = draft->single[FILL];
-    if (fill && (!strcmp(fill, "previous") || !strcmp(fill, "linear")))
-        return err_set_field(error, ERR_INVALID, "fill", "the fill \"%s\" is not there yet in this version", fill);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "query/wide.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,6 +261,7 @@ static void shorten(struct wide *wide, size_t i)
     int64_t length_us = wide->end_us - wide->begin_us;
     double share = (double)(i + 1) / (double)wide->n_members * 3 / 4;
     wide->end_us = end_behind(wide, (int64_t)((double)length_us * share));
+    assert(wide->end_us - wide->begin_us < length_us); /* one bucket of every series fits */
 }
 
 /* Reads the next window: its end is the range's, or about as far as the one before, or farther when that had little in it. */

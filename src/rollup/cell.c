@@ -63,9 +63,10 @@ static enum quality class_at(const struct points *points, size_t i)
     return class < QUALITY_N ? (enum quality)class : QUALITY_SUSPECT;
 }
 
-static struct span find_span(const struct points *points, size_t begin, size_t end, int64_t begin_us, int64_t width_us)
+/* Of rows [begin, end) those before end_us. */
+static struct span find_span(const struct points *points, size_t begin, size_t end, int64_t end_us)
 {
-    struct span s = {points, begin, begin, begin_us + width_us, INT8_MAX, INT8_MIN};
+    struct span s = {points, begin, begin, end_us, INT8_MAX, INT8_MIN};
 
     while (s.end < end && points->t_us[s.end] < s.end_us) {
         int e = points->e[s.end++];
@@ -253,6 +254,15 @@ static void compute_cell(const struct span *s, const struct cell_options *option
     *is_cut |= totals.is_cut;
 }
 
+bool cell_of(const struct points *points, size_t begin, size_t end, const struct cell_options *options, struct cell *ret_cell)
+{
+    bool is_cut = false;
+    struct span s = find_span(points, begin, end, INT64_MAX);
+    *ret_cell = (struct cell){0};
+    compute_cell(&s, options, ret_cell, &is_cut);
+    return ret_cell->count > 0;
+}
+
 int cells_compute(const struct points *points, size_t begin, size_t n, const struct cell_options *options,
                   struct cells *cells, bool *ret_cut)
 {
@@ -264,7 +274,7 @@ int cells_compute(const struct points *points, size_t begin, size_t n, const str
     while (begin < end) {
         int64_t t_us = points->t_us[begin], width_us = options->width_us;
         int64_t begin_us = t_us - (t_us % width_us + width_us) % width_us;
-        struct span s = find_span(points, begin, end, begin_us, width_us);
+        struct span s = find_span(points, begin, end, begin_us + width_us);
 
         if (cells_reserve(cells, 1) < 0) {
             cells->n = n_before;

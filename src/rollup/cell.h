@@ -66,6 +66,10 @@ struct cell_options {
 MUST_CHECK int cells_compute(const struct points *points, size_t begin, size_t n, const struct cell_options *options,
                              struct cells *cells, bool *ret_cut);
 
+/* One cell of rows [begin, end) of points, whatever time they take; begin_us and width_us mean nothing, kind is not KIND_STATE.
+ * False when none of them counts. */
+bool cell_of(const struct points *points, size_t begin, size_t end, const struct cell_options *options, struct cell *ret_cell);
+
 /* Keeps, of rows with the same time in points (ordered by time, then issue), the one in force; in place. */
 void points_in_force(struct points *points);
 

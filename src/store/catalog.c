@@ -10,12 +10,14 @@
 #include "common/hash.h"
 #include "sql/catalog.sql.h"
 #include "sql/models.sql.h"
+#include "store/partition.h"
 
 const struct db_format catalog_format = {"catalog", 0x414c4d63, 1, false}; /* "ALMc" */
 
 enum sql {
     SQL_SOURCE_ADD, SQL_SOURCE, SQL_ENTITY_ADD, SQL_ENTITY, SQL_SERIES_ADD, SQL_SERIES_SOURCE_ADD, SQL_UNITS, SQL_ALIASES,
-    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE, SQL_RESTORE, SQL_N
+    SQL_TYPES, SQL_PROPERTIES, SQL_SERIES, SQL_SERIES_ONE, SQL_IS_SHARED, SQL_UUID, SQL_INFO_ADD, SQL_ELSEWHERE,
+    SQL_SOURCES, SQL_RESTORE, SQL_N
 };
 
 static const char *const sql[SQL_N] = {
@@ -34,10 +36,12 @@ static const char *const sql[SQL_N] = {
                    "FROM series s JOIN entity e ON e.id = s.entity ORDER BY s.id",
     [SQL_SERIES_ONE] = "SELECT s.id, e.name, e.type, s.property, s.unit, s.kind, s.step "
                        "FROM series s JOIN entity e ON e.id = s.entity WHERE s.id = :series",
+    [SQL_IS_SHARED] = "SELECT count(*) > 1 FROM series_source WHERE series = :series",
     [SQL_UUID] = "SELECT value, EXISTS (SELECT 1 FROM info WHERE name = 'restored_us') FROM info WHERE name = 'uuid'",
     [SQL_ELSEWHERE] = "INSERT INTO info (name, value) VALUES ('elsewhere', :n) ON CONFLICT DO UPDATE SET value = excluded.value "
                       "WHERE value <> excluded.value",
     [SQL_INFO_ADD] = "INSERT INTO info (name, value) VALUES (:name, :value)",
+    [SQL_SOURCES] = "SELECT topic, partition FROM source",
     [SQL_RESTORE] = "INSERT OR REPLACE INTO info (name, value) VALUES ('uuid', :uuid), ('restored_us', :now_us)",
 };
 
@@ -239,6 +243,23 @@ bool catalog_is_restored(const struct catalog *catalog)
     return catalog->is_restored;
 }
 
+/* Every source says of itself, too, of which store it is: a catalog that is lost is made anew from them. */
+static int restore_sources(struct db *db, const char *dir, const char *uuid, struct err_text *error)
+{
+    char folder[4096];
+    sqlite3_stmt *stmt = db_stmt(db, SQL_SOURCES);
+    int rc;
+    while ((rc = db_step(db, stmt)) == 1) {
+        snprintf(folder, sizeof(folder), "%s/store/%s/%d", dir, text(stmt, 0), sqlite3_column_int(stmt, 1));
+        rc = partition_restore(folder, uuid, error);
+        if (rc && rc != ERR_NOTFOUND) { /* the catalog knows a source just before it is made */
+            sqlite3_reset(stmt);
+            return rc;
+        }
+    }
+    return rc ? db_error(db, error, rc, "read") : 0;
+}
+
 int catalog_restore(const char *dir, struct err_text *error)
 {
     char path[4096], uuid[UUID_TEXT_MAX];
@@ -249,11 +270,14 @@ int catalog_restore(const char *dir, struct err_text *error)
     if (rc)
         return rc;
     make_uuid(uuid);
-    sqlite3_stmt *stmt = db_stmt(db, SQL_RESTORE);
-    db_bind_text(stmt, ":uuid", uuid);
-    db_bind_i64(stmt, ":now_us", clock_wall_us());
-    if ((rc = db_run(db, stmt)))
-        db_error(db, error, rc, "write");
+    rc = restore_sources(db, dir, uuid, error);
+    if (!rc) {
+        sqlite3_stmt *stmt = db_stmt(db, SQL_RESTORE);
+        db_bind_text(stmt, ":uuid", uuid);
+        db_bind_i64(stmt, ":now_us", clock_wall_us());
+        if ((rc = db_run(db, stmt)))
+            db_error(db, error, rc, "write");
+    }
     db_close_settled(db);
     return rc;
 }
@@ -385,4 +409,16 @@ int catalog_reader_series(struct catalog_reader *reader, uint32_t series_id, str
     rc = kind_parse(text(stmt, 5), &row->kind) ? ERR_CORRUPT : 0;
     sqlite3_reset(stmt);
     return rc ? db_error(reader->db, error, rc, "read") : 0;
+}
+
+int catalog_reader_is_shared(struct catalog_reader *reader, uint32_t series_id, bool *ret_shared, struct err_text *error)
+{
+    sqlite3_stmt *stmt = db_stmt(reader->db, SQL_IS_SHARED);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = db_step(reader->db, stmt);
+    if (rc != 1)
+        return db_error(reader->db, error, rc ? rc : ERR_CORRUPT, "read");
+    *ret_shared = sqlite3_column_int(stmt, 0) != 0;
+    sqlite3_reset(stmt);
+    return 0;
 }

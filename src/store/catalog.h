@@ -38,7 +38,7 @@ MUST_CHECK int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, 
 bool catalog_is_restored(const struct catalog *catalog);
 
 /* Makes the copy of a store in dir a store of its own, with a new uuid: a position or a commit of the one that it was copied
- * from says nothing about it. Nobody has it open. */
+ * from says nothing about it. Its sources are told, too. Nobody has it open. */
 MUST_CHECK int catalog_restore(const char *dir, struct err_text *error);
 
 /* The catalog's id of a topic-partition, made when new. */
@@ -56,5 +56,8 @@ MUST_CHECK int catalog_reader_open(const char *dir, struct catalog_reader **ret_
 void catalog_reader_close(struct catalog_reader *reader);
 MUST_CHECK int catalog_reader_series(struct catalog_reader *reader, uint32_t series_id, struct series_row *ret_series,
                                      struct err_text *error);
+/* Whether more than one source has, or had, readings of the series. */
+MUST_CHECK int catalog_reader_is_shared(struct catalog_reader *reader, uint32_t series_id, bool *ret_shared,
+                                        struct err_text *error);
 
 #endif

@@ -157,6 +157,12 @@ int changes_add(struct changes *changes, int64_t begin_us, int64_t end_us, int64
     return changes_add_entry(changes, &change, max);
 }
 
+void changes_limit(struct changes *changes, int64_t batch)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        changes->at[i].batch = smaller(changes->at[i].batch, batch);
+}
+
 /* ---- as a blob ---- */
 
 int changes_encode(const struct changes *changes, uint32_t series_id, struct buf *out)
@@ -184,7 +190,8 @@ static bool is_time(int64_t s)
     return s >= CIVIL_MIN_US / US_PER_SECOND && s <= CIVIL_END_US / US_PER_SECOND;
 }
 
-int changes_decode(const void *data, size_t size, uint32_t series_id, size_t max, struct changes *changes)
+/* Calls add with each entry of the blob. */
+static int walk(const void *data, size_t size, uint32_t series_id, int (*add)(void *arg, const struct change *change), void *arg)
 {
     const uint8_t *bytes = data;
     if (size < 5)
@@ -193,16 +200,46 @@ int changes_decode(const void *data, size_t size, uint32_t series_id, size_t max
     if (reader_u32(&in) != chunk_crc(KEY_ROLE << 32 | series_id, bytes + 4, size - 4))
         return ERR_CORRUPT;
     struct change change = {0};
-    while (in.at < in.end) {
+    int rc = 0;
+    while (in.at < in.end && !rc) {
         change.begin_s = wrap_add(change.end_s, reader_svarint(&in));
         change.end_s = wrap_add(change.begin_s, (int64_t)reader_varint(&in));
         change.batch = wrap_add(change.batch, reader_svarint(&in));
         if (in.failed || !is_time(change.begin_s) || !is_time(change.end_s) || change.begin_s >= change.end_s ||
             change.batch < 1)
             return ERR_CORRUPT;
-        int rc = changes_add_entry(changes, &change, max);
-        if (rc)
-            return rc;
+        rc = add(arg, &change);
     }
+    return rc;
+}
+
+struct joining {
+    struct changes *changes;
+    size_t max;
+};
+
+static int join(void *arg, const struct change *change)
+{
+    struct joining *joining = arg;
+    return changes_add_entry(joining->changes, change, joining->max);
+}
+
+int changes_decode(const void *data, size_t size, uint32_t series_id, size_t max, struct changes *changes)
+{
+    return walk(data, size, series_id, join, &(struct joining){changes, max});
+}
+
+static int append(void *arg, const struct change *change)
+{
+    struct changes *changes = arg;
+    if (array_grow(&changes->at, &changes->cap, changes->n + 1, sizeof(*changes->at)))
+        return ERR_NOMEM;
+    changes->at[changes->n++] = *change;
     return 0;
+}
+
+int changes_list(const void *data, size_t size, uint32_t series_id, struct changes *ret_changes)
+{
+    ret_changes->n = 0;
+    return walk(data, size, series_id, append, ret_changes);
 }

@@ -30,11 +30,16 @@ MUST_CHECK int changes_add(struct changes *changes, int64_t begin_us, int64_t en
 /* The same for what is noted already: of another file, say. */
 MUST_CHECK int changes_add_entry(struct changes *changes, const struct change *change, size_t max);
 
+/* Makes entries of later batches those of batch: they changed with it or earlier. */
+void changes_limit(struct changes *changes, int64_t batch);
+
 /* The end of the time that a row concerns: its range, its period or its instant. */
 int64_t changes_row_end(const struct row *row);
 
 /* Appends the entries, in order, as a blob to out; reads them from one, after what changes holds. ERR_CORRUPT, ERR_NOMEM. */
 MUST_CHECK int changes_encode(const struct changes *changes, uint32_t series_id, struct buf *out);
 MUST_CHECK int changes_decode(const void *data, size_t size, uint32_t series_id, size_t max, struct changes *changes);
+/* The entries of a blob as they stand in it, one behind the other; errors as above. */
+MUST_CHECK int changes_list(const void *data, size_t size, uint32_t series_id, struct changes *ret_changes);
 
 #endif

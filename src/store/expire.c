@@ -10,7 +10,8 @@ struct seal_opts expire_seal_opts(const struct expire_opts *opts, struct window 
 {
     return (struct seal_opts){.window = window,
                               .tiers = retention_tiers(opts->retention, window.end_us, opts->now_us),
-                              .revisions_before_ms = (opts->now_us - opts->revisions_keep_us) / 1000};
+                              .revisions_before_ms = (opts->now_us - opts->revisions_keep_us) / 1000,
+                              .catalog = opts->catalog};
 }
 
 static bool has_old_revisions(const struct expire_opts *opts, const struct file *file)

@@ -15,6 +15,7 @@ struct expire_opts {
     const struct retention *retention;
     int64_t revisions_keep_us;
     int64_t now_us; /* wall clock */
+    struct catalog_reader *catalog; /* as for a seal */
 };
 
 /* How a window is sealed under these rules. */

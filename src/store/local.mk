@@ -31,6 +31,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
+	%D%/verify_changes.c \
+	%D%/verify_ingest.c \
+	%D%/verify_snapshots.c \
 	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \
 	%D%/view_cells.c \
@@ -87,6 +90,7 @@ check_PROGRAMS += tests/unit/test_revisions
 check_PROGRAMS += tests/unit/test_rows
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_snapshots
+check_PROGRAMS += tests/unit/test_sources
 check_PROGRAMS += tests/unit/test_tier_file
 check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
@@ -101,6 +105,9 @@ tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c tests/lib/rig.c tests/lib/rig.h
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_sources_SOURCES = tests/unit/test_sources.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/naive.c \
+	tests/lib/rig.c
+tests_unit_test_sources_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_changes_SOURCES = tests/unit/test_changes.c
 tests_unit_test_changes_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_SOURCES = tests/unit/test_nomem.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c

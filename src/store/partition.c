@@ -34,6 +34,7 @@ const char *const partition_sql[SQL_N] = {
     [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
     [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
                         "n_holes = 0 WHERE epoch = :epoch",
+    [SQL_RESTORED] = "UPDATE source SET store = :store, told_as = 'nobody'",
     [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
     [SQL_REWIND] = "UPDATE source SET last_offset = -1, next_offset = coalesce((SELECT from_offset FROM batch "
                    "WHERE n >= :n AND incarnation = source.incarnation ORDER BY n LIMIT 1), next_offset)",
@@ -106,15 +107,14 @@ void column_copy(sqlite3_stmt *stmt, int column, char *out, size_t size)
 
 /* ---- opening ---- */
 
-/* Makes the folder parent/name and sees to it that it outlives a loss of power. */
+/* Makes the folder parent/name and sees to it that it outlives a loss of power. That it is there does not say so: the sync may
+ * have failed, or the process died before it. */
 static int make_folder(const char *parent, const char *name, struct err_text *error)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s", parent, name);
     int rc = files_make_folder(path);
-    if (rc == ERR_EXISTS)
-        return 0;
-    rc = rc ? rc : files_sync(parent);
+    rc = rc && rc != ERR_EXISTS ? rc : files_sync(parent);
     return rc ? err_set(error, rc, "cannot make the folder \"%s\": %s", path, strerror(errno)) : 0;
 }
 
@@ -234,12 +234,13 @@ static int is_listed(struct partition *partition, const char *name, bool *ret_li
     if (end)
         end[3] = '\0';
     sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(db_handle(partition->db),
-                           "SELECT 1 FROM (SELECT name FROM file UNION ALL SELECT name FROM retired) WHERE name = ?1", -1,
-                           &stmt, NULL) != SQLITE_OK)
-        return ERR_IO;
-    sqlite3_bind_text(stmt, 1, base, -1, SQLITE_STATIC);
-    int rc = db_step(partition->db, stmt);
+    int rc = db_code(sqlite3_prepare_v2(db_handle(partition->db),
+                                        "SELECT 1 FROM (SELECT name FROM file UNION ALL SELECT name FROM retired) "
+                                        "WHERE name = ?1", -1, &stmt, NULL));
+    if (rc)
+        return rc;
+    rc = db_code(sqlite3_bind_text(stmt, 1, base, -1, SQLITE_STATIC)); /* a file that is not found here is removed */
+    rc = rc ? rc : db_step(partition->db, stmt);
     sqlite3_finalize(stmt);
     if (rc < 0)
         return rc;

@@ -91,6 +91,8 @@ MUST_CHECK int partition_dead_done(struct partition *partition, int64_t id);
 
 /* Notes the uuid of the store's catalog, so that it can be had again with the catalog lost. */
 MUST_CHECK int partition_note_store(struct partition *partition, const char *uuid, struct err_text *error);
+/* Makes the partition in the folder, which nobody has open, one of a restored store with that uuid. As db_open. */
+MUST_CHECK int partition_restore(const char *folder, const char *uuid, struct err_text *error);
 /* Gives up the batches from number first_batch on: Kafka is read again from the offset before them. */
 MUST_CHECK int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset,
                                 struct err_text *error);

@@ -302,6 +302,23 @@ int partition_note_store(struct partition *partition, const char *uuid, struct e
     return rc;
 }
 
+int partition_restore(const char *folder, const char *uuid, struct err_text *error)
+{
+    char path[4096];
+    struct db *db;
+    snprintf(path, sizeof(path), "%s/ingest.db", folder);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &ingest_format, .sql = partition_sql,
+                                       .n_sql = SQL_N, .sync_each_commit = true}, &db, error);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(db, SQL_RESTORED);
+    db_bind_text(stmt, ":store", uuid);
+    if ((rc = db_run(db, stmt)))
+        db_error(db, error, rc, "write");
+    db_close_settled(db);
+    return rc;
+}
+
 int partition_rewind(struct partition *partition, int64_t first_batch, int64_t *ret_next_offset, struct err_text *error)
 {
     static const enum partition_sql steps[] = {SQL_REWIND, SQL_BATCHES_GIVE_UP};

@@ -13,6 +13,7 @@
 #include "codec/points.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "model/declared.h"
 #include "model/registry.h"
 #include "rollup/cell.h"
 
@@ -32,6 +33,7 @@ struct series_info {
     enum kind kind;
     bool step;
     int64_t cadence_us;  /* declared; 0 none */
+    const struct declared *declared; /* what else is; NULL nothing. Lives as long as the reader */
 };
 
 /* Which series: every list that is not empty must match (one of its globs; `*` any text, `?` one byte, case counts);
@@ -113,8 +115,8 @@ void revisions_close(struct revisions *revisions);
 
 /* Tier cells of one series in [begin_us, end_us), both multiples of the tier's width, in time order, appended to cells; and
  * the spans of that range in which they must not be used, so that raw readings have to be read there instead (not yet
- * flushed, late, several sources, no tier written). Outside these spans a missing cell means: no readings, or expired ones
- * (view_left). Spans are ordered, apart, and multiples of the width. */
+ * flushed, late, readings of two sources in one cell, no tier written). Outside these spans a missing cell means: no readings,
+ * or expired ones (view_left). Spans are ordered, apart, and multiples of the width. */
 struct spans {
     struct span { int64_t begin_us, end_us; } *rows;
     size_t n, cap;

@@ -66,7 +66,8 @@ static int find_work(struct rebuild *rebuild)
 {
     const struct rebuild_opts *opts = rebuild->opts;
     struct verify_counts counts;
-    struct verify_opts verify = {.dir = opts->dir, .found = note_finding, .progress = note_progress, .arg = rebuild};
+    struct verify_opts verify = {.dir = opts->dir, .without_snapshots = true, .found = note_finding, .progress = note_progress,
+                                 .arg = rebuild};
     return verify_run(&verify, &counts, rebuild->error);
 }
 

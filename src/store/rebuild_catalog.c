@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/files.h"
 #include "db/db.h"
 #include "store/catalog.h"
@@ -19,7 +20,7 @@
 #include "store/window_file.h"
 
 /* The new catalog is made whole in a folder of its own (WORK) and renamed. What the old one can still tell (its uuid, a site's
- * own models, the ids of sources) is taken over row by row, as far as it can be read. */
+ * own models, the ids of sources, that it was restored) is taken over row by row, as far as it can be read. */
 #define WORK "catalog.rebuild"
 
 enum sql {
@@ -45,6 +46,7 @@ struct making {
     char dir[3072];     /* WORK */
     struct db *db;      /* the new catalog */
     bool has_uuid;
+    bool is_restored;   /* it came from a backup: restored_us has to be there */
     const char *topic;  /* the partition at work */
     int32_t partition;
     const char *file;
@@ -61,9 +63,15 @@ static int put_uuid(struct making *making, const char *uuid)
 
 /* ---- what the old catalog can still tell ---- */
 
-static void copy_value(sqlite3_stmt *from, int column, sqlite3_stmt *to)
+/* What cannot be read is left out; only without memory nothing may be left out. */
+static int code_of_loss(struct db *old)
 {
-    sqlite3_bind_value(to, column + 1, sqlite3_column_value(from, column));
+    return db_code(sqlite3_extended_errcode(db_handle(old))) == ERR_NOMEM ? ERR_NOMEM : 0;
+}
+
+static int copy_value(sqlite3_stmt *from, int column, sqlite3_stmt *to)
+{
+    return db_code(sqlite3_bind_value(to, column + 1, sqlite3_column_value(from, column)));
 }
 
 /* Copies the rows of a table of models, as far as they can be read; rows of this version's own stay as they are. */
@@ -71,36 +79,58 @@ static int copy_models(struct making *making, struct db *old, const char *table,
 {
     char sql[300];
     sqlite3_stmt *from = NULL, *to = NULL;
-    int n_columns = 1, rc = 0;
+    int n_columns = 1, rc;
     for (const char *c = columns; *c; c++)
         n_columns += *c == ',';
     snprintf(sql, sizeof(sql), "SELECT %s FROM %s", columns, table); /* both are ours: see take_over */
     bool readable = sqlite3_prepare_v2(db_handle(old), sql, -1, &from, NULL) == SQLITE_OK;
     snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO %s (%s) VALUES (%.*s)", table, columns, 2 * n_columns - 1,
              "?,?,?,?,?,?,?,?");
-    if (readable && sqlite3_prepare_v2(db_handle(making->db), sql, -1, &to, NULL) != SQLITE_OK)
-        rc = ERR_IO;
+    rc = readable ? db_code(sqlite3_prepare_v2(db_handle(making->db), sql, -1, &to, NULL)) : code_of_loss(old);
     while (readable && !rc && sqlite3_step(from) == SQLITE_ROW) {
-        for (int i = 0; i < n_columns; i++)
-            copy_value(from, i, to);
-        int done = sqlite3_step(to);
+        for (int i = 0; i < n_columns && !rc; i++)
+            rc = copy_value(from, i, to);
+        int done = rc ? SQLITE_DONE : sqlite3_step(to);
         sqlite3_reset(to);
-        rc = done == SQLITE_DONE || db_code(done) == ERR_EXISTS ? 0 : db_code(done);
+        rc = rc || done == SQLITE_DONE || db_code(done) == ERR_EXISTS ? rc : db_code(done);
     }
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(from);
     sqlite3_finalize(to);
     return rc;
 }
 
-static int take_uuid(struct making *making, struct db *old)
+/* Puts what the first row says, where it can be read. */
+static int take_fact(struct making *making, struct db *old, const char *sql,
+                     int (*put)(struct making *making, sqlite3_stmt *row))
 {
     sqlite3_stmt *stmt = NULL;
     int rc = 0;
-    if (sqlite3_prepare_v2(db_handle(old), "SELECT value FROM info WHERE name = 'uuid'", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW && strlen((const char *)sqlite3_column_text(stmt, 0)) == UUID_TEXT_MAX - 1)
-        rc = put_uuid(making, (const char *)sqlite3_column_text(stmt, 0));
+    if (sqlite3_prepare_v2(db_handle(old), sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        rc = put(making, stmt);
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(stmt);
     return rc;
+}
+
+static int take_uuid(struct making *making, sqlite3_stmt *row)
+{
+    const char *uuid = (const char *)sqlite3_column_text(row, 0);
+    return !making->has_uuid && uuid && strlen(uuid) == UUID_TEXT_MAX - 1 ? put_uuid(making, uuid) : 0;
+}
+
+static int put_restored(struct making *making, int64_t restored_us)
+{
+    sqlite3_stmt *stmt = db_stmt(making->db, SQL_INFO_PUT);
+    db_bind_text(stmt, ":name", "restored_us");
+    db_bind_i64(stmt, ":value", restored_us);
+    making->is_restored = true;
+    return db_run(making->db, stmt);
+}
+
+static int take_restored(struct making *making, sqlite3_stmt *row)
+{
+    return put_restored(making, sqlite3_column_int64(row, 0));
 }
 
 static int take_sources(struct making *making, struct db *old)
@@ -116,6 +146,7 @@ static int take_sources(struct making *making, struct db *old)
             db_bind_i64(stmt, ":partition", sqlite3_column_int64(from, 2));
             rc = db_run(making->db, stmt);
         }
+    rc = rc ? rc : code_of_loss(old);
     sqlite3_finalize(from);
     return rc;
 }
@@ -125,9 +156,11 @@ static int take_over(struct making *making)
     char path[4096];
     struct db *old;
     snprintf(path, sizeof(path), "%s/catalog.db", making->rebuild->opts->dir);
-    if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &old, NULL))
-        return 0; /* nothing can be read of it */
-    int rc = take_uuid(making, old);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &old, NULL);
+    if (rc)
+        return rc == ERR_NOMEM ? rc : 0; /* nothing can be read of it */
+    rc = take_fact(making, old, "SELECT value FROM info WHERE name = 'uuid'", take_uuid);
+    rc = rc ? rc : take_fact(making, old, "SELECT value FROM info WHERE name = 'restored_us'", take_restored);
     rc = rc ? rc : take_sources(making, old);
     rc = rc ? rc : copy_models(making, old, "unit", "name,dimension,numerator,denominator,exponent,offset,prefixes");
     rc = rc ? rc : copy_models(making, old, "unit_alias", "alias,name");
@@ -210,16 +243,12 @@ static int add_file(struct making *making, const struct file *file)
     return rc;
 }
 
-/* The source row's uuid of the store, which every partition has. */
-static int take_partition_uuid(struct making *making, struct db *ingest)
+/* The source row has the store's uuid, and of a restored store something in told_as; when that was is not in it. */
+static int take_source(struct making *making, sqlite3_stmt *row)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = 0;
-    if (!making->has_uuid && sqlite3_prepare_v2(db_handle(ingest), "SELECT store FROM source", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) == UUID_TEXT_MAX - 1)
-        rc = put_uuid(making, (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
-    return rc;
+    int rc = take_uuid(making, row);
+    bool restored = sqlite3_column_bytes(row, 1) > 0;
+    return rc || !restored || making->is_restored ? rc : put_restored(making, clock_wall_us());
 }
 
 static int add_partition(void *arg, const char *topic, int32_t partition)
@@ -239,9 +268,12 @@ static int add_partition(void *arg, const char *topic, int32_t partition)
     int rc = db_run(making->db, stmt);
     if (rc)
         return rc;
-    if (db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &ingest, &error))
+    rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &ingest, &error);
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc)
         return rebuild_say(rebuild, true, "%s: the series of %s/%d cannot be had again", error.text, topic, partition);
-    rc = take_partition_uuid(making, ingest);
+    rc = take_fact(making, ingest, "SELECT store, told_as FROM source", take_source);
     rc = rc ? rc : file_list_read(ingest, &files);
     db_close(ingest);
     for (size_t i = 0; i < files.n && !rc; i++)

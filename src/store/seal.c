@@ -231,9 +231,20 @@ static int keep_deletions(struct seal *seal, struct window_file *file, uint32_t 
     return rc;
 }
 
+/* Where sources vie by known-at, all of it is kept. */
+static int choose_known(struct seal *seal, uint32_t series_id)
+{
+    struct catalog_reader *catalog = seal->opts->catalog;
+    bool shared = true;
+    int rc = catalog ? catalog_reader_is_shared(catalog, series_id, &shared, seal->error) : 0;
+    window_file_round_known(seal->raw_out, !shared);
+    return rc;
+}
+
 static int put_raw(struct seal *seal, const struct series_row *series)
 {
-    int rc = window_file_add_series(seal->raw_out, series);
+    int rc = choose_known(seal, series->id);
+    rc = rc ? rc : window_file_add_series(seal->raw_out, series);
     rc = rc ? rc : window_file_set_counts(seal->raw_out, series->id, &seal->points);
     rc = rc ? rc : window_file_put(seal->raw_out, series, ROLE_PLAIN, &seal->settled.plain, seal->mark);
     rc = rc ? rc : window_file_put(seal->raw_out, series, ROLE_ISSUED, &seal->settled.issued, seal->mark);
@@ -314,9 +325,12 @@ static int seal_all_series(struct seal *seal)
 
 /* ---- what changed when ---- */
 
+/* The open file may note batches above its listed mark already, which a flush that did not get to list them wrote: they stay
+ * in the list of batches, and are flushed anew. */
 static int put_changes(void *arg, uint32_t series_id, struct changes *changes)
 {
     struct seal *seal = arg;
+    changes_limit(changes, seal->mark);
     int rc = seal->below ? window_file_changes(seal->below, series_id, changes) : 0;
     return rc ? rc : window_file_put_changes(seal->raw_out, series_id, changes);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "store/catalog.h"
 #include "store/partition.h"
 
 /* Late readings wait until they are more than one in this many of the sealed ones, or a day old. */
@@ -24,6 +25,7 @@ struct seal_opts {
     unsigned tiers;              /* which are written; the others have expired */
     int64_t revisions_before_ms; /* revisions that were replaced by then go (store/revisions.h); INT64_MIN: all stay */
     bool expires;                /* the readings go, of each series the last ones are carried over */
+    struct catalog_reader *catalog; /* tells which series lie in several sources; NULL: all keep known-at as it is */
 };
 
 /* Seals one window of the list, which may lack an open or a sealed file. Nothing is changed on failure but files that nobody

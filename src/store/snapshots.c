@@ -146,8 +146,7 @@ static int open_catalog(const char *folder, enum db_mode mode, struct db **ret_d
                                      .sync_each_commit = true}, ret_db, error);
 }
 
-/* The position is for the caller to free. */
-static int read_info(const char *folder, const char *name, struct snapshot_info *ret_info, char **ret_position)
+int snapshot_read(const char *folder, const char *name, struct snapshot_info *ret_info, char **ret_position)
 {
     struct db *db;
     int rc = open_catalog(folder, DB_READ, &db, NULL);
@@ -266,7 +265,7 @@ static void expire_one(struct snapshots *snapshots, const char *name, int64_t no
     } else if (S_ISREG(stat_of.st_mode)) {
         if (now_us - stat_of.st_mtim.tv_sec * US_PER_SECOND > EXPIRED_KNOWN_US)
             unlink(path);
-    } else if (read_info(path, name, &info, &position) == 0 && info.expires_us <= now_us && !is_in_use(snapshots, name)) {
+    } else if (snapshot_read(path, name, &info, &position) == 0 && info.expires_us <= now_us && !is_in_use(snapshots, name)) {
         int fd = remove_one(snapshots, name) ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0)
             close(fd);
@@ -351,7 +350,7 @@ static int list_one(struct snapshots *snapshots, const char *name,
     char path[PATH_BYTES], *position = NULL;
     struct snapshot_info info;
     path_of(snapshots, "", name, "", path);
-    int rc = is_name(name) && !is_remembered(path) ? read_info(path, name, &info, &position) : ERR_NOTFOUND;
+    int rc = is_name(name) && !is_remembered(path) ? snapshot_read(path, name, &info, &position) : ERR_NOTFOUND;
     if (!rc && info.expires_us > clock_wall_us()) {
         info.position = position;
         rc = row(arg, &info);
@@ -410,7 +409,7 @@ static struct opened *find_opened(struct snapshots *snapshots, const struct stat
 static int open_one(struct opened *opened, const char *path, const char *name, struct err_text *error)
 {
     char *position = NULL;
-    int rc = read_info(path, name, &opened->info, &position);
+    int rc = snapshot_read(path, name, &opened->info, &position);
     free(position);
     if (rc)
         return err_set(error, rc, "cannot read the snapshot \"%s\": %s", name, err_name(rc));

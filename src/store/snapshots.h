@@ -18,6 +18,10 @@ struct snapshot_info {
     const char *position; /* as view_position; only during the call that hands it out, else NULL */
 };
 
+/* What a snapshot in a folder says of itself; name is for info alone. The position is for the caller to free. ERR_CORRUPT, and as
+ * db_open. */
+MUST_CHECK int snapshot_read(const char *folder, const char *name, struct snapshot_info *ret_info, char **ret_position);
+
 struct snapshots;
 
 /* Touches nothing on disk. NULL without memory. */

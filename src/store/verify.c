@@ -14,12 +14,9 @@
 #include "common/hash.h"
 #include "store/access.h"
 #include "store/file_rows.h"
-#include "store/parcel.h"
-#include "store/rows.h"
 
 #define ROUNDS_MAX 3                        /* how often a list is read again when files vanish */
 #define MANIFEST_LAG_US (60 * INT64_C(1000000)) /* the manifest is written after a round of seals */
-#define ACT_INGEST "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
 /* ---- reporting ---- */
 
@@ -34,10 +31,21 @@ static struct told *told_of(struct verify *verify, const char *path)
     return &verify->told[0];
 }
 
+/* A snapshot goes whole, by a rename first: what is found missing then is no fault. */
+static bool is_removed(const struct verify *verify)
+{
+    struct stat stat_of;
+    return verify->folder && (stat(verify->dir, &stat_of) || stat_of.st_ino != verify->folder);
+}
+
 int verify_report(struct verify *verify, const char *path, const char *todo, const char *format, ...)
 {
     char what[1024];
     struct told *told = told_of(verify, path);
+    if (is_removed(verify))
+        return verify->rc;
+    if (todo && verify->folder)
+        todo = VERIFY_ACT_SNAPSHOT;
     verify->counts.n_wrong += todo != NULL;
     verify->counts.n_remarks += todo == NULL;
     if (verify->rc || ++told->n > VERIFY_FINDINGS_MAX)
@@ -52,16 +60,29 @@ int verify_report(struct verify *verify, const char *path, const char *todo, con
     return verify->rc = verify->opts->found(verify->opts->arg, &finding);
 }
 
+int verify_fail(struct verify *verify, const char *path, const char *todo, int code, const char *what)
+{
+    if (code == ERR_NOMEM)
+        return verify->rc = code;
+    return verify_report(verify, path, todo, "%s: %s", what, err_name(code));
+}
+
 void verify_path(const struct verify *verify, const struct verify_place *place, const char *name, char out[static 4096])
 {
     snprintf(out, 4096, "%sstore/%s/%d/%s", verify->prefix, place->topic, place->partition, name);
 }
 
+void verify_progress(struct verify *verify, int64_t n_bytes)
+{
+    verify->bytes_done += n_bytes;
+    if (!verify->rc && verify->opts->progress)
+        verify->rc = verify->opts->progress(verify->opts->arg, verify->bytes_done, verify->bytes_all);
+}
+
 void verify_add_bytes(struct verify *verify, int64_t n_bytes)
 {
     verify->counts.n_bytes += n_bytes;
-    if (!verify->rc && verify->opts->progress)
-        verify->rc = verify->opts->progress(verify->opts->arg, verify->counts.n_bytes, verify->bytes_all);
+    verify_progress(verify, n_bytes);
 }
 
 int verify_integrity(struct verify *verify, const char *path, struct db *db, const char *todo)
@@ -73,7 +94,9 @@ int verify_integrity(struct verify *verify, const char *path, struct db *db, con
                                         : verify_report(verify, path, todo, "cannot be checked: %s", sqlite3_errstr(rc));
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && !verify->rc) {
         const char *text = (const char *)sqlite3_column_text(stmt, 0);
-        if (text && strcmp(text, "ok") != 0)
+        if (!text)
+            verify->rc = ERR_NOMEM;
+        else if (strcmp(text, "ok") != 0)
             verify_report(verify, path, todo, "SQLite finds: %s", text);
     }
     sqlite3_finalize(stmt);
@@ -98,7 +121,7 @@ static const char *const catalog_sql[SQL_N] = {
                     "WHERE t.name IS NULL OR s.kind NOT IN ('gauge', 'counter', 'interval', 'state')",
 };
 
-static void catalog_path(const struct verify *verify, char out[static 4096])
+void verify_catalog_path(const struct verify *verify, char out[static 4096])
 {
     snprintf(out, 4096, "%scatalog.db", verify->prefix);
 }
@@ -125,7 +148,7 @@ static void check_catalog(struct verify *verify)
     char path[4096], told[4096];
     struct err_text error = {0};
     snprintf(path, sizeof(path), "%s/catalog.db", verify->dir);
-    catalog_path(verify, told);
+    verify_catalog_path(verify, told);
     int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = catalog_sql,
                                        .n_sql = SQL_N}, &verify->catalog, &error);
     verify->counts.n_files++;
@@ -137,9 +160,10 @@ static void check_catalog(struct verify *verify)
         return;
     int64_t n_series = 0, n_strange = 0;
     verify_integrity(verify, told, verify->catalog, VERIFY_ACT_CATALOG);
-    if (get_number(verify, db_stmt(verify->catalog, SQL_N_SERIES), &n_series) < 0 ||
-        get_number(verify, db_stmt(verify->catalog, SQL_STRANGE), &n_strange) < 0)
-        verify_report(verify, told, VERIFY_ACT_CATALOG, "its series cannot be read");
+    rc = get_number(verify, db_stmt(verify->catalog, SQL_N_SERIES), &n_series);
+    rc = rc < 0 ? rc : get_number(verify, db_stmt(verify->catalog, SQL_STRANGE), &n_strange);
+    if (rc < 0)
+        verify_fail(verify, told, VERIFY_ACT_CATALOG, rc, "its series cannot be read");
     if (n_strange)
         verify_report(verify, told, VERIFY_ACT_CATALOG, "%lld series without an entity, a known type or a known kind",
                       (long long)n_strange);
@@ -162,11 +186,8 @@ static int look_up(struct verify *verify, sqlite3_stmt *stmt)
     int rc = db_step(verify->catalog, stmt);
     if (rc >= 0)
         return rc;
-    catalog_path(verify, path);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else
-        verify_report(verify, path, VERIFY_ACT_CATALOG, "cannot be read: %s", err_name(rc));
+    verify_catalog_path(verify, path);
+    verify_fail(verify, path, VERIFY_ACT_CATALOG, rc, "cannot be read");
     return rc;
 }
 
@@ -203,34 +224,28 @@ int verify_series(struct verify *verify, const char *path, const struct verify_p
     return rc < 0 || verify->rc ? verify->rc : check_pair(verify, path, place, series->id, name);
 }
 
-/* ---- ingest.db ---- */
-
-/* A partition's state, read in one transaction. */
-struct state {
-    int64_t incarnation, next_offset, last_offset, next_batch;
-    struct file_list files;
-    struct name_list {
-        char (*at)[FILE_NAME_MAX];
-        size_t n, cap;
-    } retired;
-};
-
-static void state_done(struct state *state)
+bool verify_has_kind(struct verify *verify, const char *path, const struct verify_place *place, uint32_t series_id,
+                     bool *ret_is_state)
 {
-    file_list_free(&state->files);
-    free(state->retired.at);
-    *state = (struct state){0};
+    if (!verify->catalog)
+        return false;
+    sqlite3_stmt *stmt = db_stmt(verify->catalog, SQL_SERIES);
+    db_bind_i64(stmt, ":series", series_id);
+    int rc = look_up(verify, stmt);
+    if (rc == 0)
+        verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u is not in the catalog", series_id);
+    if (rc != 1)
+        return false;
+    const char *kind = (const char *)sqlite3_column_text(stmt, 5);
+    *ret_is_state = kind && strcmp(kind, "state") == 0;
+    sqlite3_reset(stmt);
+    check_pair(verify, path, place, series_id, "");
+    return true;
 }
 
-static int add_name(struct name_list *list, const char *name)
-{
-    int rc = array_grow(&list->at, &list->cap, list->n + 1, sizeof(*list->at));
-    if (!rc)
-        snprintf(list->at[list->n++], FILE_NAME_MAX, "%s", name);
-    return rc;
-}
+/* ---- a partition ---- */
 
-static bool has_name(const struct name_list *list, const char *name)
+static bool has_name(const struct verify_names *list, const char *name)
 {
     for (size_t i = 0; i < list->n; i++)
         if (strcmp(list->at[i], name) == 0)
@@ -238,186 +253,23 @@ static bool has_name(const struct name_list *list, const char *name)
     return false;
 }
 
-static const char *const ingest_sql[] = {
-    "SELECT incarnation, next_offset, last_offset, next_batch FROM source",
-    "SELECT name FROM retired",
-    "SELECT n, incarnation, next_offset, n_readings, data FROM batch ORDER BY n",
-};
-enum { INGEST_SQL_SOURCE, INGEST_SQL_RETIRED, INGEST_SQL_BATCHES, INGEST_SQL_N };
-
-static int read_retired(struct db *db, struct name_list *list)
+static void check_window(struct verify *verify, const struct verify_place *place, const struct verify_files *window,
+                         bool *ret_gone)
 {
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_RETIRED);
-    int rc;
-    while ((rc = db_step(db, stmt)) == 1)
-        if ((rc = add_name(list, (const char *)sqlite3_column_text(stmt, 0)))) {
-            sqlite3_reset(stmt);
-            break;
-        }
-    return rc;
-}
-
-/* Within a transaction. */
-static int read_state(struct db *db, struct state *state)
-{
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_SOURCE);
-    int rc = db_step(db, stmt);
-    if (rc != 1)
-        return rc ? rc : ERR_CORRUPT;
-    state->incarnation = sqlite3_column_int64(stmt, 0);
-    state->next_offset = sqlite3_column_int64(stmt, 1);
-    state->last_offset = sqlite3_column_int64(stmt, 2);
-    state->next_batch = sqlite3_column_int64(stmt, 3);
-    sqlite3_reset(stmt);
-    rc = file_list_read(db, &state->files);
-    return rc ? rc : read_retired(db, &state->retired);
-}
-
-/* A run of a batch: decodes it. What its series is comes from the catalog. */
-static int check_run(struct verify *verify, const char *path, const struct verify_place *place, const struct parcel *parcel,
-                     const struct parcel_run *run, struct rows *rows)
-{
-    rows_clear(rows);
-    rows->is_state = false;
-    if (verify->catalog) {
-        sqlite3_stmt *stmt = db_stmt(verify->catalog, SQL_SERIES);
-        db_bind_i64(stmt, ":series", run->series_id);
-        int rc = look_up(verify, stmt);
-        if (rc == 0)
-            verify_report(verify, path, VERIFY_ACT_CATALOG, "series %u is not in the catalog", run->series_id);
-        if (rc != 1)
-            return verify->rc; /* as what its readings are to be read is not known */
-        const char *kind = (const char *)sqlite3_column_text(stmt, 5);
-        rows->is_state = kind && strcmp(kind, "state") == 0;
-        sqlite3_reset(stmt);
-        check_pair(verify, path, place, run->series_id, "");
-    } else {
-        return 0;
-    }
-    int rc = parcel_rows(parcel, run, 0, rows);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else if (rc)
-        verify_report(verify, path, ACT_INGEST, "readings of series %u in a batch cannot be read", run->series_id);
-    verify->counts.n_readings += (int64_t)run->n;
-    return verify->rc;
-}
-
-static int check_batch(struct verify *verify, const char *path, const struct verify_place *place, sqlite3_stmt *stmt,
-                       struct rows *rows)
-{
-    struct parcel parcel;
-    int64_t n = sqlite3_column_int64(stmt, 0), n_readings = 0;
-    int rc = parcel_open(sqlite3_column_blob(stmt, 4), (size_t)sqlite3_column_bytes(stmt, 4), &parcel);
-    if (rc == ERR_NOMEM)
-        return verify->rc = rc;
-    if (rc)
-        return verify_report(verify, path, ACT_INGEST, "batch %lld is damaged", (long long)n);
-    for (size_t i = 0; i < parcel.n_runs && !verify->rc; i++) {
-        n_readings += parcel.runs[i].n;
-        check_run(verify, path, place, &parcel, &parcel.runs[i], rows);
-    }
-    if (n_readings != sqlite3_column_int64(stmt, 3))
-        verify_report(verify, path, ACT_INGEST, "batch %lld has %lld readings and says %lld", (long long)n,
-                      (long long)n_readings, (long long)sqlite3_column_int64(stmt, 3));
-    parcel_close(&parcel);
-    return verify->rc;
-}
-
-static void check_batches(struct verify *verify, const char *path, const struct verify_place *place, struct db *db,
-                          const struct state *state)
-{
-    sqlite3_stmt *stmt = db_stmt(db, INGEST_SQL_BATCHES);
-    struct rows rows = {0};
-    int64_t next_offset = -1, incarnation = 0;
-    int rc;
-    while (!verify->rc && (rc = db_step(db, stmt)) != 0) {
-        if (rc < 0) {
-            verify_report(verify, path, ACT_INGEST, "its batches cannot be read: %s", err_name(rc));
-            break;
-        }
-        bool behind = sqlite3_column_int64(stmt, 1) > incarnation || sqlite3_column_int64(stmt, 2) > next_offset;
-        incarnation = sqlite3_column_int64(stmt, 1);
-        next_offset = sqlite3_column_int64(stmt, 2);
-        if (sqlite3_column_int64(stmt, 0) >= state->next_batch || !behind || incarnation > state->incarnation ||
-            (incarnation == state->incarnation && next_offset > state->next_offset))
-            verify_report(verify, path, ACT_INGEST, "batch %lld is out of order", (long long)sqlite3_column_int64(stmt, 0));
-        check_batch(verify, path, place, stmt, &rows);
-    }
-    if (stmt)
-        sqlite3_reset(stmt);
-    rows_free(&rows);
-}
-
-static void check_list(struct verify *verify, const char *path, const struct state *state)
-{
-    const struct file_list *files = &state->files;
-    int64_t end = state->next_offset < 0 ? 0 : state->next_offset;
-    if (state->next_batch < 1 || state->next_offset < -1 || state->last_offset >= end)
-        verify_report(verify, path, ACT_INGEST, "its position makes no sense: next offset %lld after %lld, next batch %lld",
-                      (long long)state->next_offset, (long long)state->last_offset, (long long)state->next_batch);
-    for (size_t i = 0; i < files->n; i++) {
-        const struct file *file = &files->at[i];
-        if (file->mark >= state->next_batch)
-            verify_report(verify, path, ACT_INGEST, "the mark of \"%s\" is %lld, and the next batch %lld", file->name,
-                          (long long)file->mark, (long long)state->next_batch);
-        if (file->window.begin_us >= file->window.end_us)
-            verify_report(verify, path, ACT_INGEST, "the window of \"%s\" is empty", file->name);
-        if (!i)
-            continue;
-        const struct file *before = &files->at[i - 1];
-        bool same_window = before->window.begin_us == file->window.begin_us && before->window.end_us == file->window.end_us;
-        if (same_window ? before->kind == file->kind : before->window.end_us > file->window.begin_us)
-            verify_report(verify, path, ACT_INGEST, "\"%s\" and \"%s\" are listed for the same time", before->name,
-                          file->name);
-    }
-}
-
-/* ---- a partition ---- */
-
-static int open_ingest(const struct verify_place *place, struct db **ret_db, struct err_text *error)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/ingest.db", place->folder);
-    return db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = ingest_sql,
-                                     .n_sql = INGEST_SQL_N}, ret_db, error);
-}
-
-/* Reads the state; with whole also checks everything else in ingest.db. */
-static int look_at_ingest(struct verify *verify, const struct verify_place *place, bool whole, struct state *state)
-{
-    char path[4096];
-    struct err_text error = {0};
-    struct db *db;
-    verify_path(verify, place, "ingest.db", path);
-    int rc = open_ingest(place, &db, &error);
-    if (rc == ERR_NOMEM)
-        return verify->rc = rc;
-    if (rc) {
-        verify_report(verify, path, ACT_INGEST, "%s", error.text);
-        return rc;
-    }
-    if (whole)
-        verify_integrity(verify, path, db, ACT_INGEST);
-    rc = db_begin(db);
-    if (!rc)
-        rc = read_state(db, state);
-    if (rc == ERR_NOMEM)
-        verify->rc = rc;
-    else if (rc)
-        verify_report(verify, path, ACT_INGEST, "cannot be read: %s", err_name(rc));
-    if (!rc && whole) {
-        check_list(verify, path, state);
-        check_batches(verify, path, place, db, state);
-    }
-    db_rollback(db);
-    db_close(db);
-    return rc ? rc : verify->rc;
+    struct verify_files sealed = {.raw = window->raw, .tier = window->tier};
+    struct verify_files open = {.open = window->open, .below = window->raw};
+    int64_t n_wrong = verify->counts.n_wrong;
+    sealed.known = verify_shared(verify, place, &sealed);
+    verify_window(verify, place, &sealed, ret_gone);
+    if (!verify->rc && !sealed.known)
+        verify_note_shared(verify, place, &sealed, verify->counts.n_wrong > n_wrong);
+    if (!verify->rc)
+        verify_window(verify, place, &open, ret_gone);
 }
 
 /* Checks the windows of the list that have a file which is not in seen, and adds their files to it. */
 static int check_windows(struct verify *verify, const struct verify_place *place, const struct file_list *files,
-                         struct name_list *seen, bool *ret_gone)
+                         struct verify_names *seen, bool *ret_gone)
 {
     for (size_t i = 0, end; i < files->n && !verify->rc; i = end) {
         struct verify_files window = {0};
@@ -428,10 +280,10 @@ static int check_windows(struct verify *verify, const struct verify_place *place
             is_new = is_new || !has_name(seen, file->name);
         }
         for (size_t f = i; f < end && is_new; f++)
-            if (add_name(seen, files->at[f].name))
+            if (verify_add_name(seen, files->at[f].name))
                 return verify->rc = ERR_NOMEM;
         if (is_new)
-            verify_window(verify, place, &window, ret_gone);
+            check_window(verify, place, &window, ret_gone);
     }
     return verify->rc;
 }
@@ -466,7 +318,7 @@ static int note_sealed(struct verify *verify, const struct verify_place *place, 
 }
 
 /* Files of the folder that nobody lists. */
-static void check_folder(struct verify *verify, const struct verify_place *place, const struct state *state)
+static void check_folder(struct verify *verify, const struct verify_place *place, const struct verify_state *state)
 {
     DIR *dir = opendir(place->folder);
     struct dirent *entry;
@@ -508,15 +360,15 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
     char folder[3072];
     snprintf(folder, sizeof(folder), "%s/store/%s/%d", verify->dir, topic, partition);
     struct verify_place place = {.topic = topic, .folder = folder, .partition = partition};
-    struct state state = {0};
-    struct name_list seen = {0};
+    struct verify_state state = {0};
+    struct verify_names seen = {0};
     bool gone = true;
     if (verify->catalog)
         find_source(verify, &place);
     for (int round = 0; gone && round < ROUNDS_MAX && !verify->rc; round++) {
         gone = false;
-        state_done(&state);
-        if (look_at_ingest(verify, &place, round == 0, &state))
+        verify_state_done(&state);
+        if (verify_ingest(verify, &place, round == 0, &state))
             break;
         check_windows(verify, &place, &state.files, &seen, &gone);
     }
@@ -528,7 +380,7 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
     verify->counts.n_files++;
     snprintf(folder + strlen(folder), sizeof(folder) - strlen(folder), "/ingest.db");
     verify_add_bytes(verify, size_of(folder));
-    state_done(&state);
+    verify_state_done(&state);
     free(seen.at);
 }
 
@@ -624,7 +476,7 @@ static void walk_partitions(struct verify *verify, void (*visit)(struct verify *
         closedir(dir);
 }
 
-static void add_sizes(struct verify *verify, const char *topic, int32_t partition)
+static void add_size(struct verify *verify, const char *topic, int32_t partition)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/store/%s/%d", verify->dir, topic, partition);
@@ -636,6 +488,11 @@ static void add_sizes(struct verify *verify, const char *topic, int32_t partitio
             verify->bytes_all += stat_of.st_size;
     if (dir)
         closedir(dir);
+}
+
+void verify_add_sizes(struct verify *verify)
+{
+    walk_partitions(verify, add_size);
 }
 
 static void check_auth(struct verify *verify)
@@ -659,14 +516,16 @@ static void check_auth(struct verify *verify)
         db_close(db);
 }
 
-static void check_directory(struct verify *verify)
+void verify_directory(struct verify *verify)
 {
     check_catalog(verify);
     if (!verify->rc)
         check_auth(verify);
     walk_partitions(verify, check_partition);
-    if (!verify->rc)
+    if (!verify->rc && !verify->folder)
         check_manifest(verify);
+    if (!verify->rc && verify->folder && verify->catalog)
+        verify_snapshot_facts(verify);
     db_close(verify->catalog);
     verify->catalog = NULL;
     verify->sealed.n = 0;
@@ -686,11 +545,15 @@ int verify_run(const struct verify_opts *opts, struct verify_counts *ret_counts,
     int rc = verify ? hash_init() : ERR_NOMEM;
     if (!rc) {
         *verify = (struct verify){.opts = opts, .dir = opts->dir, .prefix = ""};
-        walk_partitions(verify, add_sizes);
-        check_directory(verify);
+        verify_add_sizes(verify);
+        verify_snapshots_sizes(verify);
+        verify_directory(verify);
+        if (!verify->rc)
+            verify_snapshots(verify);
         *ret_counts = verify->counts;
         rc = verify->rc;
         free(verify->sealed.at);
+        free(verify->checked.at);
     }
     free(verify);
     return rc ? err_set(error, rc, "cannot verify \"%s\": %s", opts->dir, err_name(rc)) : 0;

@@ -1,5 +1,5 @@
-/* Verify: every file of a data directory against the lists, its checksums and what it was derived from (I1, I3, I6). Works on
- * files alone and writes nothing; another process may ingest meanwhile. */
+/* Verify: every file of a data directory and of its snapshots against the lists, its checksums and what it was derived from (I1,
+ * I3, I6). Works on files alone and writes nothing; another process may ingest meanwhile. */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H
 
@@ -17,6 +17,7 @@ struct verify_finding {
 
 struct verify_opts {
     const char *dir;
+    bool without_snapshots;
     /* Called for each finding, and after each file with the bytes done of all. An answer that is not 0 ends the work and is
      * returned. */
     int (*found)(void *arg, const struct verify_finding *finding);
@@ -25,7 +26,8 @@ struct verify_opts {
 };
 
 struct verify_counts {
-    int64_t n_files, n_bytes; /* databases */
+    int64_t n_files, n_bytes; /* databases; those that snapshots share with others once */
+    int64_t n_snapshots;      /* what follows is of the store alone */
     int64_t n_series;         /* of the catalog */
     int64_t n_readings;       /* in force, each file by itself, and those of batches */
     int64_t n_cells;          /* tier cells compared */

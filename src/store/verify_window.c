@@ -18,7 +18,9 @@
 
 #define NAME_MAX_TEXT (2 * LIMIT_NAME_BYTES + LIMIT_ENTITY_BYTES)
 
-enum sql { SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAYS, SQL_DAY_ORPHANS, SQL_N };
+enum sql {
+    SQL_FACT, SQL_SERIES, SQL_CHUNKS, SQL_ORPHANS, SQL_DELETIONS, SQL_DAYS, SQL_DAY_ORPHANS, SQL_CHANGE, SQL_CHANGES, SQL_N
+};
 enum tier_sql {
     TIER_SQL_FACT, TIER_SQL_SERIES, TIER_SQL_BLOCKS, TIER_SQL_ORPHANS, TIER_SQL_DAYS, TIER_SQL_DAY_ORPHANS, TIER_SQL_N
 };
@@ -38,6 +40,8 @@ static const char *const window_sql[SQL_N] = {
                       "OR begin_us < :begin_us OR end_us > :end_us OR born > :mark",
     [SQL_DAYS] = SQL_TEXT_DAYS,
     [SQL_DAY_ORPHANS] = SQL_TEXT_DAY_ORPHANS,
+    [SQL_CHANGE] = "SELECT data FROM change WHERE series = :series",
+    [SQL_CHANGES] = "SELECT data, series FROM change WHERE series NOT IN (SELECT id FROM series)",
 };
 
 static const char *const tier_sql[TIER_SQL_N] = {
@@ -76,7 +80,7 @@ struct window_check {
     struct verify *verify;
     const struct verify_place *place;
     struct look main, tier; /* main: the open or the raw file */
-    bool gone;
+    bool gone, known; /* known: but for its series it was looked at before */
     /* the series at work */
     const struct listed_series *series;
     bool damaged;           /* some of its readings cannot be read: nothing is compared with them */
@@ -85,6 +89,9 @@ struct window_check {
     struct settled settled;
     struct cells cells, stored;
     int64_t last_us, last_issued_us; /* of the chunk before */
+    struct changes noted;            /* what the file notes of changes; with noted_wrong nothing is compared with it */
+    bool noted_wrong, has_below;     /* has_below: a sealed file lies below the open one */
+    int64_t born, born_before;       /* the two newest batches with which chunks were written */
 };
 
 static bool is_over(const struct window_check *check)
@@ -164,13 +171,16 @@ static void check_digest(struct window_check *check, struct look *look)
     verify_add_bytes(check->verify, stat_of.st_size);
 }
 
-static bool has_fact(struct look *look, const char *name, const char *text, int64_t value)
+static bool has_fact(struct window_check *check, struct look *look, const char *name, const char *text, int64_t value)
 {
     sqlite3_stmt *stmt = db_stmt(look->db, look->file->kind == FILE_TIER ? (int)TIER_SQL_FACT : (int)SQL_FACT);
     db_bind_text(stmt, ":name", name);
-    if (db_step(look->db, stmt) != 1)
-        return false;
-    const char *found = (const char *)sqlite3_column_text(stmt, 0);
+    int rc = db_step(look->db, stmt);
+    if (rc == ERR_NOMEM)
+        check->verify->rc = rc;
+    if (rc != 1)
+        return rc == ERR_NOMEM;
+    const char *found = text ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
     bool same = text ? found && strcmp(found, text) == 0 : sqlite3_column_int64(stmt, 0) == value;
     sqlite3_reset(stmt);
     return same;
@@ -179,10 +189,12 @@ static bool has_fact(struct look *look, const char *name, const char *text, int6
 static void check_facts(struct window_check *check, struct look *look)
 {
     const struct file *file = look->file;
-    if (!has_fact(look, "kind", file_kind_name[file->kind], 0) || !has_fact(look, "topic", check->place->topic, 0) ||
-        !has_fact(look, "partition", NULL, check->place->partition) ||
-        !has_fact(look, "begin_us", NULL, file->window.begin_us) || !has_fact(look, "end_us", NULL, file->window.end_us) ||
-        !has_fact(look, "generation", NULL, file->generation))
+    if (!has_fact(check, look, "kind", file_kind_name[file->kind], 0) ||
+        !has_fact(check, look, "topic", check->place->topic, 0) ||
+        !has_fact(check, look, "partition", NULL, check->place->partition) ||
+        !has_fact(check, look, "begin_us", NULL, file->window.begin_us) ||
+        !has_fact(check, look, "end_us", NULL, file->window.end_us) ||
+        !has_fact(check, look, "generation", NULL, file->generation))
         verify_report(check->verify, look->path, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS,
                       "what it says of itself (table info) is not what the list of files says");
 }
@@ -197,6 +209,12 @@ static int read_mark(struct look *look)
     look->mark = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
     return 0;
+}
+
+/* The newest batch that may be in the file; of a sealed one the list knows it. */
+static int64_t newest_batch(const struct look *look)
+{
+    return look->file->kind == FILE_OPEN ? look->mark : look->file->mark;
 }
 
 static int read_series(struct look *look)
@@ -246,13 +264,16 @@ static void begin_look(struct window_check *check, struct look *look, const stru
     look->file = file;
     verify_path(check->verify, check->place, file->name, look->path);
     look->mark = INT64_MAX - 1;
-    check_digest(check, look);
+    if (!check->known)
+        check_digest(check, look);
     if (!is_over(check))
         open_look(check, look);
     if (!look->db || is_over(check))
         return;
-    verify_integrity(check->verify, look->path, look->db, file->kind == FILE_TIER ? VERIFY_ACT_TIERS : VERIFY_ACT_FACTS);
-    check_facts(check, look);
+    if (!check->known) {
+        verify_integrity(check->verify, look->path, look->db, act_on(look));
+        check_facts(check, look);
+    }
     int rc = file->kind == FILE_OPEN ? read_mark(look) : 0;
     rc = rc ? rc : read_series(look);
     if (rc) {
@@ -378,6 +399,57 @@ static const char *find_wrong_chunk(struct window_check *check, sqlite3_stmt *st
     return find_odd_point(check, role, check->main.file->kind == FILE_RAW);
 }
 
+/* What the file notes of the changes of the series: a row that may say too much, never too little. */
+static void read_noted(struct window_check *check)
+{
+    struct look *main = &check->main;
+    sqlite3_stmt *stmt = db_stmt(main->db, SQL_CHANGE);
+    db_bind_i64(stmt, ":series", check->series->row.id);
+    check->noted.n = 0;
+    check->noted_wrong = true;
+    check->born = check->born_before = 0;
+    int rc = db_step(main->db, stmt);
+    if (rc < 0) {
+        fail_file(check, main, rc, "read what changed");
+    } else if (rc == 0) {
+        differs(check, main, "there is no note of what changed");
+    } else {
+        rc = changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), check->series->row.id,
+                          &check->noted);
+        sqlite3_reset(stmt);
+        const char *wrong = rc ? "a damaged note of what changed"
+                               : verify_changes_wrong(&check->noted, &main->file->window, newest_batch(main));
+        if (rc == ERR_NOMEM)
+            check->verify->rc = rc;
+        else if (wrong)
+            differs(check, main, wrong);
+        check->noted_wrong = wrong != NULL;
+    }
+}
+
+/* The readings of a chunk must lie in what is noted. A replayed dead letter brings amounts up from the sealed file below, which
+ * notes their whole period. */
+static void check_noted(struct window_check *check, int64_t born)
+{
+    if (born > check->born) {
+        check->born_before = check->born;
+        check->born = born;
+    } else if (born < check->born && born > check->born_before) {
+        check->born_before = born;
+    }
+    if (check->noted_wrong || verify_changes_cover(&check->noted, &check->points, !check->has_below))
+        return;
+    differs(check, &check->main, "readings outside of what is noted as changed");
+    check->noted_wrong = true;
+}
+
+/* A flush that writes chunks of a series has a batch with something of it, later than all that was flushed before. */
+static void check_newest_noted(struct window_check *check)
+{
+    if (!check->noted_wrong && verify_changes_newest(&check->noted) <= check->born_before)
+        differs(check, &check->main, "an older batch noted as the newest change");
+}
+
 /* Walks over the chunks of a role; what is in force of the state goes to check->rows. */
 static void check_role(struct window_check *check, enum role role)
 {
@@ -391,6 +463,8 @@ static void check_role(struct window_check *check, enum role role)
         const char *wrong = find_wrong_chunk(check, stmt, role);
         if (wrong)
             differs(check, main, wrong);
+        else
+            check_noted(check, sqlite3_column_int64(stmt, 8));
         if (sqlite3_column_int64(stmt, 8) <= main->mark && sqlite3_column_int64(stmt, 9) > main->mark &&
             role != ROLE_REVISION && !is_over(check) && rows_add_points(&check->rows, &check->points, 0, check->points.n, 0))
             check->verify->rc = ERR_NOMEM;
@@ -410,8 +484,11 @@ static void read_in_force(struct window_check *check)
     rows_clear(&check->rows);
     check->rows.is_state = check->series->row.kind == KIND_STATE;
     points_clear(&check->in_force);
+    read_noted(check);
     for (enum role role = ROLE_PLAIN; role < ROLE_N && !is_over(check); role++)
         check_role(check, role);
+    if (!is_over(check) && !check->damaged)
+        check_newest_noted(check);
     int rc = is_over(check) ? 0 : rows_settle(&check->rows, &check->settled);
     if (!is_over(check) && !rc)
         rc = settled_in_force(&check->settled, check->rows.is_state, &check->in_force);
@@ -456,7 +533,8 @@ static int compare_day(void *arg, const struct series_row *series, const struct 
     struct day_walk *walk = arg;
     (void)series;
     walk->check->verify->counts.n_days++;
-    return db_step(walk->look->db, walk->stmt) == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
+    int rc = db_step(walk->look->db, walk->stmt);
+    return rc < 0 ? rc : rc == 1 && sqlite3_column_int64(walk->stmt, 0) == row->day &&
                    sqlite3_column_int64(walk->stmt, 1) == row->base && same_text(walk->stmt, 2, row->at_s) &&
                    same_text(walk->stmt, 3, row->value) && same_text(walk->stmt, 4, row->quality)
                ? 0
@@ -469,8 +547,8 @@ static void check_days(struct window_check *check, struct look *look)
     struct day_walk walk = {check, look, stmt};
     db_bind_i64(stmt, ":series", check->series->row.id);
     int rc = people_days(&check->series->row, &check->in_force, compare_day, &walk);
-    if (!rc && db_step(look->db, stmt) != 0)
-        rc = ERR_CORRUPT; /* one more, or unreadable */
+    if (!rc && (rc = db_step(look->db, stmt)) == 1)
+        rc = ERR_CORRUPT; /* one more */
     if (stmt)
         sqlite3_reset(stmt);
     if (rc == ERR_NOMEM)
@@ -592,6 +670,28 @@ static void check_series(struct window_check *check, const struct listed_series 
         db_rollback(main->db);
 }
 
+/* What is noted of series that have nothing else here: a sealed file may have it of what came and went. */
+static void check_notes_alone(struct window_check *check)
+{
+    struct look *main = &check->main;
+    sqlite3_stmt *stmt = db_stmt(main->db, SQL_CHANGES);
+    int rc;
+    while ((rc = db_step(main->db, stmt)) == 1 && !is_over(check)) {
+        int64_t series = sqlite3_column_int64(stmt, 1);
+        rc = changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), (uint32_t)series, &check->noted);
+        const char *wrong = rc ? "it is damaged" : verify_changes_wrong(&check->noted, &main->file->window, newest_batch(main));
+        if (rc == ERR_NOMEM)
+            check->verify->rc = rc;
+        else if (wrong || main->file->kind == FILE_OPEN)
+            verify_report(check->verify, main->path, act_on(main), "a note of changes of series %lld, which is not here%s%s",
+                          (long long)series, wrong ? ": " : "", wrong ? wrong : "");
+    }
+    if (rc < 0)
+        fail_file(check, main, rc, "read what changed");
+    else if (rc == 1)
+        sqlite3_reset(stmt);
+}
+
 static void check_main(struct window_check *check)
 {
     struct look *main = &check->main;
@@ -599,6 +699,7 @@ static void check_main(struct window_check *check)
         check_series(check, &main->series.at[i]);
     if (is_over(check))
         return;
+    check_notes_alone(check);
     check_none(check, main, db_stmt(main->db, SQL_ORPHANS), "chunks of no series");
     sqlite3_stmt *stmt = db_stmt(main->db, SQL_DELETIONS);
     db_bind_i64(stmt, ":begin_us", main->file->window.begin_us);
@@ -637,20 +738,21 @@ static void check_done(struct window_check *check)
     settled_free(&check->settled);
     cells_free(&check->cells);
     cells_free(&check->stored);
+    changes_free(&check->noted);
 }
 
 /* A main file with, for a raw one, the tier file. */
-static void check_files(struct verify *verify, const struct verify_place *place, const struct file *file,
-                        const struct file *tier, bool *ret_gone)
+static void check_files(struct verify *verify, const struct verify_place *place, const struct verify_files *files,
+                        const struct file *file, const struct file *tier, bool *ret_gone)
 {
-    struct window_check check = {.verify = verify, .place = place};
+    struct window_check check = {.verify = verify, .place = place, .has_below = files->below != NULL, .known = files->known};
     if (tier)
         begin_look(&check, &check.tier, tier);
     if (file && !is_over(&check))
         begin_look(&check, &check.main, file);
-    if (check.main.db && !is_over(&check))
+    if (check.main.db && !is_over(&check) && !check.known)
         check_main(&check);
-    if (check.tier.db && !is_over(&check))
+    if (check.tier.db && !is_over(&check) && !check.known)
         check_tier_alone(&check);
     *ret_gone = *ret_gone || check.gone;
     check_done(&check);
@@ -659,8 +761,8 @@ static void check_files(struct verify *verify, const struct verify_place *place,
 int verify_window(struct verify *verify, const struct verify_place *place, const struct verify_files *files, bool *ret_gone)
 {
     if (files->raw || files->tier)
-        check_files(verify, place, files->raw, files->tier, ret_gone);
+        check_files(verify, place, files, files->raw, files->tier, ret_gone);
     if (files->open && !verify->rc)
-        check_files(verify, place, files->open, NULL, ret_gone);
+        check_files(verify, place, files, files->open, NULL, ret_gone);
     return verify->rc;
 }

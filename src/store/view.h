@@ -37,6 +37,9 @@ MUST_CHECK int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enu
 /* source_reader_carry of the source with that id, as of an expiry at before_us. */
 MUST_CHECK int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us,
                                 struct points *points, int64_t *first_us);
+/* Of a series in several sources: the end of the last cell in range whose readings have expired and that cannot be used, because
+ * another source has something of its time; INT64_MIN where there is none. The range is of multiples of the tier's width. */
+MUST_CHECK int view_cells_lost(struct view *view, uint32_t series_id, enum tier tier, struct span range, int64_t *ret_lost_us);
 /* Fills in view->position. ERR_NOMEM. */
 MUST_CHECK int view_write_position(struct view *view);
 

@@ -7,6 +7,8 @@
 #include "common/array.h"
 #include "store/view.h"
 
+#define LOST_SLICE_CELLS 16384 /* held in memory at once */
+
 void spans_free(struct spans *spans)
 {
     free(spans->rows);
@@ -33,6 +35,8 @@ struct ask {
     struct cells *cells;
     struct spans *raw;
     struct spans dirty; /* of the step, in any order */
+    struct spans gone;  /* of a series in several sources: the step's cells whose readings have expired */
+    int64_t lost_us;    /* the end of the last of these that must not be used; INT64_MIN: all may */
     struct chunk_rows chunks;
 };
 
@@ -169,37 +173,137 @@ static int settle_step(struct ask *ask, size_t first)
     return rc;
 }
 
-static int ask_step(struct ask *ask, int64_t low_us, int64_t high_us)
+/* What one source has of the series in the step, as cells and dirty spans. */
+static int ask_place(struct ask *ask, const struct place *place, int64_t low_us, int64_t high_us)
 {
-    const struct place *place = &ask->trail.places[0];
     struct window_files files = place_files(place, low_us);
-    size_t first = ask->cells->n;
     int rc = files.raw || files.tier ? read_sealed(ask, place, &files, low_us, high_us) : 0;
     if (!rc && files.open)
         rc = mark_open(ask, place, files.open, low_us, high_us);
     rc = rc ? rc : mark_points(ask, &place->head.plain, low_us, high_us);
     rc = rc ? rc : mark_points(ask, &place->head.issued, low_us, high_us);
-    rc = rc ? rc : mark_deletions(ask, &place->head.deletions, low_us, high_us);
-    return rc ? rc : settle_step(ask, first);
+    return rc ? rc : mark_deletions(ask, &place->head.deletions, low_us, high_us);
+}
+
+static int note_gone(struct ask *ask, const struct place *place, size_t first, int64_t low_us)
+{
+    int rc = 0;
+    if (low_us >= place->source->state->expired.raw_us) /* a step lies in one window, which expires as a whole */
+        return 0;
+    for (size_t i = first; i < ask->cells->n && !rc; i++) {
+        int64_t begin_us = ask->cells->rows[i].begin_us;
+        rc = push_span(&ask->gone, begin_us, begin_us + tier_width_us[ask->tier]);
+    }
+    return rc;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    const struct cell *x = a, *y = b;
+    return x->begin_us < y->begin_us ? -1 : x->begin_us > y->begin_us;
+}
+
+/* Brings the cells of several sources, from first on, into order. Where two share one, their readings have to be told apart. */
+static int join_places(struct ask *ask, size_t first)
+{
+    struct cell *cells = ask->cells->rows;
+    int rc = 0;
+    bool in_order = true;
+    for (size_t i = first + 1; i < ask->cells->n; i++)
+        in_order = in_order && cells[i - 1].begin_us < cells[i].begin_us;
+    if (in_order)
+        return 0;
+    qsort(&cells[first], ask->cells->n - first, sizeof(*cells), compare_cells);
+    for (size_t i = first + 1; i < ask->cells->n && !rc; i++)
+        if (cells[i - 1].begin_us == cells[i].begin_us)
+            rc = push_span(&ask->dirty, cells[i].begin_us, cells[i].begin_us + tier_width_us[ask->tier]);
+    return rc;
+}
+
+static bool covers(const struct spans *spans, int64_t t_us)
+{
+    size_t low = 0, high = spans->n;
+    while (low < high) { /* the first span that ends after t_us */
+        size_t middle = (low + high) / 2;
+        if (spans->rows[middle].end_us <= t_us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < spans->n && spans->rows[low].begin_us <= t_us;
+}
+
+static void note_lost(struct ask *ask)
+{
+    for (size_t i = 0; i < ask->gone.n; i++)
+        if (ask->gone.rows[i].end_us > ask->lost_us && covers(ask->raw, ask->gone.rows[i].begin_us))
+            ask->lost_us = ask->gone.rows[i].end_us;
+    ask->gone.n = 0;
+}
+
+static int ask_step(struct ask *ask, int64_t low_us, int64_t high_us)
+{
+    const struct trail *trail = &ask->trail;
+    size_t first = ask->cells->n;
+    int rc = 0;
+    for (size_t p = 0; p < trail->n_places && !rc; p++) {
+        size_t own = ask->cells->n;
+        rc = ask_place(ask, &trail->places[p], low_us, high_us);
+        if (!rc && trail->n_places > 1)
+            rc = note_gone(ask, &trail->places[p], own, low_us);
+    }
+    if (!rc && trail->n_places > 1)
+        rc = join_places(ask, first);
+    rc = rc ? rc : settle_step(ask, first);
+    note_lost(ask);
+    return rc;
+}
+
+static int ask_range(struct ask *ask, struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us)
+{
+    if (begin_us >= end_us)
+        return 0;
+    int rc = trail_open(view, series_id, begin_us, end_us, &ask->trail);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i + 1 < ask->trail.n_cuts && !rc && ask->trail.n_places; i++)
+        rc = ask_step(ask, ask->trail.cuts[i], ask->trail.cuts[i + 1]);
+    trail_close(&ask->trail);
+    return rc;
+}
+
+static void ask_done(struct ask *ask)
+{
+    spans_free(&ask->dirty);
+    spans_free(&ask->gone);
+    chunk_rows_free(&ask->chunks);
 }
 
 int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t begin_us, int64_t end_us,
                struct cells *cells, struct spans *ret_raw)
 {
-    struct ask ask = {.tier = tier, .cells = cells, .raw = ret_raw};
-    if (begin_us >= end_us)
-        return 0;
-    int rc = trail_open(view, series_id, begin_us, end_us, &ask.trail);
-    if (rc)
-        return rc;
-    if (ask.trail.n_places == 1) {
-        for (size_t i = 0; i + 1 < ask.trail.n_cuts && !rc; i++)
-            rc = ask_step(&ask, ask.trail.cuts[i], ask.trail.cuts[i + 1]);
-    } else if (ask.trail.n_places) {
-        rc = spans_add(ret_raw, begin_us, end_us); /* cells of two sources cannot be told apart reading by reading */
+    struct ask ask = {.tier = tier, .cells = cells, .raw = ret_raw, .lost_us = INT64_MIN};
+    int rc = ask_range(&ask, view, series_id, begin_us, end_us);
+    ask_done(&ask);
+    return rc;
+}
+
+int view_cells_lost(struct view *view, uint32_t series_id, enum tier tier, struct span range, int64_t *ret_lost_us)
+{
+    int64_t width_us = tier_width_us[tier], slice_us = LOST_SLICE_CELLS * width_us, from_us;
+    struct cells cells = {0};
+    struct spans raw = {0};
+    struct ask ask = {.tier = tier, .cells = &cells, .raw = &raw, .lost_us = INT64_MIN};
+    int rc = 0;
+    for (int64_t to_us = range.end_us; to_us > range.begin_us && !rc && ask.lost_us == INT64_MIN; to_us = from_us) {
+        from_us = to_us - range.begin_us > slice_us ? to_us - slice_us : range.begin_us;
+        cells.n = raw.n = 0;
+        rc = ask_range(&ask, view, series_id, from_us, to_us);
     }
-    trail_close(&ask.trail);
-    spans_free(&ask.dirty);
-    chunk_rows_free(&ask.chunks);
+    cells_free(&cells);
+    spans_free(&raw);
+    ask_done(&ask);
+    if (!rc)
+        *ret_lost_us = ask.lost_us;
     return rc;
 }

@@ -167,10 +167,25 @@ static int find_left(struct view *view, uint32_t series_id, const struct view_so
     return rc;
 }
 
+/* Moves *left_us behind what has expired of several sources and cannot be told apart; gone is where readings have expired. */
+static int leave_shared(struct view *view, uint32_t series_id, enum tier tier, struct span gone, int64_t *left_us)
+{
+    int64_t width_us = tier_width_us[tier], lost_us = INT64_MIN;
+    gone.begin_us = *left_us > gone.begin_us ? *left_us : gone.begin_us;
+    gone.begin_us -= (gone.begin_us % width_us + width_us) % width_us;
+    gone.end_us += width_us - 1;
+    gone.end_us -= (gone.end_us % width_us + width_us) % width_us;
+    int rc = view_cells_lost(view, series_id, tier, gone, &lost_us);
+    if (!rc && lost_us > *left_us)
+        *left_us = lost_us;
+    return rc;
+}
+
 int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int64_t begin_us, int64_t end_us,
               int64_t *ret_left_us)
 {
     struct places places = {0};
+    struct span gone = {INT64_MAX, INT64_MIN};
     int64_t left_us = begin_us;
     int rc = find_places(view, series_id, &places);
     for (size_t i = 0; i < places.n && !rc; i++) {
@@ -181,13 +196,17 @@ int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int6
         span.end_us = span.end_us < end_us ? span.end_us : end_us;
         if (rc || span.begin_us >= span.end_us)
             continue;
-        if (tier && places.n == 1) /* cells of several sources are not used */
+        gone.begin_us = span.begin_us < gone.begin_us ? span.begin_us : gone.begin_us;
+        gone.end_us = span.end_us > gone.end_us ? span.end_us : gone.end_us;
+        if (tier)
             rc = find_left(view, series_id, places.at[i], *tier, span.begin_us, span.end_us, &source_us);
         else
             source_us = places.at[i]->state->expired.raw_us;
         if (source_us > left_us && source_us > span.begin_us)
             left_us = source_us;
     }
+    if (!rc && tier && places.n > 1 && gone.begin_us < gone.end_us)
+        rc = leave_shared(view, series_id, *tier, gone, &left_us);
     free(places.at);
     if (!rc)
         *ret_left_us = left_us;

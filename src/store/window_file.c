@@ -74,6 +74,7 @@ static const char *const sql[SQL_N] = {
 struct window_file {
     struct db *db;
     enum file_kind kind;
+    bool known_s; /* of plain readings */
     struct buf scratch;
 };
 
@@ -204,6 +205,23 @@ int window_file_series(struct window_file *file, int (*row)(void *arg, const str
     return file_walk_series(file->db, stmt, row, arg);
 }
 
+struct cut {
+    struct window_file *file;
+    int64_t mark;
+    struct changes changes;
+};
+
+static int cut_changes(void *arg, const struct series_row *series)
+{
+    struct cut *cut = arg;
+    cut->changes.n = 0;
+    int rc = window_file_changes(cut->file, series->id, &cut->changes);
+    if (rc || !cut->changes.n)
+        return rc;
+    changes_limit(&cut->changes, cut->mark);
+    return window_file_put_changes(cut->file, series->id, &cut->changes);
+}
+
 int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg, const struct series_row *series), void *arg)
 {
     static const enum sql changes[] = {SQL_CUT_CHUNKS, SQL_CUT_REVIVE, SQL_CUT_DELETIONS};
@@ -215,6 +233,9 @@ int window_file_cut(struct window_file *file, int64_t mark, int (*row)(void *arg
         db_bind_i64(stmt, ":mark", mark);
         rc = db_run(file->db, stmt);
     }
+    struct cut cut = {file, mark, {0}};
+    rc = rc ? rc : window_file_series(file, cut_changes, &cut);
+    changes_free(&cut.changes);
     return rc ? rc : window_file_set_mark(file, mark);
 }
 
@@ -277,7 +298,7 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     int64_t n_class[QUALITY_N];
     count_classes(points, begin, n, n_class);
     struct chunk_options options = {.state = series->kind == KIND_STATE, .cold = file->kind == FILE_RAW,
-                                    .known_s = file->kind == FILE_RAW && role == ROLE_PLAIN,
+                                    .known_s = file->known_s && role == ROLE_PLAIN,
                                     .key = window_file_key(series->id, role)};
     buf_clear(&file->scratch);
     int rc = chunk_encode(points, begin, n, &options, &file->scratch);
@@ -294,6 +315,11 @@ static int put_chunk(struct window_file *file, const struct series_row *series, 
     db_bind_i64(stmt, ":died", FOREVER);
     db_bind_blob(stmt, ":data", file->scratch.data, file->scratch.n);
     return db_run(file->db, stmt);
+}
+
+void window_file_round_known(struct window_file *file, bool to_seconds)
+{
+    file->known_s = to_seconds;
 }
 
 int window_file_put(struct window_file *file, const struct series_row *series, enum role role,

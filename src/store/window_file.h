@@ -69,6 +69,9 @@ struct series_counts {
 MUST_CHECK int window_file_counts(struct window_file *file, int (*row)(void *arg, const struct series_counts *counts),
                                   void *arg);
 
+/* The plain readings that are put from now on keep known-at to the second, rounded up; without it, all of it. */
+void window_file_round_known(struct window_file *file, bool to_seconds);
+
 /* Writes all points as chunks of that role, born with batch. ERR_NOMEM and what SQLite has. */
 MUST_CHECK int window_file_put(struct window_file *file, const struct series_row *series, enum role role,
                                const struct points *points, int64_t born);

@@ -540,7 +540,7 @@ static bool flush_shard(struct writer *writer, struct shard *shard)
 
 static struct expire_opts expire_opts(const struct writer *writer, const struct shard *shard)
 {
-    return (struct expire_opts){shard->retention, writer->opts.revisions_keep_us, clock_wall_us()};
+    return (struct expire_opts){shard->retention, writer->opts.revisions_keep_us, clock_wall_us(), writer->lookup};
 }
 
 /* Seals the windows that are due; true when there were any. */

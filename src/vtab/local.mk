@@ -31,4 +31,9 @@ check_PROGRAMS += tests/unit/test_vtab
 tests_unit_test_vtab_SOURCES = tests/unit/test_vtab.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_vtab_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_vtab_LDADD = %D%/libvtab.a src/query/libquery.a $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+check_PROGRAMS += tests/unit/test_nomem_tools
+tests_unit_test_nomem_tools_SOURCES = tests/unit/test_nomem_tools.c tests/lib/fault_heap.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_nomem_tools_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_nomem_tools_LDADD = %D%/libvtab.a src/query/libquery.a $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_nomem_tools_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 endif

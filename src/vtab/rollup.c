@@ -12,7 +12,10 @@
 #define STEP_DEFAULT "PT15M"
 
 /* In the order of their columns. */
-static const enum agg aggs[] = {AGG_COUNT, AGG_MEAN, AGG_MIN, AGG_MAX, AGG_FIRST, AGG_LAST, AGG_SUM};
+static const enum agg aggs[] = {
+    AGG_COUNT,  AGG_MEAN,   AGG_MIN, AGG_MAX,      AGG_FIRST,    AGG_LAST,    AGG_SUM,     AGG_INCREASE,
+    AGG_STDDEV, AGG_MEDIAN, AGG_TWA, AGG_INTEGRAL, AGG_MINTIME, AGG_MAXTIME, AGG_COVERED,
+};
 #define N_AGGS ((int)(sizeof(aggs) / sizeof(*aggs)))
 
 enum column {
@@ -20,6 +23,7 @@ enum column {
 };
 #define COLUMNS                                                                                                              \
     "CREATE TABLE x(entity TEXT, property TEXT, step TEXT, time TEXT, count INTEGER, mean, min, max, first, last, sum, "      \
+    "increase, stddev, median, twa, integral, mintime TEXT, maxtime TEXT, covered, "                                        \
     "type TEXT, unit TEXT, t_us INTEGER, zone TEXT HIDDEN, series INTEGER HIDDEN)"
 
 static const enum meaning meanings[N_COLUMNS] = {
@@ -168,6 +172,9 @@ static void put_value(sqlite3_context *context, const struct value *value)
         break;
     case VALUE_TEXT:
         value_text(context, value->text);
+        break;
+    case VALUE_TIME:
+        value_time(context, value->t_us);
         break;
     default:
         break;

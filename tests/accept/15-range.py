@@ -227,6 +227,18 @@ def test_what_a_range_says_of_itself(context):
     assert (same[0], same[2]) == (200, body)
 
 
+def test_buckets_say_what_they_were_made_of(context):
+    parameters = {"entity": "roof", "property": "temperature", "from": "2022-01-02T07:05:00Z", "to": "2022-01-03T07:00:00Z", "step": "PT1H",
+                  "agg": "count,twa,mintime,p90", "explain": "1"}
+    [series] = json.loads(context.site.request("/v1/range", parameters)[2])["series"]
+    assert [e["time"] for e in series["explain"]] == [r[0] for r in series["rows"]] and len(series["rows"]) == 24
+    assert [e["count"] for e in series["explain"]] == [r[1] for r in series["rows"]] == [e["quality"]["measured"] for e in series["explain"]]
+    assert all(e["tier"] in ("raw", "15m", "15m,raw") and e["first"] <= r[3] <= e["last"] for e, r in zip(series["explain"], series["rows"]))
+    assert [e.get("partial", False) for e in series["explain"]] == [True] + [False] * 23
+    context.site.problem("/v1/range", 400, "explain", **{k.replace("from", "from_"): v for k, v in parameters.items()}, format="csv")
+    context.site.problem("/v1/range", 400, "explain", **(GOOD | {"explain": "1"}))
+
+
 def test_the_same_range_in_other_words(context):
     begin, end = oracle.at("2022-01-02T07:00:00Z"), oracle.at("2022-01-03T07:00:00Z")
     which = {"entity": "roof", "property": "temperature"}

@@ -79,6 +79,12 @@ def questions(topic):
     yield gauge | {"step": "P1D", "tz": "Asia/Kolkata", "fill": "none", "from_": oracle.iso(FIRST - timedelta(days=2)),
                    "to": oracle.iso(EDGE + timedelta(days=2))}
     yield {"entity": f"{entity}-slow", "agg": "count,first,last,min,max", "step": "PT15M"} | RANGE
+    whole = {"from_": oracle.iso(FIRST - timedelta(days=2)), "to": oracle.iso(EDGE + timedelta(days=2))}
+    middle = {"from_": oracle.iso(FIRST + timedelta(days=1, hours=10)), "to": oracle.iso(FIRST + timedelta(days=2, hours=10, minutes=15))}
+    for span in RANGE, whole, middle:  # over the edge of what has expired, and with neighbours that have
+        for step in "PT15M", "P1D":
+            yield {"entity": f"{entity}-fast", "agg": "twa,integral,covered,mintime,maxtime,count", "step": step, "fill": "none"} | span
+            yield {"entity": f"{entity}-slow", "agg": "increase,covered,last", "step": step, "fill": "linear"} | span
     for step in "PT15M", "P1D":
         yield {"entity": f"{entity}-load", "agg": "count,sum,mean,min,max,first,last", "step": step} | RANGE
 
@@ -125,7 +131,7 @@ def test_readings_expire_by_windows_and_by_topic(context):
 def test_tiers_answer_byte_for_byte_as_before(context):
     for topic in SHORT, LONG:
         for question, before in zip(questions(topic), context["before"][topic]):
-            assert before.count(b'["20') >= 3, f"{question} asks for nothing"
+            assert before.count(b'["20') >= 2, f"{question} asks for nothing"
             assert bytes_of(context["site"], question) == before, question
 
 
@@ -196,7 +202,7 @@ def test_fine_tiers_expire_before_coarse_ones(context):
         if question["step"] in ("PT1S", "PT1M"):
             problem = site.problem("/v1/range", 410, "from", **question)
             assert oracle.iso(EDGE) in problem["detail"], problem
-        elif "tz" not in question:
+        elif question["to"] <= oracle.iso(EDGE):  # a late reading came behind it
             assert bytes_of(site, question) == before, question
     verify(context)
 

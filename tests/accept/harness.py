@@ -302,6 +302,8 @@ def main(namespace):
         try:
             test(context)
             print(f"ok {number} - {name}\n# {time.monotonic() - begin:.1f} s", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {name} # SKIP {reason}", flush=True)
         except Exception:
             failed += 1
             print(f"not ok {number} - {name}", flush=True)

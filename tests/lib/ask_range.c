@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERIES_LINE_MAX 256
+
 void ask_add(struct ask *ask, const char *name, const char *value)
 {
     if (ask->n == ASK_PARAMETERS_MAX)
@@ -42,6 +44,30 @@ static void put_value(struct buf *text, const struct value *value)
     }
 }
 
+static void put_explained(struct buf *text, const struct explained *explained)
+{
+    const char *comma = " q", *readings = explained->from_readings ? "raw" : "none";
+    buf_printf(text, " %s%s n%" PRIu64, explained->from_tier ? tier_name[explained->tier] : readings,
+               explained->from_tier && explained->from_readings ? ",raw" : "", explained->count);
+    for (int class = 0; class < QUALITY_N; class++, comma = ",")
+        buf_printf(text, "%s%" PRIu64, comma, explained->n_quality[class]);
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = {
+        {"resets", explained->n_resets}, {"rollovers", explained->n_rollovers}, {"jitters", explained->n_jitters},
+        {"changes", explained->n_changes}, {"splits", explained->n_splits}, {"rounded", explained->n_rounded},
+        {"converted", explained->n_converted},
+    };
+    buf_puts(text, explained->is_partial ? " partial" : "");
+    buf_puts(text, explained->is_filled ? " filled" : "");
+    buf_puts(text, explained->has_gap ? " gap" : "");
+    buf_puts(text, explained->has_spread ? " spread" : "");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+        if (counts[i].n)
+            buf_printf(text, " %s%" PRIu64, counts[i].name, counts[i].n);
+}
+
 static int read_series(struct answer *answer, size_t n_values, bool raw, struct said *said)
 {
     struct row row;
@@ -52,6 +78,8 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
             put_value(&said->text, &row.values[i]);
         if (raw)
             buf_printf(&said->text, " q%u", row.quality);
+        if (row.explained)
+            put_explained(&said->text, row.explained);
         buf_putc(&said->text, '\n');
         said->n_rows++;
     }
@@ -104,7 +132,7 @@ void said_free(struct said *said)
 }
 
 /* Appends a page; its first line is left out where it names the series that the text is in. */
-static void join(struct said *whole, const struct said *page, char series[static 64])
+static void join(struct said *whole, const struct said *page, char series[static SERIES_LINE_MAX])
 {
     const char *text = (const char *)page->text.data;
     size_t size = strcspn(text, "\n");
@@ -113,14 +141,14 @@ static void join(struct said *whole, const struct said *page, char series[static
     buf_puts(&whole->text, text);
     for (const char *line = text; (line = strstr(line, "series ")); line += size) {
         size = strcspn(line, "\n");
-        snprintf(series, 64, "%.*s", (int)size, line);
+        snprintf(series, SERIES_LINE_MAX, "%.*s", (int)size, line);
     }
     whole->n_rows += page->n_rows;
 }
 
 void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
 {
-    char number[16], cursor[80] = "", series[64] = "";
+    char number[16], cursor[80] = "", series[SERIES_LINE_MAX] = "";
     *ret_said = (struct said){0};
     snprintf(number, sizeof(number), "%d", limit);
     do {

@@ -28,11 +28,21 @@ struct undo {
     bool lost;               /* a sync failed: the system believes them to be on disk, and no later sync writes them */
 };
 
+/* A change of a folder's names that no sync of the folder has made sure yet: by it path came, or went. */
+struct name {
+    ino_t folder;
+    char *path;
+    char *from;      /* it came by a rename from here; NULL: it was made, or went */
+    char *before;    /* a link to what was there under the name before; NULL: nothing */
+    bool is_gone, is_lost;
+};
+
 /* The default VFS's file lies behind this one. */
 struct fault_file {
     sqlite3_file base;
     sqlite3_file *real;
     char *path; /* NULL: a temporary file, which nobody reads after a crash */
+    bool syncs_folder; /* SQLite's VFS syncs the folder with the first sync of a journal that was made; here only its own name */
 };
 
 static sqlite3_vfs *real_vfs, fault_vfs;
@@ -42,6 +52,9 @@ static int64_t n_until, n_counted, n_until_death;
 static bool hit;
 static struct undo *undos;
 static size_t n_undos, undos_cap;
+static struct name *names;
+static size_t n_names, names_cap, n_names_lost;
+static char attic[300]; /* a folder for the links */
 
 static void die(const char *what)
 {
@@ -159,9 +172,142 @@ static void find_again(const char *path, int64_t at, int64_t size)
             undos[i].lost = false;
 }
 
+/* ---- names that are not synced; the lock is held ---- */
+
+static ino_t inode_of(const char *path, bool parent)
+{
+    char folder[4096];
+    struct stat stat_of;
+    snprintf(folder, sizeof(folder), "%s", path);
+    char *slash = parent ? strrchr(folder, '/') : NULL;
+    if (slash)
+        *slash = '\0';
+    return stat(folder, &stat_of) ? 0 : stat_of.st_ino;
+}
+
+/* What is not synced of a file goes where the file goes. */
+static void move_undos(const char *from, const char *to)
+{
+    for (size_t i = 0; i < n_undos; i++)
+        if (strcmp(undos[i].path, from) == 0) {
+            free(undos[i].path);
+            if (!(undos[i].path = strdup(to)))
+                die("no memory");
+        }
+}
+
+/* A link to the file under another name, or NULL where there is none. */
+static char *keep_link(const char *path)
+{
+    static int64_t n_links;
+    char link_path[400];
+    struct stat stat_of;
+    if (stat(path, &stat_of) || !S_ISREG(stat_of.st_mode))
+        return NULL;
+    if (!*attic) {
+        const char *tmp = getenv("TMPDIR");
+        snprintf(attic, sizeof(attic), "%.200s/almanac-attic-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+        if (!mkdtemp(attic))
+            die("no folder for links");
+    }
+    snprintf(link_path, sizeof(link_path), "%s/%lld", attic, (long long)++n_links);
+    char *kept = link(path, link_path) ? NULL : strdup(link_path);
+    if (!kept)
+        die("a link cannot be made");
+    move_undos(path, kept);
+    return kept;
+}
+
+static void note_name(const char *path, const char *from, char *before, bool is_gone)
+{
+    if (n_names == names_cap) {
+        names_cap = names_cap ? names_cap * 2 : 64;
+        names = realloc(names, names_cap * sizeof(*names));
+    }
+    struct name name = {inode_of(path, true), strdup(path), from ? strdup(from) : NULL, before, is_gone, false};
+    if (!names || !name.path || (from && !name.from))
+        die("no memory");
+    names[n_names++] = name;
+}
+
+static void end_name(struct name *name)
+{
+    if (name->before) {
+        forget_path(name->before, true);
+        unlink(name->before);
+    }
+    free(name->path);
+    free(name->from);
+    free(name->before);
+}
+
+/* The folder (0: every one) was synced. */
+static void forget_names(ino_t folder)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_names; i++)
+        if (!folder || names[i].folder == folder)
+            end_name(&names[i]);
+        else
+            names[n++] = names[i];
+    n_names = n;
+    if (n)
+        return;
+    free(names);
+    names = NULL;
+    names_cap = 0;
+    if (*attic)
+        rmdir(attic);
+    *attic = '\0';
+}
+
+/* The name of a file is sure, whatever else is in its folder: no more is to be relied on where SQLite syncs a folder. */
+static void forget_name(const char *path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_names; i++)
+        if (strcmp(names[i].path, path) == 0)
+            end_name(&names[i]);
+        else
+            names[n++] = names[i];
+    n_names = n;
+}
+
+static void take_back(const struct name *name)
+{
+    n_names_lost++;
+    if (name->from)
+        rename(name->path, name->from);
+    else if (!name->is_gone)
+        files_remove_tree(name->path);
+    if (name->before)
+        rename(name->before, name->path);
+}
+
+/* Of each folder the changes up to some point reached the disk: they get there in order. The point is that of the dice. */
+static void lose_names(uint64_t *seed)
+{
+    for (size_t i = n_names; i-- > 0;) {
+        size_t n_before = 0;
+        bool lost = false;
+        for (size_t k = i + 1; k < n_names; k++) /* a later one is there, so this one is, too */
+            n_before += names[k].folder == names[i].folder && !names[k].is_lost;
+        lost = !n_before && random_below(seed, 3) != 0;
+        names[i].is_lost = lost;
+        if (lost)
+            take_back(&names[i]);
+    }
+}
+
+size_t fault_vfs_names_lost(void)
+{
+    return n_names_lost;
+}
+
 void fault_vfs_forget(void)
 {
     pthread_mutex_lock(&lock);
+    forget_names(0);
     forget_path(NULL, true);
     pthread_mutex_unlock(&lock);
 }
@@ -268,6 +414,9 @@ void fault_vfs_lose_power(uint64_t seed)
         close(fd);
     }
     forget_fates();
+    if (seed)
+        lose_names(&seed);
+    forget_names(0);
     forget_path(NULL, true);
     pthread_mutex_unlock(&lock);
 }
@@ -330,6 +479,9 @@ static int file_sync(sqlite3_file *file, int flags)
     pthread_mutex_lock(&lock);
     if (!rc && of(file)->path)
         forget_path(of(file)->path, false);
+    if (!rc && of(file)->syncs_folder)
+        forget_name(of(file)->path);
+    of(file)->syncs_folder = of(file)->syncs_folder && rc;
     for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD && of(file)->path; i++)
         undos[i].lost = undos[i].lost || strcmp(undos[i].path, of(file)->path) == 0;
     pthread_mutex_unlock(&lock);
@@ -406,7 +558,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
     (void)vfs;
     struct fault_file *file = of(base);
     *file = (struct fault_file){.real = (sqlite3_file *)(file + 1)};
-    if (flags & SQLITE_OPEN_CREATE && path && access(path, F_OK)) {
+    bool is_new = flags & SQLITE_OPEN_CREATE && path && access(path, F_OK);
+    if (is_new) {
         int rc = count_change(CHANGE_OTHER, SQLITE_CANTOPEN);
         if (rc)
             return rc;
@@ -417,6 +570,12 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
     if (path && !(file->path = strdup(path)))
         return SQLITE_NOMEM;
     int rc = real_vfs->xOpen(real_vfs, path, file->real, flags, ret_flags);
+    if (is_new && rc == SQLITE_OK) {
+        pthread_mutex_lock(&lock);
+        note_name(path, NULL, NULL, false);
+        file->syncs_folder = flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL);
+        pthread_mutex_unlock(&lock);
+    }
     if (file->real->pMethods)
         file->base.pMethods = &methods;
     else
@@ -433,9 +592,12 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
     if (rc)
         return rc;
     pthread_mutex_lock(&lock);
-    forget_path(path, true);
+    note_name(path, NULL, keep_link(path), true);
+    rc = real_vfs->xDelete(real_vfs, path, 0);
+    if (sync_folder && rc == SQLITE_OK)
+        forget_names(inode_of(path, true));
     pthread_mutex_unlock(&lock);
-    return real_vfs->xDelete(real_vfs, path, sync_folder);
+    return rc;
 }
 
 /* ---- what the program does itself ---- */
@@ -451,8 +613,10 @@ static int call_sync(const char *path)
 {
     int rc = fail_call(CHANGE_SYNC);
     pthread_mutex_lock(&lock);
-    if (!rc)
+    if (!rc) {
         forget_path(path, false);
+        forget_names(inode_of(path, false));
+    }
     for (size_t i = 0; i < n_undos && rc && armed != FAULT_DEAD; i++)
         undos[i].lost = undos[i].lost || strcmp(undos[i].path, path) == 0;
     pthread_mutex_unlock(&lock);
@@ -463,18 +627,15 @@ static int call_sync(const char *path)
 static int call_rename(const char *from, const char *to)
 {
     int rc = fail_call(CHANGE_OTHER);
-    if (rc || (rc = rename(from, to)))
+    if (rc)
         return rc;
     pthread_mutex_lock(&lock);
-    forget_path(to, true);
-    for (size_t i = 0; i < n_undos; i++)
-        if (strcmp(undos[i].path, from) == 0) {
-            free(undos[i].path);
-            if (!(undos[i].path = strdup(to)))
-                die("no memory");
-        }
+    if (access(from, F_OK) == 0)
+        note_name(to, from, keep_link(to), false);
+    rc = rename(from, to);
+    move_undos(from, to);
     pthread_mutex_unlock(&lock);
-    return 0;
+    return rc;
 }
 
 static int call_unlink(const char *path)
@@ -484,12 +645,13 @@ static int call_unlink(const char *path)
         return -1;
     }
     int rc = fail_call(CHANGE_OTHER);
-    if (rc || (rc = unlink(path)))
+    if (rc)
         return rc;
     pthread_mutex_lock(&lock);
-    forget_path(path, true);
+    note_name(path, NULL, keep_link(path), true);
+    rc = unlink(path);
     pthread_mutex_unlock(&lock);
-    return 0;
+    return rc;
 }
 
 static int call_make_folder(const char *path)
@@ -498,7 +660,12 @@ static int call_make_folder(const char *path)
         errno = EEXIST;
         return -1;
     }
-    return fail_call(CHANGE_OTHER) ? -1 : mkdir(path, 0777);
+    if (fail_call(CHANGE_OTHER) || mkdir(path, 0777))
+        return -1;
+    pthread_mutex_lock(&lock);
+    note_name(path, NULL, NULL, false);
+    pthread_mutex_unlock(&lock);
+    return 0;
 }
 
 static const struct files_calls calls = {call_sync, call_rename, call_make_folder, call_unlink};

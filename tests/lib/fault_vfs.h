@@ -7,6 +7,7 @@
 #ifndef TESTS_LIB_FAULT_VFS_H
 #define TESTS_LIB_FAULT_VFS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum fault {
@@ -33,9 +34,12 @@ int64_t fault_vfs_disarm(void);
 int fault_vfs_hit(void);
 
 /* Loses power: what was not synced is taken back, all of it (seed 0) or a random part: each sector of 512 bytes is as it was
- * after some of the writes to it since the last sync, so that pages are torn and writes reordered. Every database must be
- * closed; -shm files below dir are the caller's to remove. Disarms. */
+ * after some of the writes to it since the last sync, so that pages are torn and writes reordered. With a seed names are lost,
+ * too: of what was made, renamed and unlinked in a folder since that was synced the last steps, however many, did not happen.
+ * Every database must be closed; -shm files below dir are the caller's to remove. Disarms. */
 void fault_vfs_lose_power(uint64_t seed);
+/* How many such steps were taken back since the begin. */
+size_t fault_vfs_names_lost(void);
 /* Everything written so far counts as synced. */
 void fault_vfs_forget(void);
 

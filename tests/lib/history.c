@@ -27,9 +27,9 @@ const struct history_series history_series[HISTORY_SERIES] = {
 };
 static const char *const states[N_STATES] = {"", "on", "off", "wartet, \"\xc3\xa4\""};
 
-void history_init(struct history *history, uint64_t seed)
+void history_init(struct history *history, uint64_t seed, bool is_close)
 {
-    *history = (struct history){.seed = seed * 1000003 + 17, .known_ms = INT64_C(1712000000000)};
+    *history = (struct history){.seed = seed * 1000003 + 17, .is_close = is_close, .known_ms = INT64_C(1712000000000)};
     for (int s = 0; s < HISTORY_SERIES; s++)
         history->front_us[s] = BEGIN_US + random_below(&history->seed, 40) * US_PER_DAY;
 }
@@ -57,7 +57,8 @@ static struct event *add_event(struct history *history, uint32_t series, enum op
         assert_non_null(history->events);
     }
     struct event *event = &history->events[history->n_events++];
-    *event = (struct event){.series = series, .op = op, .t_us = t_us, .issued_us = ISSUED_NONE, .known_ms = history->known_ms};
+    *event = (struct event){.series = series, .op = op, .t_us = t_us, .issued_us = ISSUED_NONE,
+                            .known_ms = history->is_close ? history->source_ms[history->source] : history->known_ms};
     return event;
 }
 
@@ -89,6 +90,8 @@ static int64_t to_grid(int64_t t_us, int64_t step_us)
 
 static int64_t old_time(struct history *history)
 {
+    if (history->n_anchors && history->is_close && below(history, 4))
+        return history->anchors_us[below(history, (int64_t)history->n_anchors)];
     if (history->n_anchors && below(history, 5))
         return history->anchors_us[below(history, (int64_t)history->n_anchors)] + below(history, 2 * US_PER_HOUR) - US_PER_HOUR;
     return BEGIN_US + below(history, 60) * US_PER_DAY + below(history, US_PER_DAY);
@@ -143,7 +146,8 @@ static void add_in_order(struct history *history, uint32_t series)
 /* The same values once more, others in their place, or their taking back. */
 static void add_again(struct history *history, uint32_t series, int what)
 {
-    const struct naive *now = &history->now[history->source][series];
+    int source = history->is_close ? (int)below(history, HISTORY_SOURCES) : history->source;
+    const struct naive *now = &history->now[source][series];
     if (!now->n)
         return;
     for (int64_t n = 1 + below(history, 20); n > 0; n--) {
@@ -169,18 +173,37 @@ static void add_again(struct history *history, uint32_t series, int what)
     }
 }
 
+/* Most series live in one source, so that their tiers are used, and sealed files keep their known-at to the second. */
+static bool lives_in(const struct history *history, uint32_t series, int source)
+{
+    return history->is_close || series == 8 || (series % 3 == 0 ? 1 : series == 7 ? 2 : 0) == source;
+}
+
+/* Of what comes next: in whole seconds, or milliseconds from what other sources have, by which the source's own time goes on. */
+static void go_on(struct history *history, int source)
+{
+    if (!history->is_close) {
+        history->known_ms += 1000 * (1 + below(history, 100));
+        return;
+    }
+    int64_t known_ms = history->known_ms + below(history, 1000) - 400;
+    history->source_ms[source] = known_ms > history->source_ms[source] ? known_ms : history->source_ms[source];
+    history->known_ms += below(history, 100);
+}
+
 void history_next(struct history *history, int source)
 {
     history->source = source;
     history->n_events = 0;
-    history->known_ms += 1000 * (1 + below(history, 100)); /* sealed files keep it to the second */
+    bool first = true;
     for (int64_t parts = 1 + below(history, 4); parts > 0; parts--) {
-        /* most series live in one source, so that their tiers are used */
-        uint32_t series = (uint32_t)below(history, HISTORY_SERIES);
-        if ((series % 3 == 0) != (source == 1) && series != 8)
-            series = source == 1 ? 3 * (series / 3) : series - series % 3 + 1;
-        if (series >= HISTORY_SERIES)
-            series = 8;
+        if (first || history->is_close)
+            go_on(history, source);
+        first = false;
+        uint32_t series;
+        do
+            series = (uint32_t)below(history, HISTORY_SERIES);
+        while (!lives_in(history, series, source));
         int64_t what = below(history, 10);
         if (what < 4)
             add_in_order(history, series);
@@ -284,10 +307,14 @@ void history_points(const struct history *history, uint32_t series, struct point
                 all[n++] = (struct candidate){now->keys[i].t_us, now->keys[i].issued_us, naive_now(&now->keys[i]), source};
     }
     qsort(all, n, sizeof(*all), compare_candidates);
-    for (size_t i = 0; i < n; i++)
-        if (!i || all[i].t_us != all[i - 1].t_us) /* what a source repeats of the other was known before */
-            put_candidate(points, i + 1 < n && repeats(&all[i], &all[i + 1]) ? &all[i + 1] : &all[i],
-                          history_series[series].kind == KIND_STATE);
+    for (size_t i = 0; i < n; i++) {
+        size_t first = i;
+        if (i && all[i].t_us == all[i - 1].t_us)
+            continue;
+        while (first + 1 < n && repeats(&all[first], &all[first + 1])) /* what a source repeats was known before */
+            first++;
+        put_candidate(points, &all[first], history_series[series].kind == KIND_STATE);
+    }
     free(all);
 }
 

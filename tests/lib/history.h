@@ -1,5 +1,5 @@
 /* Random histories for tests of the store: series of every kind and cadence whose readings come in order, out of order, late by
- * weeks, corrected, repeated, with stated issues, and are taken back; in batches of two sources. What must be in force after
+ * weeks, corrected, repeated, with stated issues, and are taken back; in batches of several sources. What must be in force after
  * them comes from tests/lib/naive.c, and what must be in cells and in the rows for people is computed here in the plainest
  * way, without code of src/store and src/rollup. The same seed gives the same history. */
 #ifndef TESTS_LIB_HISTORY_H
@@ -14,7 +14,7 @@
 #include "rollup/cell.h"
 
 #define HISTORY_SERIES 10
-#define HISTORY_SOURCES 2
+#define HISTORY_SOURCES 3
 #define HISTORY_ANCHORS 48
 
 struct history_series {
@@ -30,12 +30,14 @@ struct event {
     int64_t t_us, issued_us, period_us, m, known_ms;
     int8_t e;
     uint8_t quality;
+    bool replayed;    /* of a dead letter; none of the random ones is */
     const char *text; /* of states */
 };
 
 struct history {
     uint64_t seed;
-    int64_t known_ms;
+    bool is_close; /* every series in every source, at few times, known within milliseconds of each other */
+    int64_t known_ms, source_ms[HISTORY_SOURCES];
     int64_t front_us[HISTORY_SERIES];    /* readings in order go on here */
     int64_t register_m[HISTORY_SERIES];  /* of counters */
     int64_t anchors_us[HISTORY_ANCHORS]; /* where something was sent, so that more meets it */
@@ -47,7 +49,7 @@ struct history {
     size_t n_events, cap;
 };
 
-void history_init(struct history *history, uint64_t seed);
+void history_init(struct history *history, uint64_t seed, bool is_close);
 void history_free(struct history *history);
 
 /* Makes the next batch of a source; history_apply lets it take effect. */

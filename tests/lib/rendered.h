@@ -29,7 +29,7 @@ static inline void render_all(const struct renderer *renderer, const struct rang
             struct exact exacts[AGG_N];
             for (size_t c = 0; c < AGG_N; c++)
                 fake_value(series[s].info.kind, i, c, &values[c], &exacts[c]);
-            struct row row = {range->from_us + i * step_us, fake_quality(&series[s], i), values};
+            struct row row = {range->from_us + i * step_us, fake_quality(&series[s], i), values, NULL};
             renderer->row(&render, &row, out);
         }
         renderer->end_series(&render, out);

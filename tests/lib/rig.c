@@ -12,9 +12,14 @@
 #include "common/civil.h"
 #include "store/flush.h"
 #include "store/parcel.h"
+#include "store/retention.h"
 #include "store/seal.h"
 
-#define TOPIC "readings.history"
+/* By name, as sources of equal known-at are ordered. */
+static const struct {
+    const char *topic;
+    int32_t partition;
+} places[HISTORY_SOURCES] = {{"readings.history", 0}, {"readings.history", 1}, {"readings.later", 0}};
 
 int64_t rig_below(struct rig *rig, int64_t n)
 {
@@ -28,10 +33,11 @@ void rig_open_partitions(struct rig *rig)
 {
     static const struct owner owner = {.generation = 1, .member = "test"};
     for (int s = 0; s < HISTORY_SOURCES; s++) {
-        struct source source = {.cluster = "cluster", .topic = TOPIC, .partition = s};
+        struct source source = {.cluster = "cluster", .partition = places[s].partition};
         struct err_text error = {0};
         struct claim claim;
-        int rc = partition_open(rig->dir, TOPIC, s, &rig->partitions[s], &error);
+        snprintf(source.topic, sizeof(source.topic), "%s", places[s].topic);
+        int rc = partition_open(rig->dir, places[s].topic, places[s].partition, &rig->partitions[s], &error);
         rc = rc ? rc : partition_claim(rig->partitions[s], &source, &owner, &claim, &rig->epochs[s], &error);
         if (rc)
             broken(rig, "source %d does not open: %s", s, error.text);
@@ -71,7 +77,18 @@ static void add_series(struct rig *rig)
         rig->series_id[s] = registry_at(rig->registry, rig->series_i[s])->id;
 }
 
-void rig_init(struct rig *rig, uint64_t seed)
+static void share_series(struct rig *rig)
+{
+    struct err_text error = {0};
+    for (int source = 0; source < HISTORY_SOURCES; source++) {
+        if (catalog_persist(rig->catalog, rig->registry, rig->sources[source], rig->series_i, HISTORY_SERIES, &error))
+            broken(rig, "%s", error.text);
+        for (int s = 0; s < HISTORY_SERIES; s++)
+            rig->is_here[source][s] = true;
+    }
+}
+
+void rig_init(struct rig *rig, uint64_t seed, bool is_close)
 {
     static const enum window_length lengths[] = {WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH, WINDOW_AUTO};
     const char *tmp = getenv("TMPDIR");
@@ -79,20 +96,22 @@ void rig_init(struct rig *rig, uint64_t seed)
     *rig = (struct rig){.round_seed = seed, .seed = seed * 31 + 5, .window = lengths[seed % 4]};
     snprintf(rig->dir, sizeof(rig->dir), "%.200s/almanac-history-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(rig->dir));
-    history_init(&rig->history, seed);
+    history_init(&rig->history, seed, is_close);
     batch_init(&rig->batch);
     rig->registry = registry_new();
     assert_non_null(rig->registry);
     int rc = store_create(rig->dir, &error);
     rc = rc ? rc : catalog_open(rig->dir, rig->registry, &rig->catalog, &error);
     for (int s = 0; s < HISTORY_SOURCES && !rc; s++)
-        rc = catalog_source(rig->catalog, TOPIC, s, &rig->sources[s], &error);
+        rc = catalog_source(rig->catalog, places[s].topic, places[s].partition, &rig->sources[s], &error);
     rc = rc ? rc : catalog_reader_open(rig->dir, &rig->lookup, &error);
     rc = rc ? rc : reader_dir_open(rig->dir, &rig->reader, &error);
     if (rc)
         broken(rig, "%s", error.text);
     rig_open_partitions(rig);
     add_series(rig);
+    if (is_close)
+        share_series(rig);
 }
 
 void rig_drop_kept(struct kept *kept)
@@ -150,7 +169,8 @@ static void fill_batch(struct rig *rig)
         assert_non_null(reading);
         *reading = (struct reading){.t_us = event->t_us, .issued_us = event->issued_us, .period_us = event->period_us,
                                     .known_ms = event->known_ms, .offset = offset, .quality = event->quality,
-                                    .op = (uint8_t)event->op, .series_i = rig->series_i[event->series]};
+                                    .op = (uint8_t)event->op, .replayed = event->replayed,
+                                    .series_i = rig->series_i[event->series]};
         if (history_series[event->series].kind != KIND_STATE)
             reading->m = event->m, reading->e = event->e;
         else if (event->op == OP_VALUE)
@@ -237,12 +257,28 @@ int rig_seal(struct rig *rig, int source, bool all, struct err_text *error)
         file_list_free(&files);
         if (!rc && n_open) {
             rc = partition_files(rig->partitions[source], &files, error);
-            struct seal_opts opts = {window, (1u << TIER_N) - 1, INT64_MIN, false};
+            struct seal_opts opts = {window, (1u << TIER_N) - 1, INT64_MIN, false, rig->lookup};
             rc = rc ? rc : seal_window(rig->partitions[source], &files, &opts, error);
             file_list_free(&files);
         }
         more = all && n_open;
     }
+    return rc;
+}
+
+int rig_expire(struct rig *rig, int source, struct err_text *error)
+{
+    struct file_list files = {0};
+    int rc = partition_files(rig->partitions[source], &files, error);
+    for (size_t i = 0; i < files.n && !rc; i++) {
+        struct seal_opts opts = {files.at[i].window, TIERS_ALL, INT64_MIN, true, rig->lookup};
+        if (files.at[i].kind == FILE_TIER && files.at[i].window.end_us <= rig->expired_us[source])
+            continue;
+        rc = seal_window(rig->partitions[source], &files, &opts, error);
+        rig->expired_us[source] = opts.window.end_us;
+        break;
+    }
+    file_list_free(&files);
     return rc;
 }
 

@@ -36,6 +36,7 @@ struct rig {
     uint32_t series_i[HISTORY_SERIES], series_id[HISTORY_SERIES];
     bool is_here[HISTORY_SOURCES][HISTORY_SERIES]; /* the catalog knows */
     int64_t n_takes, touched[HISTORY_SERIES];      /* the newest take that had the series */
+    int64_t expired_us[HISTORY_SOURCES]; /* readings before have expired */
     enum window_length window;
     struct kept kept[RIG_KEPT];
     struct batch batch;
@@ -50,8 +51,8 @@ struct rig {
 /* 0 .. n - 1, of the rig's own choices. */
 int64_t rig_below(struct rig *rig, int64_t n);
 
-/* A new store in a folder of its own. */
-void rig_init(struct rig *rig, uint64_t seed);
+/* A new store in a folder of its own. is_close: as of a history; the catalog then knows all series in all sources. */
+void rig_init(struct rig *rig, uint64_t seed, bool is_close);
 void rig_done(struct rig *rig);
 void rig_open_partitions(struct rig *rig);
 void rig_close_partitions(struct rig *rig);
@@ -66,6 +67,8 @@ void rig_persist_series(struct rig *rig);
 int rig_flush(struct rig *rig, int source, struct err_text *error);
 /* Seals one of the open windows, or all; readings may still wait for them. */
 int rig_seal(struct rig *rig, int source, bool all, struct err_text *error);
+/* The readings of the oldest window of a source expire; nothing happens where there is none. All is flushed. */
+int rig_expire(struct rig *rig, int source, struct err_text *error);
 /* The process dies at some change of the disk, while it takes, flushes or seals, and starts again. */
 void rig_die(struct rig *rig);
 

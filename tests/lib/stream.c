@@ -250,8 +250,10 @@ static const struct file *find_open(const struct file_list *files)
 int store_seal(struct store *store)
 {
     struct partition *partition = NULL;
+    struct catalog_reader *catalog = NULL;
     struct err_text error = {0};
     int rc = partition_open(store->dir, STREAM_TOPIC, STREAM_PARTITION, &partition, &error);
+    rc = rc ? rc : catalog_reader_open(store->dir, &catalog, &error);
     for (bool more = !rc; more && !rc;) {
         struct file_list files = {0};
         rc = partition_files(partition, &files, &error);
@@ -260,7 +262,7 @@ int store_seal(struct store *store)
         if (open)
             rc = seal_window(partition, &files,
                              &(struct seal_opts){.window = open->window, .tiers = TIERS_ALL,
-                                                 .revisions_before_ms = INT64_MIN}, &error);
+                                                 .revisions_before_ms = INT64_MIN, .catalog = catalog}, &error);
         file_list_free(&files);
     }
     if (!rc)
@@ -268,6 +270,7 @@ int store_seal(struct store *store)
     if (rc)
         snprintf(store->error, sizeof(store->error), "%s", error.text);
     partition_close(partition);
+    catalog_reader_close(catalog);
     return rc;
 }
 

@@ -266,6 +266,128 @@ static void directions_have_the_mean_of_vectors(void **state)
     }
 }
 
+/* ---- between readings: definitions 6 to 8 ---- */
+
+/* Linear: 600 s at 100 W, 300 s from 100 to 400, 900 s at 400. */
+static void power_is_weighted_by_time_and_integrates_to_energy(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_GAUGE, "W");
+    const char *const day = "2025-03-30T00:00:00Z", *const end = "2025-03-30T00:30:00Z";
+    add(s, day, "100");
+    add(s, "2025-03-30T00:10:00Z", "100");
+    add(s, "2025-03-30T00:15:00Z", "400");
+    add(s, end, "400");
+    assert_said(ASK("from", day, "to", end, "step", "PT30M", "agg", "twa,integral,mean,covered", "max_gap", "PT1H"),
+                "2025-03-30T00:00:00Z 275 137.5 200 1800;");
+    assert_said(ASK("from", day, "to", end, "step", "PT12M", "agg", "twa,covered,count"),
+                "2025-03-30T00:00:00Z 110 720 2;2025-03-30T00:12:00Z 377.5 720 1;2025-03-30T00:24:00Z 400 360 0;");
+    assert_said(ASK("from", day, "to", end, "step", "PT15M", "agg", "integral,covered,twa", "max_gap", "PT5M"),
+                "2025-03-30T00:00:00Z 20.8333333333333 300 250;2025-03-30T00:15:00Z - 0 -;");
+    s->info.step = true;
+    assert_said(ASK("from", day, "to", end, "step", "PT15M", "agg", "twa"), "2025-03-30T00:00:00Z 100;2025-03-30T00:15:00Z 400;");
+    assert_said(ASK("from", "2025-03-30T00:20:00Z", "to", "2025-03-30T00:40:00Z", "step", "PT10M", "agg", "twa,covered"),
+                "2025-03-30T00:20:00Z 400 600;2025-03-30T00:30:00Z - 0;");
+}
+
+static void register_gains_add_up_over_a_reset(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_COUNTER, "Wh");
+    static const char *const readings[][2] = {{"00", "100"}, {"10", "110"}, {"20", "120"}, {"40", "145"}, {"50", "5"}};
+    for (size_t i = 0; i < 5; i++) {
+        char at[32];
+        snprintf(at, sizeof(at), "2025-03-30T00:%s:00Z", readings[i][0]);
+        add(s, at, readings[i][1]);
+    }
+    add(s, "2025-03-30T01:00:00Z", "25");
+    const char *const from = "2025-03-30T00:00:00Z", *const to = "2025-03-30T01:10:00Z";
+    assert_said(ASK("from", from, "to", to, "step", "PT10M"),
+                "2025-03-30T00:00:00Z 10;2025-03-30T00:10:00Z 10;2025-03-30T00:20:00Z -;2025-03-30T00:30:00Z 25;"
+                "2025-03-30T00:40:00Z 5;2025-03-30T00:50:00Z 20;2025-03-30T01:00:00Z -;");
+    assert_said(ASK("from", from, "to", to, "step", "PT10M", "fill", "linear"),
+                "2025-03-30T00:00:00Z 10;2025-03-30T00:10:00Z 10;2025-03-30T00:20:00Z 12.5;2025-03-30T00:30:00Z 12.5;"
+                "2025-03-30T00:40:00Z 5;2025-03-30T00:50:00Z 20;2025-03-30T01:00:00Z -;");
+    assert_said(ASK("from", from, "to", to, "step", "PT2H"), "2025-03-30T00:00:00Z 70;");
+    /* the last reading before the range is found, however far away */
+    assert_said(ASK("from", "2025-03-30T00:45:00Z", "to", "2025-03-30T00:50:00Z", "step", "PT1H"), "2025-03-30T00:00:00Z 5;");
+    add(s, "2026-07-01T00:00:00Z", "1025");
+    assert_said(ASK("from", "2026-06-30T00:00:00Z", "to", "2026-07-01T00:00:00Z", "step", "P1D", "agg", "increase,count"),
+                "2026-06-30T00:00:00Z 1000 0;");
+    assert_said(ASK("from", from, "to", "2027-01-01T00:00:00Z", "step", "PT15M", "agg", "increase,count", "fill", "none"),
+                "2025-03-30T00:00:00Z 10 2;2025-03-30T00:15:00Z 10 1;2025-03-30T00:30:00Z 25 1;2025-03-30T00:45:00Z 25 1;"
+                "2025-03-30T01:00:00Z - 1;2026-06-30T23:45:00Z 1000 0;2026-07-01T00:00:00Z - 1;");
+}
+
+/* Definition 11. */
+static void empty_buckets_are_filled_within_max_gap_only(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_GAUGE, "degC");
+    add(s, "2025-03-01T00:00:00Z", "1");
+    add(s, "2025-03-01T01:00:00Z", "4");
+    add(s, "2025-03-01T01:05:00Z", "6");
+    const char *const from = "2025-03-01T00:20:00Z", *const to = "2025-03-01T01:40:00Z";
+    assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean,count,max", "fill", "previous"),
+                "2025-03-01T00:20:00Z 1 0 1;2025-03-01T00:40:00Z 1 0 1;2025-03-01T01:00:00Z 5 2 6;2025-03-01T01:20:00Z - 0 -;");
+    assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean", "fill", "previous", "max_gap", "PT30M"),
+                "2025-03-01T00:20:00Z 1;2025-03-01T00:40:00Z -;2025-03-01T01:00:00Z 5;2025-03-01T01:20:00Z -;");
+    assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean,stddev", "fill", "linear", "max_gap", "PT1H"),
+                "2025-03-01T00:20:00Z 2 -;2025-03-01T00:40:00Z 3 -;2025-03-01T01:00:00Z 5 1.4142135623731;"
+                "2025-03-01T01:20:00Z - -;");
+    assert_said(ASK("from", from, "to", to, "step", "PT20M", "agg", "mean", "fill", "linear"),
+                "2025-03-01T00:20:00Z -;2025-03-01T00:40:00Z -;2025-03-01T01:00:00Z 5;2025-03-01T01:20:00Z -;");
+    assert_said(ASK("from", "2025-03-01T00:20:00Z", "to", "2025-03-01T00:40:00Z", "step", "PT20M", "fill", "linear", "max_gap",
+                    "2h"),
+                "2025-03-01T00:20:00Z 2;");
+    clear_store(NULL);
+    s = add_series(KIND_STATE, "");
+    add_state(s, instant("2025-03-01T00:00:00Z"), "on", 0);
+    add_state(s, instant("2025-03-01T00:30:00Z"), "off", 0);
+    assert_said(ASK("from", "2025-03-01T00:10:00Z", "to", "2025-03-01T00:50:00Z", "step", "PT10M", "fill", "previous"),
+                "2025-03-01T00:10:00Z on;2025-03-01T00:20:00Z on;2025-03-01T00:30:00Z off;2025-03-01T00:40:00Z -;");
+}
+
+static void percentiles_lie_on_the_line_between_ranks(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_GAUGE, "W");
+    static const char *const values[] = {"3", "1", "2.5", "10"};
+    for (int i = 0; i < 4; i++) {
+        struct decimal value;
+        bool rounded;
+        assert_int_equal(decimal_parse(values[i], strlen(values[i]), &value, &rounded), 0);
+        add_at(s, instant("2025-03-01T00:00:00Z") + i * S, value, 0, 0);
+    }
+    assert_said(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T00:15:00Z", "step", "PT15M", "agg",
+                    "median,p25,p99,p01,stddev,mintime,maxtime"),
+                "2025-03-01T00:00:00Z 2.75 2.125 9.79 1.045 4.00780488547035 @1740787201000000 @1740787203000000;");
+    add_at(s, instant("2025-03-01T00:00:05Z"), (struct decimal){1, 15}, 0, 0);
+    add_at(s, instant("2025-03-01T00:00:06Z"), (struct decimal){1, -24}, 0, 0);
+    assert_said(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T00:15:00Z", "step", "PT15M", "agg", "median,p20"),
+                "2025-03-01T00:00:00Z 2.75 1;");
+}
+
+/* ---- what is explained ---- */
+
+static void bucket_tells_what_it_was_made_of(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_COUNTER, "Wh");
+    add(s, "2025-03-01T00:00:00Z", "10");
+    add(s, "2025-03-01T00:10:00Z", "5");
+    add(s, "2025-03-01T00:20:00Z", "7");
+    s->points.quality[2] = QUALITY_SUSPECT;
+    add(s, "2025-03-01T00:50:00Z", "9");
+    s->points.quality[3] = QUALITY_ESTIMATED | QUALITY_CONVERTED;
+    fake_reader.raw_percent = 0;
+    assert_said(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:01Z", "step", "PT15M", "agg", "increase",
+                    "explain", "1"),
+                "2025-03-01T00:00:00Z 5 15m n2 q2,0,0,0,0 resets1;2025-03-01T00:15:00Z - none n0 q0,0,0,0,1;"
+                "2025-03-01T00:30:00Z - none n0 q0,0,0,0,0;2025-03-01T00:45:00Z 4 15m n1 q0,0,0,1,0 gap converted1;"
+                "2025-03-01T01:00:00Z - none n0 q0,0,0,0,0 partial;");
+}
+
 /* ---- days of zones: definitions 1 and 2 ---- */
 
 static void local_days_have_23_and_25_hours(void **state)
@@ -295,17 +417,21 @@ static void questions_without_meaning_say_what_to_ask_instead(void **state)
     add_series(KIND_COUNTER, "Wh");
     add_series(KIND_STATE, "");
     add_series(KIND_GAUGE, "deg");
+    add_series(KIND_GAUGE, "degC");
+    add_series(KIND_INTERVAL, "Wh");
     static const struct {
         const char *id, *agg, *words;
     } wrong[] = {
-        {"2", "sum", "gauge"},    {"5", "mean", "first, last, min, max or count"}, {"5", "sum", "counter"},
-        {"8", "mean", "state"},   {"8", "min", "first, last or count"},            {"11", "min", "direction"},
-        {"11", "max", "mean"},    {"2,5", "mean", "e-1"},                         {"2", "count,sum", "sum"},
+        {"2", "sum", "gauge"},        {"5", "mean", "increase, first, last, min"},  {"5", "sum", "counter"},
+        {"8", "mean", "state"},       {"8", "min", "first, last, count or covered"}, {"11", "min", "direction"},
+        {"11", "max", "mean"},        {"2,5", "mean", "e-1"},                        {"2", "count,sum", "sum"},
+        {"2", "increase", "gauge"},   {"5", "twa", "counter"},                       {"14", "integral", "degC"},
+        {"11", "p50", "direction"},   {"11", "median", "covered"},                   {"17", "twa", "an interval"},
+        {"17", "mintime", "covered"}, {"8", "p99", "state"},                         {"5", "stddev", "increase"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         assert_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", wrong[i].id, "agg", wrong[i].agg), ERR_MEANING,
                        "agg", wrong[i].words);
-    assert_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", "5"), ERR_MEANING, "agg", "agg=last");
     struct said said = ASK("from", "-P1D", "to", "now");
     assert_int_equal(said.rc, 0);
     said_free(&said);
@@ -472,10 +598,13 @@ static const struct shape {
     const char *unit, *aggs;
 } shapes[] = {
     {KIND_GAUGE, "W", "mean,min,max,count,first,last"},
-    {KIND_COUNTER, "Wh", "last,first,max,min,count"},
+    {KIND_GAUGE, "W", "mean,min,max,count,first,last,twa,integral,stddev,median,p01,p37,p99,mintime,maxtime,covered"},
+    {KIND_GAUGE, "m3/h", "twa,integral,covered,mintime,maxtime,mean,min,max"},
+    {KIND_COUNTER, "Wh", "last,first,max,min,count,increase,covered"},
     {KIND_INTERVAL, "Wh", "sum,mean,min,max,count,first,last"},
-    {KIND_STATE, "-", "first,last,count"},
-    {KIND_GAUGE, "deg", "count,mean,last,first"},
+    {KIND_INTERVAL, "Wh", "sum,mean,min,max,count,first,last,covered,median,p07,p93"},
+    {KIND_STATE, "-", "first,last,count,covered"},
+    {KIND_GAUGE, "deg", "count,mean,last,first,covered"},
 };
 #define SHAPES_N ((int64_t)(sizeof(shapes) / sizeof(*shapes)))
 
@@ -499,20 +628,38 @@ static struct decimal random_value(int mode)
     return decimal_canonical((struct decimal){m * below(1000000), (int8_t)(below(18) - 14)}); /* far apart */
 }
 
+/* What may be declared of a series. */
+static void declare_some(struct fake_series *s)
+{
+    static struct declared declared[SERIES_MAX];
+    struct declared *mine = &declared[s - series];
+    static const int64_t gaps[] = {0, 0, 0, 15 * MIN, 30 * S};
+    *mine = (struct declared){0};
+    s->info.step = s->info.kind == KIND_GAUGE && below(3) == 0;
+    s->info.cadence_us = gaps[below(5)];
+    if (s->info.kind == KIND_COUNTER && below(4) == 0)
+        mine->register_size = (struct decimal){below(2) ? 1500001 : 7, -1};
+    if (s->info.kind == KIND_COUNTER && below(4) == 0)
+        mine->epsilon = (struct decimal){5, 3};
+    s->info.declared = below(2) || mine->register_size.m || mine->epsilon.m ? mine : NULL;
+}
+
 /* Readings around an instant: even, jittered or with gaps; amounts that fit their cells, lie across them or overlap. */
 static void random_series(const struct shape *shape, int64_t centre_us)
 {
     static const int64_t cadences[] = {S, 10 * S, MIN, 5 * MIN, 15 * MIN, HOUR};
     static const char *const words[] = {"on", "off", "standby"};
     struct fake_series *s = add_series(shape->kind, shape->unit);
+    declare_some(s);
     int64_t cadence = cadences[below(6)], n = 50 + below(800), mode = below(3), period_mode = below(3);
+    int64_t gap_rate = below(2) ? 50 : 6;
     int quality_mode = (int)below(3), value_mode = (int)below(6) ? (int)below(2) : 2;
     int64_t t_us = centre_us - n / 2 * cadence;
     t_us -= mode ? below(cadence) : ((t_us % cadence) + cadence) % cadence;
     for (int64_t i = 0; i < n; i++, t_us += cadence) {
         int64_t at_us = mode == 2 ? t_us + below(cadence) : t_us;
         int64_t period = period_mode == 0 ? cadence : 1 + below(3 * cadence);
-        if (below(50) == 0)
+        if (below(gap_rate) == 0)
             i += below(30), t_us += below(30) * cadence;
         if (shape->kind == KIND_STATE)
             add_state(s, at_us, words[below(3)], random_quality(quality_mode));
@@ -526,9 +673,37 @@ static void random_series(const struct shape *shape, int64_t centre_us)
 struct question {
     struct ask ask;
     char from[CIVIL_TEXT_MAX + 1], to[CIVIL_TEXT_MAX + 1];
+    char aggs[120];
     const char *zone, *step, *oracle_step;
-    int64_t from_us, to_us;
+    int64_t from_us, to_us, max_gap_us; /* 0: the default */
 };
+
+/* Some of the shape's aggregates, or all. */
+static void choose_aggs(const struct shape *shape, struct question *q)
+{
+    bool all = below(3) == 0;
+    size_t n = 0;
+    for (const char *agg = shape->aggs; *agg; agg += strcspn(agg, ",") + (agg[strcspn(agg, ",")] == ',')) {
+        int size = (int)strcspn(agg, ",");
+        if (all || below(3) == 0)
+            n += (size_t)snprintf(q->aggs + n, sizeof(q->aggs) - n, "%s%.*s", n ? "," : "", size, agg);
+    }
+    if (!n)
+        snprintf(q->aggs, sizeof(q->aggs), "%.*s", (int)strcspn(shape->aggs, ","), shape->aggs);
+}
+
+static void choose_gap(struct question *q)
+{
+    static const struct {
+        const char *text;
+        int64_t us;
+    } gaps[] = {{"PT45M", 45 * MIN}, {"1s", S}, {"PT7M", 7 * MIN}, {"PT2H", 2 * HOUR}, {"P400D", 400 * 24 * HOUR}};
+    if (below(2) || !strcmp(q->step, "raw"))
+        return;
+    size_t i = (size_t)below(5);
+    q->max_gap_us = gaps[i].us;
+    ask_add(&q->ask, "max_gap", gaps[i].text);
+}
 
 static void choose_step(struct question *q)
 {
@@ -561,6 +736,7 @@ static void random_question(const struct shape *shape, struct question *q)
     static const char *const zones[] = {
         NULL, "UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",
     };
+    static const char *const fills[] = {"null", "none", "previous", "linear"};
     const struct points *points = &series[below((int64_t)fake_reader.n_series)].points;
     int64_t first = points->t_us[0], length = points->t_us[points->n - 1] - first + HOUR;
     *q = (struct question){.zone = zones[below(6)]};
@@ -579,9 +755,11 @@ static void random_question(const struct shape *shape, struct question *q)
     ask_add(&q->ask, "step", q->step);
     if (q->zone)
         ask_add(&q->ask, "tz", q->zone);
+    choose_aggs(shape, q);
+    choose_gap(q);
     if (strcmp(q->step, "raw") != 0)
-        ask_add(&q->ask, "agg", shape->aggs);
-    ask_add(&q->ask, "fill", below(2) ? "null" : "none");
+        ask_add(&q->ask, "agg", q->aggs);
+    ask_add(&q->ask, "fill", fills[below(strcmp(q->step, "raw") ? 4 : 2)]);
 }
 
 static const char *fill_of(const struct question *q)
@@ -607,8 +785,8 @@ static void assert_same(const struct question *q, const char *what, const struct
     if (strcmp(a, b) != 0) {
         while (*a == *b)
             a++, b++;
-        fail_msg("%s: from %s to %s step %s tz %s fill %s:\n%.200s\nnot\n%.200s", what, q->from, q->to, q->step,
-                 q->zone ? q->zone : "-", fill_of(q), a, b);
+        fail_msg("%s: from %s to %s step %s tz %s fill %s max_gap %" PRId64 " agg %s:\n%.200s\nnot\n%.200s", what, q->from, q->to,
+                 q->step, q->zone ? q->zone : "-", fill_of(q), q->max_gap_us, q->aggs, a, b);
     }
 }
 
@@ -659,12 +837,60 @@ static void pages_put_together_are_the_whole_answer(void **state)
     }
 }
 
+/* False where a sum has more digits than a decimal. */
+static bool add_increases(const struct said *said, struct exact *sum)
+{
+    for (const char *line = (const char *)said->text.data, *next; *line; line = next) {
+        const char *value = strchr(line, ' ') + 1;
+        struct decimal gain;
+        bool rounded;
+        next = strchr(line, '\n') + 1;
+        if (!strncmp(line, "series ", 7) || !strncmp(value, "-\n", 2))
+            continue;
+        assert_int_equal(decimal_parse(value, (size_t)(next - 1 - value), &gain, &rounded), 0);
+        if (rounded)
+            return false;
+        exact_add(sum, gain);
+    }
+    return true;
+}
+
+/* I7: whatever the steps and the zone, from cells or from readings. */
+static void increments_of_buckets_add_up_to_that_of_the_whole(void **state)
+{
+    static const struct shape shape = {KIND_COUNTER, "Wh", "increase"};
+    (void)state;
+    random_start();
+    for (int i = 0; i < times(100); i++) {
+        clear_store(NULL);
+        random_series(&shape, instant(centres[below(5)]));
+        struct question q;
+        do
+            random_question(&shape, &q);
+        while (!strcmp(q.step, "raw") || !strcmp(fill_of(&q), "linear"));
+        struct ask whole = {.parameters = {{"from", q.from}, {"to", q.to}, {"step", "PT876000H"}}, .n = 3};
+        struct said parts, one;
+        struct exact sum = {0}, sum_of_one = {0};
+        fake_reader.raw_percent = (unsigned)below(3) * 25;
+        ask_range(&q.ask, &parts);
+        ask_range(&whole, &one);
+        assert_int_equal(parts.rc, 0);
+        assert_int_equal(one.rc, 0);
+        if (add_increases(&parts, &sum) && add_increases(&one, &sum_of_one) && exact_compare(&sum, &sum_of_one) != 0)
+            fail_msg("from %s to %s step %s tz %s", q.from, q.to, q.step, q.zone ? q.zone : "-");
+        said_free(&parts);
+        said_free(&one);
+    }
+}
+
 /* ---- the oracle ---- */
 
 static void tell_readings(FILE *out, const struct shape *shape)
 {
     const struct points *points = &series[0].points;
-    fprintf(out, "series %s %s\n", kind_name(shape->kind), shape->unit);
+    const struct declared *declared = series[0].info.declared ? series[0].info.declared : &(struct declared){0};
+    fprintf(out, "series %s %s %d %" PRId64 "e%d %" PRId64 "e%d\n", kind_name(shape->kind), shape->unit, series[0].info.step,
+            declared->register_size.m, declared->register_size.e, declared->epsilon.m, declared->epsilon.e);
     for (size_t i = 0; i < points->n; i++) {
         fprintf(out, "r %" PRId64 " ", points->t_us[i]);
         if (shape->kind == KIND_STATE)
@@ -675,10 +901,12 @@ static void tell_readings(FILE *out, const struct shape *shape)
     }
 }
 
-static void tell_answer(FILE *out, const struct shape *shape, const struct question *q, const struct said *said)
+static void tell_answer(FILE *out, const struct question *q, const struct said *said)
 {
-    fprintf(out, "q %" PRId64 " %" PRId64 " %s %s %s %s\n", q->from_us, q->to_us, q->oracle_step, q->zone ? q->zone : "-",
-            fill_of(q), shape->aggs);
+    int64_t cadence_us = series[0].info.cadence_us;
+    int64_t max_gap_us = q->max_gap_us ? q->max_gap_us : cadence_us ? 3 * cadence_us : 45 * MIN;
+    fprintf(out, "q %" PRId64 " %" PRId64 " %s %s %s %" PRId64 " %s\n", q->from_us, q->to_us, q->oracle_step,
+            q->zone ? q->zone : "-", fill_of(q), max_gap_us, q->aggs);
     for (const char *line = (const char *)said->text.data; *line;) {
         size_t size = strcspn(line, "\n");
         if (strncmp(line, "series ", 7) != 0)
@@ -712,7 +940,7 @@ static void answers_are_those_of_plain_arithmetic(void **state)
             fake_reader.raw_percent = (unsigned)below(3) * 25;
             ask_range(&q.ask, &said);
             assert_int_equal(said.rc, 0);
-            tell_answer(out, shape, &q, &said);
+            tell_answer(out, &q, &said);
             said_free(&said);
         }
     }
@@ -797,6 +1025,11 @@ int main(void)
         cmocka_unit_test_setup(amount_that_began_long_before_the_range_is_found, clear_store),
         cmocka_unit_test_setup(states_are_counted_and_have_ends, clear_store),
         cmocka_unit_test_setup(directions_have_the_mean_of_vectors, clear_store),
+        cmocka_unit_test_setup(power_is_weighted_by_time_and_integrates_to_energy, clear_store),
+        cmocka_unit_test_setup(register_gains_add_up_over_a_reset, clear_store),
+        cmocka_unit_test_setup(empty_buckets_are_filled_within_max_gap_only, clear_store),
+        cmocka_unit_test_setup(percentiles_lie_on_the_line_between_ranks, clear_store),
+        cmocka_unit_test_setup(bucket_tells_what_it_was_made_of, clear_store),
         cmocka_unit_test_setup(local_days_have_23_and_25_hours, clear_store),
         cmocka_unit_test_setup(questions_without_meaning_say_what_to_ask_instead, clear_store),
         cmocka_unit_test_setup(no_match_is_told_with_the_filter, clear_store),
@@ -809,6 +1042,7 @@ int main(void)
         cmocka_unit_test_setup(cursor_from_outside_the_range_starts_in_it, clear_store),
         cmocka_unit_test_setup(answer_of_tiers_is_that_of_readings_digit_for_digit, clear_store),
         cmocka_unit_test_setup(pages_put_together_are_the_whole_answer, clear_store),
+        cmocka_unit_test_setup(increments_of_buckets_add_up_to_that_of_the_whole, clear_store),
         cmocka_unit_test_setup(answers_are_those_of_plain_arithmetic, clear_store),
     };
     signal(SIGPIPE, SIG_IGN); /* an oracle that disagrees stops reading */

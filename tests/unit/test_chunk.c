@@ -307,21 +307,22 @@ static void a_single_reading_takes_few_bytes(void **state)
     points_free(&points);
 }
 
-static void known_at_to_the_second_is_rounded_down(void **state)
+static void known_at_to_the_second_is_rounded_up(void **state)
 {
     (void)state;
-    static const int64_t known_ms[] = {1740787200999, 1740787201000, -1, INT64_MIN + 808, INT64_MAX};
-    static const int64_t expected_ms[] = {1740787200000, 1740787201000, -1000, INT64_MIN + 808, INT64_MAX - 807};
+    static const int64_t known_ms[] = {1740787200001, 1740787201000, -1, -1000, INT64_MIN, INT64_MAX};
+    static const int64_t expected_ms[] = {1740787201000, 1740787201000, 0, -1000, INT64_MIN + 808,
+                                         INT64_MAX - 807};
     struct points points = {0}, decoded = {0};
     struct buf buf = {0};
     struct chunk chunk;
     uint64_t seed = 1;
-    generate(&points, METER_1S, 5, &seed);
+    generate(&points, METER_1S, 6, &seed);
     memcpy(points.known_ms, known_ms, sizeof(known_ms));
-    assert_int_equal(chunk_encode(&points, 0, 5, &(struct chunk_options){.known_s = true, .key = KEY}, &buf), 0);
+    assert_int_equal(chunk_encode(&points, 0, 6, &(struct chunk_options){.known_s = true, .key = KEY}, &buf), 0);
     assert_int_equal(chunk_open(buf.data, buf.n, KEY, &chunk), 0);
     assert_int_equal(chunk_decode(&chunk, 0, 1, POINTS_ALL, &decoded), 0);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         assert_int_equal(decoded.known_ms[i], expected_ms[i]);
         assert_int_equal(decoded.t_us[i], points.t_us[i]);
     }
@@ -439,7 +440,7 @@ int main(void)
         cmocka_unit_test(every_shape_comes_back_with_its_statistics),
         cmocka_unit_test(a_sealed_walk_of_tenths_takes_under_a_third_of_a_byte_a_reading),
         cmocka_unit_test(a_single_reading_takes_few_bytes),
-        cmocka_unit_test(known_at_to_the_second_is_rounded_down),
+        cmocka_unit_test(known_at_to_the_second_is_rounded_up),
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(another_key_is_corrupt_and_a_later_version_is_told),
         cmocka_unit_test(changed_chunks_with_a_right_crc_do_no_harm),

@@ -314,6 +314,8 @@ static void old_readings_are_expired(void **state)
     assert_string_equal(meter("\"time\":[1740787199999,1740787200000],\"values\":{\"voltage\":[1,2]}"),
                         "voltage@0 2e0; !expired  0; ");
     assert_string_equal(time_of("0"), "!expired; ");
+    assert_string_equal(meter("\"delete\":true,\"time\":[1740787199999,1740787200000],\"values\":{\"voltage\":0}"),
+                        "delete voltage@0; !expired  0; ");
     assert_string_equal(meter("\"property\":\"voltage\",\"delete\":true,\"from\":0,\"to\":1740787200000"),
                         "!expired voltage -1; ");
     assert_string_equal(meter("\"property\":\"voltage\",\"delete\":true,\"from\":0,\"to\":1740787200001"),

@@ -337,7 +337,7 @@ static int try_expire(struct store *store, const struct expire_opts *rules)
 
 static int expire(struct store *store, const struct retention *retention, int64_t now_us)
 {
-    struct expire_opts rules = {retention, 1000 * 365 * US_PER_DAY, now_us};
+    struct expire_opts rules = {retention, 1000 * 365 * US_PER_DAY, now_us, NULL};
     int n = try_expire(store, &rules);
     if (n < 0)
         fail_msg("%s", store->error);
@@ -391,7 +391,7 @@ static void the_oldest_window_comes_first_and_only_whole_ones(void **state)
     struct file_list files = {at, 4, 4};
     const struct file *file = NULL;
     struct retention retention = month;
-    struct expire_opts rules = {&retention, 90 * US_PER_DAY, NOW};
+    struct expire_opts rules = {&retention, 90 * US_PER_DAY, NOW, NULL};
     assert_int_equal(expire_next(&rules, &files, &file), EXPIRE_READINGS);
     assert_ptr_equal(file, &at[1]);
     rules.now_us = DAY(32) - 1; /* the window ends too late by 1 us */
@@ -416,7 +416,7 @@ static void old_revisions_wait_until_they_are_a_tenth_overdue_or_a_day(void **st
     struct file_list files = {&raw, 1, 1};
     const struct file *file = NULL;
     struct retention forever = {0};
-    struct expire_opts rules = {&forever, 90 * US_PER_DAY, NOW};
+    struct expire_opts rules = {&forever, 90 * US_PER_DAY, NOW, NULL};
     assert_int_equal(expire_next(&rules, &files, &file), EXPIRE_NOTHING);
     raw.replaced_ms = (NOW - 91 * US_PER_DAY) / 1000;
     assert_int_equal(expire_next(&rules, &files, &file), EXPIRE_NOTHING);
@@ -694,7 +694,7 @@ static void a_window_is_sealed_again_to_forget_old_revisions(void **state)
     assert_int_equal(old.horizon_ms, 0);
     assert_int_equal(n_revisions(&store, &old), 4); /* the deletion leaves the value and a mark */
     struct retention forever = {0};
-    struct expire_opts rules = {&forever, 10 * US_PER_DAY, DAY(15) + 30 * US_PER_MINUTE};
+    struct expire_opts rules = {&forever, 10 * US_PER_DAY, DAY(15) + 30 * US_PER_MINUTE, NULL};
     assert_int_equal(try_expire(&store, &rules), 0); /* not overdue yet */
     rules.revisions_keep_us = 10 * US_PER_MINUTE;
     rules.now_us = DAY(5) + 15 * US_PER_MINUTE;
@@ -745,7 +745,7 @@ static void a_damaged_window_expires_unread(void **state)
     struct file_list files = {0};
     struct expired expired;
     const struct file *file;
-    struct expire_opts rules = {&month, US_PER_DAY, NOW};
+    struct expire_opts rules = {&month, US_PER_DAY, NOW, NULL};
     struct partition *partition;
     struct err_text error = {0};
     bool unread = false;
@@ -780,7 +780,7 @@ static void remove_shm(const struct store *store)
 static void fail_everywhere(enum fault fault, bool lose_power)
 {
     struct store store;
-    struct expire_opts rules = {&month, 1000 * 365 * US_PER_DAY, NOW};
+    struct expire_opts rules = {&month, 1000 * 365 * US_PER_DAY, NOW, NULL};
     bool hit = true;
     int64_t n, n_cut = 0;
     for (n = 1; hit; n += getenv("ALMANAC_SOAK") ? 1 : 1 + n / 5) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/files.h"
 #include "store/partition.h"
 
 static char dir[256];
@@ -310,6 +311,36 @@ static void a_write_that_fails_stores_nothing_and_may_be_repeated(void **state)
     assert_int_equal(ask("SELECT count(*) FROM batch"), 2);
 }
 
+/* Wherever a sync failed before: a partition that could be opened and closed outlives a loss of power. */
+static void a_folder_whose_sync_failed_once_outlives_a_loss_of_power(void **state)
+{
+    (void)state;
+    struct partition *other;
+    struct err_text error = {0};
+    char path[600], made[620];
+    size_t n_lost = fault_vfs_names_lost();
+    int n_trials = 0;
+    snprintf(path, sizeof(path), "%s/store/raw.u", dir);
+    snprintf(made, sizeof(made), "%s/0/ingest.db", path);
+    for (int64_t n = 1, hit = 1; hit; n++)
+        for (uint64_t seed = 1; seed <= 6; seed++, n_trials++) {
+            fault_vfs_forget();
+            fault_vfs_arm(FAULT_SYNC_ONCE, n);
+            int rc = partition_open(dir, "raw.u", 0, &other, &error);
+            hit = fault_vfs_hit();
+            fault_vfs_disarm();
+            assert_true(!rc || hit);
+            if (rc)
+                assert_int_equal(partition_open(dir, "raw.u", 0, &other, &error), 0);
+            partition_close(other);
+            fault_vfs_lose_power(seed);
+            if (access(made, F_OK))
+                fail_msg("sync %lld, seed %llu: \"%s\" is gone", (long long)n, (unsigned long long)seed, made);
+            files_remove_tree(path);
+        }
+    print_message("# %d trials, %zu names lost\n", n_trials, fault_vfs_names_lost() - n_lost);
+}
+
 /* ---- dead letters ---- */
 
 static int note_dead(void *arg, int64_t id, const struct refusal *refusal, const void *payload)
@@ -429,6 +460,7 @@ int main(void)
         CASE(kafka_is_told_only_what_is_synced),
         CASE(after_a_failed_sync_only_a_whole_checkpoint_counts),
         CASE(a_write_that_fails_stores_nothing_and_may_be_repeated),
+        CASE(a_folder_whose_sync_failed_once_outlives_a_loss_of_power),
         CASE(dead_letters_wait_until_they_are_copied),
         CASE(a_file_that_nobody_lists_is_removed_at_opening),
         CASE(retired_files_go_when_their_time_has_come),

@@ -210,12 +210,14 @@ static void aggregates_stand_in_the_order_they_are_asked_in(void **state)
     range_free(&range);
 }
 
-static void aggregates_of_later_versions_and_of_none_are_told_apart(void **state)
+static void aggregates_are_those_of_the_contract(void **state)
 {
-    static const char *const later[] = {"twa", "integral", "increase", "stddev", "median", "p01", "p95", "mintime", "covered"};
     (void)state;
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        REFUSED("agg", "not there yet", "step", "1h", "agg", later[i]);
+    for (int agg = 0; agg < AGG_N; agg++) {
+        struct range range = PARSE("step", "1h", "agg", agg_name[agg]);
+        assert_int_equal(range.aggs[0], agg);
+        range_free(&range);
+    }
     REFUSED("agg", "no aggregate", "step", "1h", "agg", "average");
     REFUSED("agg", "no aggregate", "step", "1h", "agg", "p00");
     REFUSED("agg", "no aggregate", "step", "1h", "agg", "MEAN");
@@ -280,8 +282,16 @@ static void words_are_those_of_the_contract(void **state)
     assert_int_equal(range.time, TIME_ISO);
     assert_int_equal(range.limit, 0);
     range_free(&range);
-    REFUSED("fill", "not there yet", "fill", "previous");
     REFUSED("layout", "take long or wide", "layout", "flat");
+    REFUSED("fill", "needs a step", "fill", "previous");
+    REFUSED("max_gap", "needs a step", "max_gap", "PT1H");
+    REFUSED("max_gap", "fixed duration above zero", "step", "1h", "max_gap", "PT0S");
+    REFUSED("explain", "needs a step", "explain", "1");
+    range = PARSE("step", "1h", "fill", "linear", "max_gap", "2h", "explain", "1");
+    assert_int_equal(range.fill, FILL_LINEAR);
+    assert_int_equal(range.max_gap_us, 2 * US_PER_HOUR);
+    assert_true(range.explain);
+    range_free(&range);
     REFUSED("fill", "no fill", "fill", "zero");
     REFUSED("time", "iso, ms or local", "time", "unix");
     REFUSED("limit", "no limit", "limit", "0");
@@ -295,7 +305,7 @@ static void words_are_those_of_the_contract(void **state)
 
 static void unknown_parameters_are_refused_by_their_name(void **state)
 {
-    static const char *const later[] = {"bounds", "unit", "quality", "asof", "reduce", "points", "explain"};
+    static const char *const later[] = {"bounds", "unit", "quality", "asof", "reduce", "points"};
     (void)state;
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         REFUSED(later[i], "not there yet", later[i], "x");
@@ -385,7 +395,7 @@ int main(void)
         cmocka_unit_test(steps_come_as_durations_and_as_clients_send_them),
         cmocka_unit_test(steps_without_meaning_name_the_field),
         cmocka_unit_test(aggregates_stand_in_the_order_they_are_asked_in),
-        cmocka_unit_test(aggregates_of_later_versions_and_of_none_are_told_apart),
+        cmocka_unit_test(aggregates_are_those_of_the_contract),
         cmocka_unit_test(filters_are_lists_by_commas_and_by_repetition),
         cmocka_unit_test(lists_have_an_end),
         cmocka_unit_test(words_are_those_of_the_contract),

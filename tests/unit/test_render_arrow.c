@@ -13,9 +13,9 @@
 #define COLUMNS_MAX 16
 
 static const struct fake_series series[] = {
-    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0}, {0, 0, 0, {0}}},
-    {{2, "b", "Load", "energy", "Wh", KIND_INTERVAL, false, 0}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
-    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+    {{2, "b", "Load", "energy", "Wh", KIND_INTERVAL, false, 0, NULL}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
+    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL}, {0, 0, 0, {0}}},
 };
 
 struct flat {

@@ -7,9 +7,9 @@
 #define T_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 
 static const struct fake_series series[] = {
-    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0}, {0, 0, 0, {0}}},
-    {{2, "b", "Property", "odd", "kg,\"x\"", KIND_GAUGE, false, 0}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
-    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+    {{2, "b", "Property", "odd", "kg,\"x\"", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
+    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL}, {0, 0, 0, {0}}},
 };
 
 static void assert_csv(const struct range *range, size_t n_series, int64_t n_rows, const char *expected)

@@ -15,9 +15,9 @@
 #define T_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 
 static const struct fake_series series[] = {
-    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0}, {0, 0, 0, {0}}},
-    {{2, "b", "Load", "energy", "Wh", KIND_INTERVAL, false, 0}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
-    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+    {{1, "a", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+    {{2, "b", "Load", "energy", "Wh", KIND_INTERVAL, false, 0, NULL}, {0, 0, 0, {[QUALITY_ESTIMATED] = 1}}},
+    {{3, "c", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL}, {0, 0, 0, {0}}},
 };
 
 static void assert_time(const struct range *range, int64_t t_us, const char *expected)
@@ -116,6 +116,27 @@ static void numbers_keep_all_their_digits(void **state)
     render_number(&(struct value){.type = VALUE_EXACT, .exact = &sum}, &out);
     buf_putc(&out, '\0');
     assert_string_equal((const char *)out.data, "1000000000000000.000000000000000000000001");
+    buf_free(&out);
+}
+
+static void times_as_values_print_like_those_of_rows(void **state)
+{
+    static const struct {
+        enum time_form form;
+        const char *text;
+    } cases[] = {{TIME_ISO, "\"2025-03-01T00:00:00.500Z\""},
+                 {TIME_MS, "1740787200500"},
+                 {TIME_LOCAL, "\"2025-03-01T00:00:00.500\""}};
+    struct buf out = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct range range = {.time = cases[i].form};
+        struct render render = {.range = &range};
+        buf_clear(&out);
+        render_json_value(&render, &(struct value){.type = VALUE_TIME, .t_us = INT64_C(1740787200500000)}, &out);
+        buf_putc(&out, '\0');
+        assert_string_equal((const char *)out.data, cases[i].text);
+    }
     buf_free(&out);
 }
 
@@ -256,6 +277,7 @@ int main(void)
         cmocka_unit_test(times_print_as_the_range_wants_them),
         cmocka_unit_test(a_time_prints_the_same_whatever_went_before),
         cmocka_unit_test(numbers_keep_all_their_digits),
+        cmocka_unit_test(times_as_values_print_like_those_of_rows),
         cmocka_unit_test(every_answer_is_json_with_the_values_of_its_source),
         cmocka_unit_test(an_answer_without_series_is_an_empty_list),
         cmocka_unit_test(any_bytes_become_a_json_string),

@@ -33,11 +33,11 @@ static struct health health;
 static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct fake_series all_series[] = {
-    {{7, "p2-meter-0142", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 1000000},
+    {{7, "p2-meter-0142", "SmartMeter", "activePower", "W", KIND_GAUGE, false, 1000000, NULL},
      {3, 1740787200000000, 1740787202500000, {3}}},
-    {{8, "p2-load-7", "Load", "energy", "Wh", KIND_INTERVAL, false, 0},
+    {{8, "p2-load-7", "Load", "energy", "Wh", KIND_INTERVAL, false, 0, NULL},
      {5, 1740787200000000, 1740787202000000, {[QUALITY_MEASURED] = 3, [QUALITY_ESTIMATED] = 2}}},
-    {{9, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0}, {0, 0, 0, {0}}},
+    {{9, "p2-hp-1", "HeatPump", "operationalState", "", KIND_STATE, false, 0, NULL}, {0, 0, 0, {0}}},
 };
 
 static void get_health(void *arg, struct health *ret_health)

@@ -13,10 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/civil.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "store/catalog.h"
+#include "store/changes.h"
 #include "store/rebuild.h"
+#include "store/snapshots.h"
 #include "store/verify.h"
 
 static const struct stream stream = {.seed = 5, .n_messages = 400, .n_days = 3, .with_wide = true};
@@ -252,7 +256,155 @@ static void an_open_file_with_other_rows_for_people_is_found(void **state)
                  "almanac rebuild --tiers");
 }
 
-/* ---- rebuild ---- */
+/* ---- what is noted of changes, of moments, of what expired ---- */
+
+/* What becomes of the entries that a file notes of series 1, and what verify then says. */
+struct note_fault {
+    void (*spoil)(struct changes *changes);
+    const char *what;
+};
+
+static void read_blob(sqlite3 *db, struct changes *changes)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT data FROM change WHERE series = 1", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_int_equal(changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), 1, changes), 0);
+    sqlite3_finalize(stmt);
+}
+
+static void write_blob(sqlite3 *db, const struct changes *changes)
+{
+    struct buf data = {0};
+    sqlite3_stmt *stmt;
+    assert_int_equal(changes_encode(changes, 1, &data), 0);
+    assert_int_equal(sqlite3_prepare_v2(db, "UPDATE change SET data = ? WHERE series = 1", -1, &stmt, NULL), SQLITE_OK);
+    sqlite3_bind_blob(stmt, 1, data.data, (int)data.n, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    buf_free(&data);
+}
+
+static void check_note(const char *part, const struct note_fault *fault)
+{
+    struct world world;
+    struct changes changes = {0};
+    char path[800], name[300];
+    sqlite3 *db;
+    make(&world);
+    find_file(&world, part, path, name);
+    chmod(path, 0644);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    read_blob(db, &changes);
+    fault->spoil(&changes);
+    write_blob(db, &changes);
+    sqlite3_close(db);
+    changes_free(&changes);
+    if (!strstr(part, ".open."))
+        list_anew(&world, path, name);
+    verify(&world);
+    expect(&world, name, fault->what);
+    store_remove(&world.store);
+}
+
+static void name_a_later_batch(struct changes *changes)
+{
+    changes->at[0].batch += 1000;
+}
+
+static void name_an_earlier_time(struct changes *changes)
+{
+    changes->at[0].begin_s -= 2 * 86400;
+}
+
+static void have_none(struct changes *changes)
+{
+    changes->n = 1; /* an entry that says nothing of the readings */
+    changes->at[0].end_s = changes->at[0].begin_s + 1;
+}
+
+static void turn_around(struct changes *changes)
+{
+    struct change all = changes->at[0], late = all;
+    for (size_t i = 0; i < changes->n; i++)
+        all.end_s = changes->at[i].end_s > all.end_s ? changes->at[i].end_s : all.end_s;
+    late.begin_s++;
+    late.end_s = all.end_s;
+    changes->n = 0;
+    assert_int_equal(array_grow(&changes->at, &changes->cap, 2, sizeof(*changes->at)), 0);
+    changes->at[changes->n++] = late;
+    changes->at[changes->n++] = all;
+}
+
+static void a_note_of_changes_that_cannot_be_is_found(void **state)
+{
+    (void)state;
+    static const struct note_fault faults[] = {
+        {name_a_later_batch, "with a batch that is not there"}, {name_an_earlier_time, "outside of the window"},
+        {have_none, "outside of what is noted"}, {turn_around, "not in the order of time"}};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        check_note(".raw.g1.db", &faults[i]);
+        check_note(".open.g2.db", &faults[i]);
+    }
+    check_change(".open.g2.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
+    check_change(".raw.g1.db", "DELETE FROM change WHERE series = 1", NULL, "there is no note of what changed");
+    check_change(".open.g2.db", "UPDATE change SET series = 99 WHERE series = 1", NULL,
+                 "series 99, which is not here: it is damaged");
+    check_change(".raw.g1.db", "UPDATE change SET data = (SELECT data FROM change WHERE series = 2) WHERE series = 1", NULL,
+                 "a damaged note of what changed");
+}
+
+/* A file of two flushes says of the second one that nothing came. */
+static void an_old_batch_as_the_newest_change_is_found(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    struct changes changes = {0};
+    char path[800], name[300];
+    sqlite3 *db;
+    store_make(&world.store, &opts);
+    for (int64_t from = 0; from < 40; from += 20) {
+        assert_int_equal(store_open(&world.store), 0);
+        assert_int_equal(store_take(&world.store, &stream, from, from + 20), 0);
+        store_close(&world.store);
+    }
+    find_file(&world, ".open.g1.db", path, name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    read_blob(db, &changes);
+    changes_limit(&changes, 1);
+    write_blob(db, &changes);
+    sqlite3_close(db);
+    changes_free(&changes);
+    verify(&world);
+    expect(&world, name, "an older batch noted as the newest change of series 1");
+    store_remove(&world.store);
+}
+
+static void moments_that_cannot_be_are_found(void **state)
+{
+    (void)state;
+    check_change("ingest.db", "UPDATE moment SET batch = 99", "ingest.db", "the moment of batch 99 is out of order");
+    check_change("ingest.db", "INSERT INTO moment SELECT batch + 1, at_us - 1 FROM moment", "ingest.db",
+                 "moment of batch 1 is out");
+    check_change("ingest.db", "DELETE FROM moment", "ingest.db", "files are listed and no moment");
+}
+
+#define CARRY(series, quality, t_us, flags, state, first_us) \
+    "UPDATE source SET expired_us = 1000; INSERT INTO carry (series, quality, t_us, period_us, known_ms, flags, m, e, state, " \
+    "first_us, since_us) VALUES (" #series ", " #quality ", " #t_us ", 0, 0, " #flags ", 5, 0, " #state ", " #first_us ", 0)"
+
+static void what_was_carried_over_and_cannot_be_is_found(void **state)
+{
+    (void)state;
+    check_change("ingest.db", CARRY(99, 0, 900, 0, NULL, 800), "ingest.db", "series 99 is not in the catalog");
+    check_change("ingest.db", CARRY(-1, 0, 900, 0, NULL, 800), "ingest.db", "series -1 has a series that cannot be");
+    check_change("ingest.db", CARRY(1, 0, 1000, 0, NULL, 800), "ingest.db", "series 1 has a time that has not expired");
+    check_change("ingest.db", CARRY(1, 0, 900, 0, NULL, 901), "ingest.db", "series 1 has a first reading after the last one");
+    check_change("ingest.db", CARRY(1, 0, 900, 1, NULL, 800), "ingest.db", "series 1 has an unknown quality");
+    check_change("ingest.db", CARRY(1, 0, 900, 0, 'on', 800), "ingest.db", "series 1 has a value of another kind");
+}
+
+/* ---- snapshots ---- */
 
 static int note_said(void *arg, bool is_wrong, const char *text)
 {
@@ -274,6 +426,90 @@ static struct rebuild_counts rebuild(struct world *world, bool all)
         fail_msg("%s", error.text);
     return counts;
 }
+
+static void make_with_snapshots(struct world *world)
+{
+    static const struct duration hour = {.us = US_PER_HOUR};
+    struct err_text error = {0};
+    make(world);
+    struct snapshots *snapshots = snapshots_new(world->store.dir);
+    assert_non_null(snapshots);
+    if (snapshots_make(snapshots, "a", &hour, &error) || snapshots_make(snapshots, "b", &hour, &error))
+        fail_msg("%s", error.text);
+    snapshots_free(snapshots);
+}
+
+static void whole_snapshots_have_no_difference_and_are_read_once(void **state)
+{
+    (void)state;
+    struct world world;
+    make(&world);
+    verify(&world);
+    struct verify_counts alone = world.counts;
+    store_remove(&world.store);
+    make_with_snapshots(&world);
+    verify(&world);
+    assert_string_equal(world.wrong, "");
+    assert_int_equal(world.counts.n_snapshots, 2);
+    assert_int_equal(world.counts.n_readings, alone.n_readings);
+    assert_int_equal(world.counts.n_series, alone.n_series);
+    assert_int_equal(world.counts.n_files, alone.n_files + 2 * 5); /* catalog, ingest.db and three open files; links once */
+    store_remove(&world.store);
+}
+
+static void check_snapshot_change(const char *file, const char *sql, const char *what)
+{
+    struct world world;
+    char path[800];
+    make_with_snapshots(&world);
+    snprintf(path, sizeof(path), "%s/snapshots/b/%s", world.store.dir, file);
+    run_sql(path, sql);
+    verify(&world);
+    expect(&world, "snapshots/b/", what);
+    expect(&world, "snapshots/b/", "remove the snapshot and make another one");
+    assert_null(strstr(world.wrong, "snapshots/a/"));
+    assert_true(strncmp(world.wrong, "snapshots/b/", 12) == 0);
+    store_remove(&world.store);
+}
+
+static void damage_in_a_snapshot_is_found_and_named_there(void **state)
+{
+    (void)state;
+    const char *ingest = "store/raw.test/3/ingest.db";
+    check_snapshot_change(ingest, "UPDATE source SET next_batch = 2", "and the next batch 2");
+    check_snapshot_change(ingest, "UPDATE file SET mark = mark + 1 WHERE kind = 'open'", "and the list says");
+    check_snapshot_change(ingest, "DELETE FROM moment", "no moment");
+    check_snapshot_change("catalog.db", "UPDATE series SET unit = 'kV' WHERE id = 1", "is another one in the catalog");
+    check_snapshot_change("catalog.db", "DELETE FROM info WHERE name = 'snapshot_position'", "what it says of itself");
+    check_snapshot_change("catalog.db", "UPDATE info SET value = 0 WHERE name = 'snapshot_expires_us'", "when it was made");
+    check_snapshot_change("catalog.db", "UPDATE info SET value = 'AQ' WHERE name = 'snapshot_position'", "another state");
+}
+
+static void a_damaged_file_is_named_in_each_snapshot_that_shares_it(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], name[300], in_b[400];
+    make_with_snapshots(&world);
+    find_file(&world, ".raw.g1.db", path, name);
+    run_sql(path, "UPDATE series SET n = n + 1 WHERE id = 1");
+    list_anew(&world, path, name);
+    verify(&world);
+    expect(&world, name, "counts that are not those");
+    snprintf(in_b, sizeof(in_b), "snapshots/b/store/raw.test/3/%s", name);
+    expect(&world, in_b, "remove the snapshot"); /* its list has the old digest: looked at for itself */
+    *world.wrong = '\0';
+    struct rebuild_counts counts = rebuild(&world, false);
+    assert_int_equal(counts.n_series, 0); /* what is in snapshots is no reason to rebuild */
+    assert_null(strstr(world.wrong, "snapshots/"));
+    snprintf(path, sizeof(path), "%s/snapshots/b/store/raw.test/3/%s", world.store.dir, name);
+    assert_int_equal(unlink(path), 0);
+    verify(&world);
+    expect(&world, in_b, "it is listed, and not there");
+    store_remove(&world.store);
+}
+
+/* ---- rebuild ---- */
 
 /* After a rebuild nothing differs, every reading is there, and the stream goes on. */
 static void check_rebuilt(struct world *world)
@@ -348,6 +584,60 @@ static void a_lost_catalog_is_had_again_from_the_files(void **state)
     text_of(path, "SELECT value FROM info WHERE name = 'uuid'", again);
     assert_string_equal(uuid, again);
     check_rebuilt(&world);
+    store_remove(&world.store);
+}
+
+/* What another store told the consumer group must not count for a restored one, with its catalog made anew neither. */
+static void a_restored_store_is_one_after_a_rebuild_too(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 3; lost++) { /* the whole catalog; what a restart has begun; only some of it is wrong */
+        struct world world;
+        struct err_text error = {0};
+        char path[800], uuid[100], restored[100], again[100];
+        make(&world);
+        assert_int_equal(catalog_restore(world.store.dir, &error), 0);
+        snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+        text_of(path, "SELECT value FROM info WHERE name = 'uuid'", uuid);
+        text_of(path, "SELECT value FROM info WHERE name = 'restored_us'", restored);
+        if (lost == 1) {
+            assert_int_equal(store_open(&world.store), 0);
+            assert_true(world.store.claim.restored);
+            store_close(&world.store);
+        }
+        if (lost == 2)
+            run_sql(path, "UPDATE series SET unit = 'kV' WHERE id = 1");
+        else
+            unlink(path);
+        rebuild(&world, false);
+        text_of(path, "SELECT value FROM info WHERE name = 'uuid'", again);
+        assert_string_equal(uuid, again);
+        text_of(path, "SELECT value FROM info WHERE name = 'restored_us'", again);
+        assert_true(lost == 2 ? strcmp(again, restored) == 0 : strtoll(again, NULL, 10) >= strtoll(restored, NULL, 10));
+        assert_int_equal(store_open(&world.store), 0);
+        assert_true(world.store.claim.restored);
+        struct sink *sink = writer_sink(world.store.writer);
+        assert_int_equal(sink->told(sink, world.store.handle), 0);
+        store_close(&world.store);
+        assert_int_equal(store_open(&world.store), 0);
+        assert_false(world.store.claim.restored);
+        store_close(&world.store);
+        check_rebuilt(&world);
+        store_remove(&world.store);
+    }
+}
+
+static void a_store_that_was_not_restored_is_none_after_a_rebuild(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[800], n[100];
+    make(&world);
+    snprintf(path, sizeof(path), "%s/catalog.db", world.store.dir);
+    unlink(path);
+    rebuild(&world, false);
+    text_of(path, "SELECT count(*) FROM info WHERE name = 'restored_us'", n);
+    assert_string_equal(n, "0");
     store_remove(&world.store);
 }
 
@@ -448,8 +738,17 @@ int main(void)
         cmocka_unit_test(a_list_that_makes_no_sense_is_found),
         cmocka_unit_test(a_file_in_no_list_is_a_remark),
         cmocka_unit_test(an_open_file_with_other_rows_for_people_is_found),
+        cmocka_unit_test(a_note_of_changes_that_cannot_be_is_found),
+        cmocka_unit_test(an_old_batch_as_the_newest_change_is_found),
+        cmocka_unit_test(moments_that_cannot_be_are_found),
+        cmocka_unit_test(what_was_carried_over_and_cannot_be_is_found),
+        cmocka_unit_test(whole_snapshots_have_no_difference_and_are_read_once),
+        cmocka_unit_test(damage_in_a_snapshot_is_found_and_named_there),
+        cmocka_unit_test(a_damaged_file_is_named_in_each_snapshot_that_shares_it),
         cmocka_unit_test(what_is_derived_is_had_again),
         cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),
+        cmocka_unit_test(a_restored_store_is_one_after_a_rebuild_too),
+        cmocka_unit_test(a_store_that_was_not_restored_is_none_after_a_rebuild),
         cmocka_unit_test(a_site_s_own_models_outlive_a_catalog_with_wrong_series),
         cmocka_unit_test(batches_of_unknown_series_are_read_again),
         cmocka_unit_test(a_damaged_raw_file_is_told_and_left),

@@ -13,9 +13,11 @@
 #include "common/buf.h"
 
 #define SERIES_MAX 12
+#define COLUMNS_EACH 5 /* no range of these tests has more of a series */
 #define BEGIN_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 
 static uint64_t seed;
+static int only_kind; /* of all series; -1: mixed */
 static struct fake_series series[SERIES_MAX];
 
 static int64_t below(int64_t n)
@@ -51,12 +53,15 @@ static void random_store(void)
     static char names[SERIES_MAX][24];
     int64_t times[300];
     size_t n = 0;
+    only_kind = below(2) ? -1 : below(2) ? KIND_GAUGE : KIND_COUNTER;
     for (size_t i = 0; i < fake_reader.n_series; i++)
         points_free(&series[i].points);
     fake_reader = (struct fake_reader){.series = series, .n_series = (size_t)below(SERIES_MAX) + 1, .raw_percent = 100,
                                        .rows_max = (size_t)below(50) + 1};
     for (size_t i = 0; i < fake_reader.n_series; i++) {
-        static const enum kind kinds[] = {KIND_GAUGE, KIND_GAUGE, KIND_INTERVAL, KIND_STATE};
+        enum kind kinds[] = {KIND_GAUGE, KIND_GAUGE, KIND_INTERVAL, KIND_STATE};
+        for (size_t k = 0; k < 4 && only_kind >= 0; k++)
+            kinds[k] = (enum kind)only_kind;
         snprintf(names[i], sizeof(names[i]), "e%zu", i);
         series[i] = (struct fake_series){.info = {.id = (uint32_t)i + 1, .entity = names[i], .type = "T", .property = "p",
                                                   .unit = "W", .kind = kinds[below(4)]}};
@@ -107,6 +112,8 @@ static struct value cell(const struct sheet *sheet, enum sheet_type type, size_t
         return (struct value){.type = VALUE_COUNT, .count = (uint64_t)m};
     if (type == SHEET_TEXT)
         return (struct value){.type = VALUE_TEXT, .text = texts_at(sheet->texts, m)};
+    if (type == SHEET_TIME)
+        return (struct value){.type = VALUE_TIME, .t_us = m};
     return (struct value){.type = VALUE_DECIMAL, .decimal = {m, e}};
 }
 
@@ -196,6 +203,13 @@ static struct range random_range(void)
         range.aggs[range.n_aggs++] = AGG_COUNT;
     if (below(2))
         range.aggs[range.n_aggs++] = AGG_LAST;
+    if (only_kind == KIND_GAUGE && below(2)) { /* what looks beyond buckets, and so beyond windows */
+        range.aggs[range.n_aggs++] = AGG_TWA;
+        range.aggs[range.n_aggs++] = AGG_MAXTIME;
+        range.fill = (enum fill)below(4);
+    }
+    if (only_kind == KIND_COUNTER)
+        range.aggs[range.n_aggs++] = AGG_INCREASE;
     return range;
 }
 
@@ -217,7 +231,7 @@ static void windows_of_any_size_give_the_rows_of_single_series(void **state)
     for (int i = 0; i < (getenv("ALMANAC_SOAK") ? 20000 : 800); i++) {
         random_store();
         struct range range = random_range();
-        size_t n_columns, cells_max = below(4) ? (size_t)(SERIES_MAX * 2 + below(600)) : 0;
+        size_t n_columns, cells_max = below(4) ? (size_t)(SERIES_MAX * COLUMNS_EACH + below(600)) : 0;
         struct wide *wide = open_wide(&range, cells_max);
         const struct wide_column *columns = wide_columns(wide, &n_columns);
         struct sheet sheet;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every format and layout says the same rows as JSON: text read by Python's own csv and json, Arrow by pyarrow, polars and DuckDB.
 
-    SEED=7 tests/accept/16-formats.py
+    SEED=7 tests/accept/14-formats.py
 """
 import csv
 import decimal
@@ -172,6 +172,11 @@ def instant(value):
     return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
 
 
+def comparable(row):
+    return {key: instant(value) if key.endswith("time") and value else float(value) if isinstance(value, (int, Decimal)) else value
+            for key, value in row.items()}
+
+
 def assert_arrow(body, expected, what):
     """Rows of each reader, numbers as doubles, states that have a column of their own put back."""
     for name, read in ARROW.items():
@@ -181,16 +186,13 @@ def assert_arrow(body, expected, what):
             joined = {key: (got[key + ".text"] if got.get(key) is None and key + ".text" in got else got.get(key)) for key in want}
             extra = set(got) - set(want) - {key + ".text" for key in want}
             assert not extra, f"{what} by {name}: {extra}"
-            wanted = {key: instant(value) if key == "time" else float(value) if isinstance(value, (int, Decimal)) else value
-                      for key, value in want.items()}
-            joined = {key: instant(value) if key == "time" else float(value) if isinstance(value, (int, Decimal)) else value
-                      for key, value in joined.items()}
+            wanted, joined = comparable(want), comparable(joined)
             assert joined == wanted, f"{what} by {name}:\n got {joined}\nwant {wanted}"
 
 
 LONG = [{"entity": "*"}, {"entity": "same-*"}, {"entity": "pump", "property": "operationalState"}, {"entity": "own-*", "tz": "Asia/Kathmandu"},
         {"entity": "*", "step": "PT15M"}, {"entity": "same-*", "step": "PT1H", "agg": "count,mean,min,first", "fill": "none"},
-        {"entity": "pump", "step": "PT1H", "agg": "last,count"}, {"entity": "odd"}, {"entity": "amounts", "step": "PT7M", "agg": "sum,mean"},
+        {"entity": "pump", "step": "PT1H", "agg": "last,count"}, {"entity": "odd"}, {"entity": "own-*", "step": "PT1H", "agg": "mintime,twa,covered,maxtime"}, {"entity": "amounts", "step": "PT7M", "agg": "sum,mean"},
         {"entity": "same-00", "from_": END, "to": END}, {"entity": "same-00", "from_": END, "to": "2025-03-03T00:00:00Z"}]
 
 
@@ -207,6 +209,7 @@ def test_long_answers_are_the_same_in_every_format(context):
 WIDE = [({"entity": "same-*"}, 1), ({"entity": "own-*"}, 1), ({"entity": "*"}, 1), ({"entity": "*", "step": "PT15M"}, 1),
         ({"entity": ["own-*", "same-0*"], "step": "PT7M", "agg": "mean,count,max", "fill": "none"}, 3),
         ({"entity": "same-*", "step": "PT1H", "agg": "min,max", "tz": "Europe/Berlin"}, 2), ({"entity": "pump"}, 1),
+        ({"entity": "own-*", "step": "PT15M", "agg": "maxtime,twa", "fill": "linear", "max_gap": "PT6H"}, 2),
         ({"entity": "pump", "step": "PT1H", "agg": "last,count"}, 2), ({"entity": "same-00", "from_": END, "to": END}, 1)]
 
 
@@ -293,6 +296,7 @@ def put_together(context, over, by, **question):
 
 OVER = [{"entity": "same-*", "step": "PT15M"}, {"entity": "own-*", "step": "PT7M", "agg": "mean,count,max"},
         {"entity": ["own-*", "amounts", "same-1*"], "step": "PT1H"}, {"entity": "own-*", "step": "PT1M", "agg": "last", "fill": "none"},
+        {"entity": "own-*", "step": "PT1H", "agg": "last", "fill": "previous"}, {"entity": "same-*", "step": "PT1H", "agg": "twa,median"},
         {"entity": "*", "step": "PT1H", "agg": "count", "tz": "Asia/Kathmandu"},
         {"entity": "same-*", "step": "P1D", "tz": "Europe/Berlin", "agg": "min,first"}]
 
