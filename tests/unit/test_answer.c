@@ -1008,8 +1008,8 @@ static void series_of_one_group_have_one_unit_and_kind(void **state)
     assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum"), ERR_MEANING,
                    "over", "by=property");
     add_state(add_series(KIND_STATE, ""), instant("2025-03-01T00:00:00Z"), "on", 0);
-    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum", "series", "8",
-                       "agg", "last"), ERR_MEANING, "over", "states");
+    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum",
+                       "series", "8", "agg", "last"), ERR_MEANING, "over", "states");
 }
 
 int main(void)
