@@ -227,10 +227,11 @@ static int create_whole(const struct db_opts *opts, struct err_text *error)
     db_close(db);
     rc = files_sync(path);
     rc = rc ? rc : files_rename(path, opts->path);
+    bool renamed = !rc;
     rc = rc ? rc : files_sync_folder_of(opts->path);
     if (rc) {
         err_set(error, rc, "cannot create \"%s\": %s", opts->path, strerror(errno));
-        files_unlink(path);
+        files_unlink(renamed ? opts->path : path); /* what may be lost is not left for others to find and build on */
     }
     return rc;
 }

@@ -256,7 +256,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     struct range_stream *range = calloc(1, sizeof(*range));
     if (!range)
         return ERR_NOMEM;
-    range->stream = (struct stream){fill_range, close_range};
+    range->stream = (struct stream){.fill = fill_range, .close = close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
     int rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);

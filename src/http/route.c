@@ -9,6 +9,8 @@
 
 #include "http/encode.h"
 
+#define PART_MAX sizeof(((struct request *)NULL)->id)
+
 bool request_is_over(const struct request *request)
 {
     return (request->gone && atomic_load(request->gone)) || (request->cut && atomic_load(request->cut));
@@ -37,16 +39,38 @@ static int decode_path(struct request *request, struct reply *reply)
     return 0;
 }
 
-static bool path_matches(const struct route *route, const char *path, const char **ret_id)
+/* Whether the part of a target stands for a part of a route's path. A parameter is decoded by itself, so that it may
+ * hold slashes that were sent as %2F. */
+static bool part_matches(const char *pattern, size_t pattern_size, const char *part, size_t size, char id[static PART_MAX])
 {
-    const char *brace = strchr(route->path, '{');
-    if (!brace)
-        return !strcmp(route->path, path);
-    size_t prefix_size = (size_t)(brace - route->path);
-    if (strncmp(route->path, path, prefix_size) || !path[prefix_size] || strchr(path + prefix_size, '/'))
+    char text[PART_MAX];
+    if (size >= sizeof(text))
         return false;
-    *ret_id = path + prefix_size;
-    return true;
+    memcpy(text, part, size);
+    if (percent_decode(text, size, 0))
+        return false;
+    if (*pattern != '{')
+        return strlen(text) == pattern_size && !memcmp(text, pattern, pattern_size);
+    memcpy(id, text, strlen(text) + 1);
+    return *text;
+}
+
+/* The target is path and query as sent. */
+static bool path_matches(const struct route *route, const char *target, char id[static PART_MAX])
+{
+    const char *pattern = route->path;
+    *id = '\0';
+    for (;;) {
+        size_t pattern_size = strcspn(pattern, "/"), size = strcspn(target, "/?#");
+        if (!part_matches(pattern, pattern_size, target, size, id))
+            return false;
+        pattern += pattern_size;
+        target += size;
+        if (*pattern != '/' || *target != '/')
+            return !*pattern && *target != '/';
+        pattern++;
+        target++;
+    }
 }
 
 static bool method_matches(const struct route *route, const char *method)
@@ -54,13 +78,13 @@ static bool method_matches(const struct route *route, const char *method)
     return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
 }
 
-/* The methods of every route at path, as the header Allow wants them. */
-static void allow_methods(const char *path, struct reply *reply)
+/* The methods of every route at the path, as the header Allow wants them. */
+static void allow_methods(const struct request *request, struct reply *reply)
 {
     struct buf allow = {0};
-    const char *id;
+    char id[PART_MAX];
     for (const struct route *route = routes; route->method; route++)
-        if (path_matches(route, path, &id) || !strcmp(path, "*"))
+        if (path_matches(route, request->target, id) || !strcmp(request->path, "*"))
             if (!allow.n || !memmem(allow.data, allow.n, route->method, strlen(route->method)))
                 buf_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") ? "" : ", HEAD");
     if (!allow.failed)
@@ -72,7 +96,7 @@ static void find_route(struct request *request, struct reply *reply)
 {
     bool known = !strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS");
     for (const struct route *route = routes; route->method; route++) {
-        if (!path_matches(route, request->path, &request->id))
+        if (!path_matches(route, request->target, request->id))
             continue;
         known = true;
         if (method_matches(route, request->method)) {
@@ -84,7 +108,7 @@ static void find_route(struct request *request, struct reply *reply)
         reply_problem(reply, 404, "", "there is nothing at \"%.200s\"", request->path);
         return;
     }
-    allow_methods(request->path, reply);
+    allow_methods(request, reply);
     if (!strcmp(request->method, "OPTIONS"))
         reply->status = 204;
     else
@@ -245,7 +269,9 @@ void route_answer(struct request *request, struct reply *reply)
         rc = choose_media(request, reply, &error);
     if (!rc && !reply->status)
         rc = request->route->handler(request, reply, &error);
-    if (rc)
+    if (rc && request->route->fail)
+        request->route->fail(reply, rc, &error);
+    else if (rc)
         reply_error(reply, rc, &error);
     else if (reply->status == 200 && request->route->media)
         reply_encode(reply, request->accept_encoding);

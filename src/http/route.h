@@ -20,12 +20,14 @@
 struct request {
     const struct server_opts *opts;
     struct leases *leases;       /* NULL: a cursor goes on in the newest state */
+    struct live *live;           /* who listens; NULL: nobody can */
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */
+    const char *last_event_id;   /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
     const void *body;
@@ -35,8 +37,8 @@ struct request {
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
+    char id[256];                /* what stands for the path's parameter, decoded */
     const struct route *route;
-    const char *id;              /* what stands for {id}, inside path */
     struct principal principal;
     struct parameters parameters;
     const struct media *media;   /* the chosen one; NULL where a route has none */
@@ -50,7 +52,7 @@ enum access_needed {
 
 struct route {
     const char *method;            /* GET answers HEAD too */
-    const char *path;              /* may end in "{id}", which stands for one part */
+    const char *path;              /* one part may be a parameter such as "{id}": any text without a bare slash */
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
@@ -58,6 +60,8 @@ struct route {
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
     /* 0 with the reply made, or a code and text for reply_error. */
     int (*handler)(struct request *request, struct reply *reply, struct err_text *error);
+    /* How errors of the parameters and the handler are told; NULL: as problems (RFC 9457). */
+    void (*fail)(struct reply *reply, int code, const struct err_text *error);
     const char *summary, *answer;  /* for people: what it does, and what a good answer is */
 };
 

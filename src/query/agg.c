@@ -42,7 +42,8 @@ int agg_parse(const char *name, enum agg *ret_agg, struct err_text *error)
         agg++;
     if (agg == AGG_N)
         return err_set_field(error, ERR_INVALID, "agg", "there is no aggregate \"%.32s\"; take mean, min, max, sum, count, "
-                             "first, last, twa, integral, increase, stddev, median, p01 to p99, mintime, maxtime or covered", name);
+                             "first, last, twa, integral, increase, stddev, median, p01 to p99, mintime, maxtime or "
+                             "covered", name);
     *ret_agg = (enum agg)agg;
     return 0;
 }
@@ -121,8 +122,8 @@ int agg_check(enum agg agg, const struct series_info *info, struct err_text *err
                              "use mean, count, first, last or covered",
                              info->property, info->entity, agg_name[agg]);
     if (agg == AGG_INTEGRAL && !integral_unit(info->unit))
-        return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is in %s, which has no integral over time; only W, "
-                             "var, A, m3/h and W/m2 have; use mean or twa", info->property, info->entity,
+        return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is in %s, which has no integral over time; "
+                             "only W, var, A, m3/h and W/m2 have; use mean or twa", info->property, info->entity,
                              *info->unit ? info->unit : "no unit");
     return 0;
 }

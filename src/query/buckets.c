@@ -249,7 +249,7 @@ static int64_t find_reach(const struct buckets *buckets)
     int64_t end_us = buckets->options.end_us, reach_us = end_us;
     if (buckets->needs & NEED_GAIN)
         reach_us = end_us + 1; /* it closes the last bucket */
-    if (buckets->needs & (NEED_COVER | NEED_SIDES) && path->options.max_gap_us > end_us - path->before.t_us)
+    if (buckets->needs & (NEED_COVER | NEED_SIDES) && path->options.max_gap_us >= end_us - path->before.t_us)
         reach_us = path->before.t_us + path->options.max_gap_us + 1;
     return reach_us;
 }

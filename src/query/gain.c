@@ -17,45 +17,43 @@ static struct exact difference(struct decimal from, struct decimal to)
     return sum;
 }
 
-/* One register, without a change in between. */
-static void add_piece(const struct declared *declared, struct decimal from, struct decimal to, struct exact *sum,
-                      struct findings *findings)
+static struct exact after_decrease(const struct declared *declared, struct exact step, struct seen from, struct seen to,
+                                   struct findings *findings)
 {
-    struct exact step = difference(from, to), epsilon = {0};
-    if (decimal_compare(to, from) >= 0) {
-        exact_add_exact(sum, &step);
-        return;
-    }
-    if (declared && declared->register_size.m > 0 && decimal_compare(declared->register_size, from) >= 0) {
-        exact_add_exact(sum, &step);
-        exact_add(sum, declared->register_size);
+    struct exact sum = step, rest = step;
+    if (declared && declared->register_size.m > 0 && decimal_compare(declared->register_size, from.value) >= 0) {
+        exact_add(&sum, declared->register_size);
         findings->rollovers++;
-        return;
+        return sum;
     }
     if (declared)
-        exact_add(&epsilon, declared->epsilon);
-    exact_add_exact(&epsilon, &step);
-    if (declared && declared->epsilon.m > 0 && exact_compare(&epsilon, &(struct exact){0}) >= 0) {
-        exact_add_exact(sum, &step);
+        exact_add(&rest, declared->epsilon);
+    if (exact_compare(&rest, &(struct exact){0}) >= 0) {
         findings->jitters++;
-        return;
+        return sum;
     }
-    exact_add(sum, to);
     findings->resets++;
+    return difference((struct decimal){0, 0}, to.value);
 }
 
 struct exact gain_between(const struct declared *declared, struct seen from, struct seen to, struct findings *findings)
 {
-    struct exact sum = {0};
+    struct exact sum = {0}, zero = {0};
     struct decimal at = from.value;
+    uint64_t n_changes = 0;
     for (size_t i = 0; declared && i < declared->n_changes; i++) {
         const struct meter_change *change = &declared->changes[i];
         if (change->t_us <= from.t_us || change->t_us > to.t_us)
             continue;
-        add_piece(declared, at, change->end, &sum, findings);
+        struct exact piece = difference(at, change->end);
+        exact_add_exact(&sum, &piece);
         at = change->start;
-        findings->changes++;
+        n_changes++;
     }
-    add_piece(declared, at, to.value, &sum, findings);
-    return sum;
+    struct exact last = difference(at, to.value);
+    exact_add_exact(&sum, &last);
+    findings->changes += n_changes;
+    if (n_changes || exact_compare(&last, &zero) >= 0)
+        return sum;
+    return after_decrease(declared, last, from, to, findings);
 }

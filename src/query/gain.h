@@ -21,8 +21,8 @@ struct findings {
 
 /* The gain from one reading to the next, exact; adds to findings. declared may be NULL.
  *
- * Meter changes declared in (from, to] cut the way into pieces: up to the old meter's end, on from the new one's start. In a
- * piece a decrease is, in this order: a rollover where the register's size is declared (and not below what it stood at),
+ * Meter changes declared in (from, to] cut the way: up to the old meter's end, on from the new one's start, by plain differences.
+ * Without them a decrease is, in this order: a rollover where the register's size is declared (and not below what it stood at),
  * jitter within epsilon (booked as it is, negative), else a reset, after which the register stands at what it has gained. */
 struct exact gain_between(const struct declared *declared, struct seen from, struct seen to, struct findings *findings);
 

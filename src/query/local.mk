@@ -15,10 +15,12 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/needs.c %D%/needs.h \
 	%D%/neighbour.c %D%/neighbour.h \
 	%D%/outcome.c %D%/outcome.h \
+	%D%/newest.c %D%/newest.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/sheet.c %D%/sheet.h \
+	%D%/sliding.c %D%/sliding.h \
 	%D%/tally.c %D%/tally.h \
 	%D%/values.c %D%/values.h \
 	%D%/when.c %D%/when.h \
@@ -34,8 +36,8 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range \
-	tests/unit/test_wide
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
+	tests/unit/test_parts tests/unit/test_range tests/unit/test_sliding tests/unit/test_wide
 tests_unit_test_wide_SOURCES = tests/unit/test_wide.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_wide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wide_LDADD = $(QUERY_TEST_LIBS)
@@ -49,12 +51,18 @@ tests_unit_test_gain_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_gaps_SOURCES = tests/unit/test_gaps.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_gaps_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gaps_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_newest_SOURCES = tests/unit/test_newest.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_newest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_newest_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_parts_SOURCES = tests/unit/test_parts.c
 tests_unit_test_parts_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
 tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING

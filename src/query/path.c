@@ -42,14 +42,12 @@ static void add_area(struct path *path, const struct seen *next, int64_t from_us
 /* ---- increases ---- */
 
 /* Whether a bucket of the grid lies between two readings without a reading of its own. Buckets have the reading at their end. */
-static bool leaves_unseen(const struct path *path, int64_t from_us, int64_t to_us)
+static bool leaves_unseen(const struct grid *grid, int64_t from_us, int64_t to_us)
 {
-    if (from_us >= path->part.begin_us && to_us <= path->part.end_us)
-        return false;
-    int64_t start_us = grid_start_us(path->options.grid, from_us);
+    int64_t start_us = grid_start_us(grid, from_us);
     if (start_us < from_us)
-        start_us = grid_next_us(path->options.grid, start_us);
-    return grid_next_us(path->options.grid, start_us) < to_us;
+        start_us = grid_next_us(grid, start_us);
+    return grid_next_us(grid, start_us) < to_us;
 }
 
 /* A gain of more digits than a decimal has is not divided. */
@@ -68,8 +66,8 @@ static void book(struct path *path, const struct seen *next, int64_t from_us, in
     const struct seen *before = &path->before;
     struct path_part *part = &path->part;
     int64_t gap_us = next->t_us - before->t_us;
-    bool is_here = next->t_us <= part->end_us, is_gap = leaves_unseen(path, before->t_us, next->t_us);
-    bool is_spread = is_gap && path->options.is_spread && gap_us <= path->options.max_gap_us;
+    bool is_here = next->t_us <= part->end_us, is_cut = from_us > before->t_us || to_us < next->t_us;
+    bool is_spread = is_cut && from_us < to_us && path->options.is_spread && gap_us <= path->options.max_gap_us;
     struct findings elsewhere = {0};
     struct decimal gain;
     if (!is_here && !is_spread)
@@ -81,7 +79,7 @@ static void book(struct path *path, const struct seen *next, int64_t from_us, in
     } else if (is_here) {
         exact_add_exact(&part->increase, &whole);
         part->has_increase = true;
-        part->has_gap |= is_gap;
+        part->has_gap |= is_cut && leaves_unseen(path->options.grid, before->t_us, next->t_us);
     }
 }
 

@@ -18,7 +18,7 @@
 struct path_options {
     enum kind kind;
     bool is_step;                     /* a gauge that holds its value; else it runs linearly */
-    bool is_spread;                   /* what a counter gained unseen is spread over the time it took */
+    bool is_spread;                   /* what a counter gained over an edge is spread over the time it took, up to max_gap */
     int64_t max_gap_us;
     const struct declared *declared;  /* of a counter; may be NULL */
     const struct grid *grid;
@@ -37,7 +37,7 @@ struct path_part {
     struct exact increase;
     bool has_increase;         /* a difference was booked */
     bool has_gap;              /* one that came about while whole buckets saw no reading */
-    bool has_spread;           /* a share of such a one */
+    bool has_spread;           /* a share of one that is spread over buckets */
     struct findings findings;
 };
 

@@ -110,7 +110,8 @@ struct explained {
                                       * that is not known */
     uint64_t n_splits;              /* amounts that its edges cut */
     uint64_t n_resets, n_rollovers, n_jitters, n_changes; /* of the increase, where that is asked for */
-    bool has_gap, has_spread;       /* the increase has what came about while whole buckets saw no reading; a share of it */
+    bool has_gap, has_spread;       /* the increase has what came about while whole buckets saw no reading; a share of what
+                                     * an edge cuts */
     bool is_filled;                 /* empty, and has values by the range's fill */
 };
 

@@ -78,8 +78,8 @@ def rounded(quotient):
 class Bucket:
     """What lies in [begin, end) of a series, and on both sides of it."""
 
-    def __init__(self, series, question, begin, end, grid):
-        self.series, self.question, self.begin, self.end, self.grid = series, question, begin, end, grid
+    def __init__(self, series, question, begin, end):
+        self.series, self.question, self.begin, self.end = series, question, begin, end
         self.kind, self.unit = series.kind, series.unit
         accepted, times = series.accepted, series.times
         self.low, self.high = bisect.bisect_left(times, begin), bisect.bisect_left(times, end)
@@ -120,17 +120,11 @@ class Bucket:
             total += (y - x) * (at(x) + at(y)) / 2
         return total
 
-    def is_gap(self, t0, t1):
-        start, next_start = self.grid(t0)
-        if start < t0:
-            start, next_start = self.grid(next_start)
-        return next_start < t1
-
     def increase(self):
         total = None
         for (t0, v0, _), (t1, v1, _) in self.stretches():
             gain = self.series.gain(v0, v1)
-            if self.question.fill == "linear" and t1 - t0 <= self.question.max_gap and self.is_gap(t0, t1):
+            if self.question.fill == "linear" and t1 - t0 <= self.question.max_gap:
                 x, y = max(t0, self.begin) - t0, min(t1, self.end) - t0
                 gain = EXACT.subtract(share(gain, t1 - t0, y), share(gain, t1 - t0, x))
             elif t1 > self.end:
@@ -257,10 +251,9 @@ def expected_rows(series, question):
         return [(t, [value]) for t, value in series.readings if begin <= t < end]
     rows = []
     t = begin
-    grid = functools.partial(bucket_at, question.step, question.zone)
     while t < end:
-        start, next_start = grid(t)
-        bucket = Bucket(series, question, max(start, begin), min(next_start, end), grid)
+        start, next_start = bucket_at(question.step, question.zone, t)
+        bucket = Bucket(series, question, max(start, begin), min(next_start, end))
         if question.fill != "none" or bucket.has_data(question.names):
             rows.append((start, [aggregate(name, bucket) for name in question.names]))
         t = next_start

@@ -284,6 +284,9 @@ static void power_is_weighted_by_time_and_integrates_to_energy(void **state)
                 "2025-03-30T00:00:00Z 110 720 2;2025-03-30T00:12:00Z 377.5 720 1;2025-03-30T00:24:00Z 400 360 0;");
     assert_said(ASK("from", day, "to", end, "step", "PT15M", "agg", "integral,covered,twa", "max_gap", "PT5M"),
                 "2025-03-30T00:00:00Z 20.8333333333333 300 250;2025-03-30T00:15:00Z - 0 -;");
+    /* both neighbours lie outside, exactly max_gap apart, one of them at the very end */
+    assert_said(ASK("from", "2025-03-30T00:29:00Z", "to", end, "step", "PT1H", "agg", "covered,twa", "max_gap", "PT15M"),
+                "2025-03-30T00:00:00Z 60 400;");
     s->info.step = true;
     assert_said(ASK("from", day, "to", end, "step", "PT15M", "agg", "twa"), "2025-03-30T00:00:00Z 100;2025-03-30T00:15:00Z 400;");
     assert_said(ASK("from", "2025-03-30T00:20:00Z", "to", "2025-03-30T00:40:00Z", "step", "PT10M", "agg", "twa,covered"),
