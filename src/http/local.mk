@@ -1,7 +1,9 @@
 noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_SOURCES = \
 	%D%/accept.c %D%/accept.h \
+	%D%/arrow.c %D%/arrow.h \
 	%D%/connections.c %D%/connections.h \
+	%D%/dialect.c %D%/dialect.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/etag.c %D%/etag.h \
 	%D%/filter.c %D%/filter.h \
@@ -18,7 +20,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/parameters.c %D%/parameters.h \
 	%D%/prometheus.c %D%/prometheus.h \
 	%D%/promql.c %D%/promql.h \
-	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
+	%D%/render.c %D%/render.h %D%/render_arrow.c %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
 	%D%/selector.c %D%/selector.h \
@@ -35,7 +37,7 @@ HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLA
 HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
-	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
+	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 
 check_PROGRAMS += tests/unit/test_server
 tests_unit_test_server_SOURCES = tests/unit/test_server.c $(HTTP_TEST_SOURCES)
@@ -73,6 +75,11 @@ check_PROGRAMS += tests/unit/test_render_json
 tests_unit_test_render_json_SOURCES = tests/unit/test_render_json.c $(HTTP_TEST_SOURCES)
 tests_unit_test_render_json_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_render_json_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_render_arrow
+tests_unit_test_render_arrow_SOURCES = tests/unit/test_render_arrow.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_arrow_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_arrow_LDADD = $(HTTP_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_render_csv
 tests_unit_test_render_csv_SOURCES = tests/unit/test_render_csv.c $(HTTP_TEST_SOURCES)
