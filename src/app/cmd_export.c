@@ -1,4 +1,4 @@
-/* almanac export: whole ranges of series as a file, CSV or NDJSON, packed or not */
+/* almanac export: whole ranges of series as a file, or as a folder of files with a manifest; CSV or NDJSON, packed or not */
 #include <config.h>
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include "app/ask.h"
 #include "app/cmd.h"
+#include "app/export_folder.h"
 #include "app/progress.h"
 #include "app/site.h"
 #include "app/stop.h"
@@ -27,6 +28,11 @@ static const char *const selectors[] = {"series", "entity", "type",     "propert
 
 static const struct arg options[] = {
     {"output", 'o', "FILE", "writes the file, whole or not at all; without it to stdout"},
+    {"folder", 0, "FOLDER", "makes files and a manifest there, of one state; begun again it goes on with them"},
+    {"window", 0, "DURATION", "how much time a file of the folder has: P1D, P1W, P1M (the default), P1Y ..."},
+    {"group", 0, "N", "how many series a file of the folder has: up to 1000, the default"},
+    {"compression", 0, "HOW", "of the folder's files: none (the default), gzip or zstd"},
+    {"keep", 0, "DURATION", "how long the folder's state is kept to go on with: P7D (the default)"},
     {"format", 0, "FORM", "csv (the default) or ndjson; else by the file's name"},
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
     {"property", 0, "GLOB", "which properties"},
@@ -280,8 +286,51 @@ static int export_all(struct export *export, const struct conf *conf)
     return code;
 }
 
+/* ---- a folder ---- */
+
+static void add_given(const struct args *args, const char *const *names, size_t n, struct export_folder *export)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t position = 0;
+        for (const char *value; (value = args_each(args, names[i], &position));)
+            export->parameters[export->n_parameters++] = (struct parameter){names[i], value};
+    }
+}
+
+static int run_folder(const struct args *args)
+{
+    static const char *const more[] = {"format", "window", "group", "compression", "keep"};
+    struct parameter parameters[ARGS_MAX];
+    struct export_folder export = {.parameters = parameters, .folder = args_get(args, "folder")};
+    struct err_text error = {0};
+    struct conf *conf = NULL;
+    add_given(args, selectors, sizeof selectors / sizeof *selectors, &export);
+    add_given(args, more, sizeof more / sizeof *more, &export);
+    stop_catch();
+    int code = site_conf(args, &conf, &error);
+    if (code == 0)
+        code = export_folder(&export, conf, &error);
+    conf_free(conf);
+    if (code == 0)
+        fprintf(stderr, "%s: %" PRIu64 " rows in %" PRIu64 " files%s\n", export.folder, export.n_rows, export.n_files,
+                export.was_whole ? ", whole already" : "");
+    if (stop_asked())
+        err_set(&error, ERR_CANCELLED, "stopped; the same command goes on in \"%s\"", export.folder);
+    return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
+}
+
+static bool has_folders(const struct args *args)
+{
+    return args_has(args, "window") || args_has(args, "group") || args_has(args, "compression") || args_has(args, "keep");
+}
+
 static int run(const struct args *args)
 {
+    if (args_has(args, "folder"))
+        return args_has(args, "output") ? args_wrong(args, "take one of --folder and --output") : run_folder(args);
+    if (has_folders(args))
+        return args_wrong(args, "--window, --group, --compression and --keep go with --folder");
+
     const char *path = args_get(args, "output"), *format = args_get(args, "format");
     struct err_text error = {0};
     struct conf *conf = NULL;
@@ -321,6 +370,7 @@ const struct command cmd_export = {
     .examples = "  almanac export -o everything.csv.zst\n"
                 "  almanac export --entity 'p2-*' --property activePower --from 2025-01-01T00:00:00Z "
                 "--to 2026-01-01T00:00:00Z -o power-2025.ndjson.gz\n"
+                "  almanac export --folder training --from 2024-01-01T00:00:00Z --window P1M --compression zstd\n"
                 "  almanac export --type Weather --step P1D --tz Europe/Ljubljana --agg min,mean,max\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,

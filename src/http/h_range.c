@@ -27,6 +27,7 @@ struct range_stream {
     const struct renderer *renderer;
     struct render render;
     bool begun, in_series;
+    uint64_t *n_rows, n_own; /* where rows are counted: the request's place, or our own */
 };
 
 /* ---- streaming ---- */
@@ -93,6 +94,7 @@ static int fill_range(struct stream *stream, struct buf *out, struct err_text *e
         rc = answer_next_row(range->answer, &row);
         if (rc > 0) {
             range->renderer->row(&range->render, &row, out);
+            *range->n_rows += 1;
         } else if (!rc) {
             range->renderer->end_series(&range->render, out);
             range->in_series = false;
@@ -227,6 +229,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->stream = (struct stream){fill_range, close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
+    range->n_rows = request->n_rows ? request->n_rows : &range->n_own;
     int rc = open_answer(range, request, error);
     if (!rc && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
         err_set(error, rc, "the newest change could not be found: %s", err_name(rc));

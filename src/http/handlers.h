@@ -13,6 +13,11 @@ int h_snapshots_list(struct request *request, struct reply *reply, struct err_te
 int h_snapshots_make(struct request *request, struct reply *reply, struct err_text *error);
 int h_snapshots_drop(struct request *request, struct reply *reply, struct err_text *error);
 int h_sql(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_make(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_drop(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_file(struct request *request, struct reply *reply, struct err_text *error);
 int h_openapi(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

@@ -84,9 +84,9 @@ static json_t *body_of(struct writer *writer, const struct route *route)
                      "application/x-www-form-urlencoded", "schema", schema);
 }
 
-static json_t *path_parameter(void)
+static json_t *path_parameter(const char *name)
 {
-    return json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path", "required", 1, "schema", "type", "string");
+    return json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", name, "in", "path", "required", 1, "schema", "type", "string");
 }
 
 /* ---- operations ---- */
@@ -127,7 +127,9 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
     name_operation(route, &id);
     json_t *parameters = json_array();
     if (strstr(route->path, "{id}"))
-        append(writer, parameters, path_parameter());
+        append(writer, parameters, path_parameter("id"));
+    if (strstr(route->path, "{file}"))
+        append(writer, parameters, path_parameter("file"));
     bool has_body = !strcmp(route->method, "POST");
     for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)
         append(writer, parameters, query_parameter(writer, *spec));

@@ -37,16 +37,29 @@ static int decode_path(struct request *request, struct reply *reply)
     return 0;
 }
 
-static bool path_matches(const struct route *route, const char *path, const char **ret_id)
+/* A part of a route's path that stands for any one part of a request's. */
+struct wildcard {
+    size_t begin, size; /* in the path of the request */
+};
+enum { WILDCARD_ID, WILDCARD_FILE, WILDCARDS_N };
+
+static bool path_matches(const struct route *route, const char *path, struct wildcard ret_wildcards[static WILDCARDS_N])
 {
-    const char *brace = strchr(route->path, '{');
-    if (!brace)
-        return !strcmp(route->path, path);
-    size_t prefix_size = (size_t)(brace - route->path);
-    if (strncmp(route->path, path, prefix_size) || !path[prefix_size] || strchr(path + prefix_size, '/'))
-        return false;
-    *ret_id = path + prefix_size;
-    return true;
+    const char *at = path;
+    for (const char *want = route->path; *want;) {
+        if (*want != '{') {
+            if (*at++ != *want++)
+                return false;
+            continue;
+        }
+        size_t size = strcspn(at, "/");
+        if (!size)
+            return false;
+        ret_wildcards[!strncmp(want, "{file}", 6) ? WILDCARD_FILE : WILDCARD_ID] = (struct wildcard){(size_t)(at - path), size};
+        at += size;
+        want += strcspn(want, "}") + 1;
+    }
+    return !*at;
 }
 
 static bool method_matches(const struct route *route, const char *method)
@@ -58,9 +71,9 @@ static bool method_matches(const struct route *route, const char *method)
 static void allow_methods(const char *path, struct reply *reply)
 {
     struct buf allow = {0};
-    const char *id;
+    struct wildcard wildcards[WILDCARDS_N];
     for (const struct route *route = routes; route->method; route++)
-        if (path_matches(route, path, &id) || !strcmp(path, "*"))
+        if (path_matches(route, path, wildcards) || !strcmp(path, "*"))
             if (!allow.n || !memmem(allow.data, allow.n, route->method, strlen(route->method)))
                 buf_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") ? "" : ", HEAD");
     if (!allow.failed)
@@ -68,15 +81,27 @@ static void allow_methods(const char *path, struct reply *reply)
     buf_free(&allow);
 }
 
+/* Cuts the path into what its wildcards stand for. */
+static const char *cut_out(struct request *request, const struct wildcard *wildcard)
+{
+    if (!wildcard->size)
+        return NULL;
+    request->path[wildcard->begin + wildcard->size] = '\0';
+    return request->path + wildcard->begin;
+}
+
 static void find_route(struct request *request, struct reply *reply)
 {
     bool known = !strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS");
     for (const struct route *route = routes; route->method; route++) {
-        if (!path_matches(route, request->path, &request->id))
+        struct wildcard wildcards[WILDCARDS_N] = {0};
+        if (!path_matches(route, request->path, wildcards))
             continue;
         known = true;
         if (method_matches(route, request->method)) {
             request->route = route;
+            request->id = cut_out(request, &wildcards[WILDCARD_ID]);
+            request->file = cut_out(request, &wildcards[WILDCARD_FILE]);
             return;
         }
     }
@@ -95,7 +120,7 @@ static void find_route(struct request *request, struct reply *reply)
 
 static const char *scope_name(unsigned scope)
 {
-    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : "ops";
+    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
 }
 
 static int check_credentials(struct request *request, struct reply *reply)

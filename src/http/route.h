@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "http/accept.h"
@@ -26,17 +27,19 @@ struct request {
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */
+    const char *range, *if_range; /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
     const void *body;
     size_t body_size;
     const _Atomic bool *gone;    /* becomes true when the client hangs up, */
     const _Atomic bool *cut;     /* and when the server ends all answers; NULL: never */
+    uint64_t *n_rows;            /* a range answer counts its rows here; NULL: nobody asks */
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
     const struct route *route;
-    const char *id;              /* what stands for {id}, inside path */
+    const char *id, *file;       /* what stands for {id} and {file}, inside path; else NULL */
     struct principal principal;
     struct parameters parameters;
     const struct media *media;   /* the chosen one; NULL where a route has none */
@@ -50,7 +53,7 @@ enum access_needed {
 
 struct route {
     const char *method;            /* GET answers HEAD too */
-    const char *path;              /* may end in "{id}", which stands for one part */
+    const char *path;              /* parts may be "{id}" and "{file}", which stand for any one part */
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */

@@ -11,6 +11,7 @@ ACCEPT += %D%/30-files.py
 ACCEPT += %D%/35-keep.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/45-copies.py
+ACCEPT += %D%/46-exports.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/65-sql.py
