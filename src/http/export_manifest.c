@@ -175,7 +175,7 @@ int export_listing_read(const char *folder, struct export_listing *ret_listing, 
 const struct export_listed *export_listing_find(const struct export_listing *listing, const char *name)
 {
     struct export_listed key;
-    if (strlen(name) >= sizeof(key.name))
+    if (!listing->n || strlen(name) >= sizeof(key.name))
         return NULL;
     snprintf(key.name, sizeof(key.name), "%s", name);
     return bsearch(&key, listing->rows, listing->n, sizeof(*listing->rows), by_name);

@@ -285,9 +285,10 @@ void export_plan_part(const struct export_plan *plan, size_t i, struct export_pa
     part.from_us = plan->edges_us[window];
     part.to_us = plan->edges_us[window + 1];
     civil_from_us(part.from_us, &at);
-    const char *coding = plan->form.coding;
-    snprintf(part.name, sizeof(part.name), "g%05zu-%04d%02d%02dT%02d%02d%02dZ.%s%s", part.group, at.year, at.month, at.day,
-             at.hour, at.minute, at.second, plan->form.media->name, !coding ? "" : !strcmp(coding, "gzip") ? ".gz" : ".zst");
+    const char *format = plan->form.media->name, *coding = plan->form.coding;
+    snprintf(part.name, sizeof(part.name), "g%05zu-%04d%02d%02dT%02d%02d%02dZ.%s%s%s", part.group, at.year, at.month, at.day,
+             at.hour, at.minute, at.second, format, strcmp(format, "arrow") ? "" : "s" /* a stream of Arrow's is `.arrows` */,
+             !coding ? "" : !strcmp(coding, "gzip") ? ".gz" : ".zst");
     *ret_part = part;
 }
 

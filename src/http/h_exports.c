@@ -89,7 +89,7 @@ static const char *type_of(const char *name)
         {".json", "application/json"},
         {".csv", "text/csv"},
         {".ndjson", "application/x-ndjson"},
-        {".arrow", "application/vnd.apache.arrow.stream"},
+        {".arrows", "application/vnd.apache.arrow.stream"},
         {".gz", "application/gzip"},
         {".zst", "application/zstd"},
     };
