@@ -348,6 +348,7 @@ int export_try(const struct export_run *run, struct err_text *error)
 {
     struct work work;
     int rc = begin_work(&work, run, error);
+    rc = rc ? rc : check_room(&work, error);
     if (!rc && work.progress.n_parts) {
         struct answer_of_part *answer = calloc(1, sizeof(*answer));
         struct export_part part;

@@ -261,6 +261,28 @@ def test_a_dropped_export_is_gone_also_while_it_is_written(context):
     harness.wait_for(lambda: own not in [one["name"] for one in site.get("/v1/snapshots")["snapshots"]])
 
 
+def test_there_is_a_limit_to_what_is_made(context):
+    _, site, _ = context
+    made = []
+    for _ in range(9):
+        body = json.dumps({"snapshot": "one", "window": "PT1H", "group": 2}).encode()
+        status, headers, answer = site.request("/v1/exports", method="POST", body=body, headers={"Content-Type": "application/json"})
+        if status != 202:
+            break
+        made.append(json.loads(answer)["id"])
+    assert status == 429 and int(headers["Retry-After"]) > 0 and len(made) == 8, (status, made)
+    assert json.loads(answer)["status"] == 429
+    for export in made:
+        assert site.request("/v1/exports/" + export, method="DELETE")[0] == 204
+    site.stop()
+    site.start(True, "--set=store.free_min=1000000GB")
+    before = len(site.get("/v1/snapshots")["snapshots"])
+    assert "free" in post(site, 507, entity="m-1")["detail"]
+    assert len(site.get("/v1/snapshots")["snapshots"]) == before
+    site.stop()
+    site.start()
+
+
 def test_an_export_fails_as_a_whole(context):
     _, site, _ = context
     site.request("/v1/snapshots", method="POST", body=b'{"name":"short"}', headers={"Content-Type": "application/json"})
