@@ -4,9 +4,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "app/progress.h"
 #include "app/stop.h"
@@ -108,6 +111,18 @@ static int go_on(const struct export_folder *export, struct export_request *requ
 
 /* ---- the whole ---- */
 
+/* Two commands do not write into one folder. A file to close, or a code. */
+static int lock(const char *folder, struct err_text *error)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(error, ERR_IO, "cannot open the folder \"%s\": %s", folder, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return err_set(error, ERR_BUSY, "another export is writing into \"%s\"", folder);
+}
+
 static int run(struct export_folder *export, const struct conf *conf, struct snapshots *snapshots,
                const struct export_request *request, struct err_text *error)
 {
@@ -141,8 +156,11 @@ int export_folder(struct export_folder *export, const struct conf *conf, struct 
         if (code == ERR_NOTFOUND)
             code = begin(export, snapshots, request, error);
     }
+    int fd = code == 0 ? lock(export->folder, error) : -1;
     if (code == 0)
-        code = run(export, conf, snapshots, request, error);
+        code = fd < 0 ? fd : run(export, conf, snapshots, request, error);
+    if (fd >= 0)
+        close(fd);
     if (request)
         export_request_free(request);
     free(request);

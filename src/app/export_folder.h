@@ -18,7 +18,8 @@ struct export_folder {
 };
 
 /* Goes on with what is in the folder if it was begun with the same parameters; else makes it. A folder with anything else in it
- * is ERR_EXISTS. Stops early for stop_asked: ERR_CANCELLED. Errors as of an export. */
+ * is ERR_EXISTS. ERR_BUSY while another process writes there. Stops early for stop_asked: ERR_CANCELLED. Errors as of an
+ * export. */
 MUST_CHECK int export_folder(struct export_folder *export, const struct conf *conf, struct err_text *error);
 
 #endif

@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 
 import harness
@@ -259,6 +260,58 @@ def test_a_dropped_export_is_gone_also_while_it_is_written(context):
     assert site.request("/v1/exports/" + export["id"], method="DELETE")[0] == 404
     harness.wait_for(lambda: not [path for path in (site.folder / "exports").iterdir() if path.name.startswith(export["id"])])
     harness.wait_for(lambda: own not in [one["name"] for one in site.get("/v1/snapshots")["snapshots"]])
+
+
+def planted(context):
+    """A value, its revision, and forecasts of the same hours, one of them sent long after its issue: (instants between, cells)."""
+    kafka, site, _ = context
+    sent = {}
+
+    def put(name, hour, value, **more):
+        message = {"entity": "planted", "type": "Weather", "time": f"2025-06-01T{hour:02}:00:00Z", "values": {"temperature": value}} | more
+        kafka.produce(TOPIC, [("planted", message)])
+        harness.wait_for(lambda: [row for row in site.get("/v1/range", entity="planted", from_="2025-06-01T00:00:00Z",
+                                                          to="2025-06-02T00:00:00Z")["series"][0]["rows"] if row[1] == value]
+                         if site.count(entity="planted") else None)
+        sent[name] = int(time.time() * 1000)
+        harness.wait_for(lambda: time.time() * 1000 > sent[name] + 1)
+    put("value", 1, 10)
+    put("revision", 1, 11)
+    put("forecast", 2, 20, issued="2025-05-31T06:00:00Z")
+    put("newer", 2, 21, issued="2025-05-31T18:00:00Z")
+    put("last", 3, 30)
+    return sent
+
+
+def test_no_earlier_as_of_sees_a_revision_or_a_forecast(context):
+    kafka, site, _ = context
+    sent = planted(context)
+    which = {"entity": "planted", "from": "2025-06-01T00:00:00Z", "to": "2025-06-02T00:00:00Z"}
+
+    def asked(asof):
+        return {row[0][11:13]: int(row[1]) for series in site.get("/v1/range", asof=asof, **which)["series"] for row in series["rows"]}
+
+    def exported(asof):
+        export = make(site, snapshot="planted", asof=asof, **which)
+        return {row["time"][11:13]: int(row["value"]) for body in files(site, export).values()
+                for row in csv.DictReader(io.StringIO(body.decode()))}
+    cases = [("2025-05-31T05:59:59Z", {}), ("2025-05-31T06:00:00Z", {"02": 20}), ("2025-05-31T17:59:59.999Z", {"02": 20}),
+             ("2025-05-31T18:00:00Z", {"02": 21}), (sent["value"], {"01": 10, "02": 21}), (sent["revision"], {"01": 11, "02": 21}),
+             (sent["newer"], {"01": 11, "02": 21}), (sent["last"], {"01": 11, "02": 21, "03": 30})]
+    for when in "as it came", "after a restart":
+        for asof, want in cases:
+            assert asked(asof) == want, (when, asof, asked(asof))
+        status = site.request("/v1/snapshots", method="POST", body=json.dumps({"name": "planted"}).encode(),
+                              headers={"Content-Type": "application/json"})[0]
+        assert status == 201
+        for asof, want in cases:
+            assert exported(str(asof)) == want, (when, asof)
+        site.request("/v1/snapshots/planted", method="DELETE")
+        site.stop()  # what was open is flushed
+        site.start()
+    post(site, 400, entity="planted", asof="now")  # from and to must be told
+    sent["which"] = which
+    context[1].planted = sent
 
 
 def test_there_is_a_limit_to_what_is_made(context):
