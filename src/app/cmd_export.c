@@ -32,6 +32,7 @@ static const struct arg options[] = {
     {"window", 0, "DURATION", "how much time a file of the folder has: P1D, P1W, P1M (the default), P1Y ..."},
     {"group", 0, "N", "how many series a file of the folder has: up to 1000, the default"},
     {"compression", 0, "HOW", "of the folder's files: none (the default), gzip or zstd"},
+    {"available", 0, NULL, "a column in the folder's files: since when each raw reading could be known"},
     {"keep", 0, "DURATION", "how long the folder's state is kept to go on with: P7D (the default)"},
     {"format", 0, "FORM", "csv (the default) or ndjson; else by the file's name"},
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
@@ -300,12 +301,14 @@ static void add_given(const struct args *args, const char *const *names, size_t 
 static int run_folder(const struct args *args)
 {
     static const char *const more[] = {"format", "window", "group", "compression", "keep"};
-    struct parameter parameters[ARGS_MAX];
+    struct parameter parameters[ARGS_MAX + 1];
     struct export_folder export = {.parameters = parameters, .folder = args_get(args, "folder")};
     struct err_text error = {0};
     struct conf *conf = NULL;
     add_given(args, selectors, sizeof selectors / sizeof *selectors, &export);
     add_given(args, more, sizeof more / sizeof *more, &export);
+    if (args_has(args, "available"))
+        parameters[export.n_parameters++] = (struct parameter){"available", "1"};
     stop_catch();
     int code = site_conf(args, &conf, &error);
     if (code == 0)
@@ -321,7 +324,8 @@ static int run_folder(const struct args *args)
 
 static bool has_folders(const struct args *args)
 {
-    return args_has(args, "window") || args_has(args, "group") || args_has(args, "compression") || args_has(args, "keep");
+    return args_has(args, "window") || args_has(args, "group") || args_has(args, "compression") || args_has(args, "keep") ||
+           args_has(args, "available");
 }
 
 static int run(const struct args *args)
@@ -329,7 +333,7 @@ static int run(const struct args *args)
     if (args_has(args, "folder"))
         return args_has(args, "output") ? args_wrong(args, "take one of --folder and --output") : run_folder(args);
     if (has_folders(args))
-        return args_wrong(args, "--window, --group, --compression and --keep go with --folder");
+        return args_wrong(args, "--window, --group, --compression, --available and --keep go with --folder");
 
     const char *path = args_get(args, "output"), *format = args_get(args, "format");
     struct err_text error = {0};

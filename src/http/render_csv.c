@@ -25,6 +25,8 @@ static void begin(struct render *render, struct buf *out)
     buf_puts(out, "time,entity,property,unit");
     if (render->range->raw)
         buf_puts(out, render->range->bounds ? ",value,quality,bound" : ",value,quality");
+    if (render->range->available)
+        buf_puts(out, ",available_at");
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         buf_printf(out, ",%s", agg_name[render->columns[i]]);
     buf_puts(out, "\r\n");
@@ -68,6 +70,8 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_puts(out, quality_name((enum quality)(row->quality & QUALITY_CLASS_MASK)));
         if (render->range->bounds)
             buf_puts(out, row->bound == BOUND_BEFORE ? ",before" : row->bound ? ",after" : ",");
+        if (render->range->available)
+            put_value(render->range, &(struct value){.type = VALUE_TIME, .t_us = row->available_us}, out);
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         put_value(render->range, render_column(render, row, i), out);

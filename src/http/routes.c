@@ -14,7 +14,7 @@
 #define EXPORT_PARAMETERS                                                                                              \
     LIST(WHICH_SERIES, &spec_export_from, &spec_export_to, &spec_step, &spec_agg, &spec_over, &spec_by, &spec_tz,      \
          &spec_fill, &spec_max_gap, &spec_unit, &spec_quality, &spec_asof, &spec_lead_min, &spec_snapshot,             \
-         &spec_layout, &spec_time, &spec_export_format, &spec_compression, &spec_window, &spec_group,                  \
+         &spec_layout, &spec_time, &spec_available, &spec_export_format, &spec_compression, &spec_window, &spec_group, \
          &spec_export_keep)
 static const char *const export_planned[] = {"sep", "decimal", "bom", "numbers", NULL};
 static const char *const range_planned[] = {"sep", "decimal", "bom", "numbers", NULL};

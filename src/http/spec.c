@@ -176,3 +176,7 @@ const struct spec spec_group = {
     .name = "group", .form = SPEC_WHOLE, .example = "100", .text = "How many series a file has: up to 1000, the default"};
 const struct spec spec_export_keep = {
     .name = "keep", .form = SPEC_TEXT, .example = "P7D", .text = "How long the export is kept; P7D without it"};
+const struct spec spec_available = {.name = "available",
+                                    .form = SPEC_WORD,
+                                    .words = WORDS("0", "1"),
+                                    .text = "Raw readings: whether a column available_at tells since when each could be known"};

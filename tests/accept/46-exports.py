@@ -310,8 +310,30 @@ def test_no_earlier_as_of_sees_a_revision_or_a_forecast(context):
         site.stop()  # what was open is flushed
         site.start()
     post(site, 400, entity="planted", asof="now")  # from and to must be told
-    sent["which"] = which
-    context[1].planted = sent
+
+
+def test_available_at_is_the_instant_from_which_a_reading_is_seen(context):
+    _, site, _ = context
+    which = {"entity": "planted", "from": "2025-06-01T00:00:00Z", "to": "2025-06-02T00:00:00Z"}
+    export = make(site, available="1", **which)
+    [body] = files(site, export).values()
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    assert [(row["time"][11:13], int(row["value"])) for row in rows] == [("01", 11), ("02", 21), ("03", 30)]
+    assert rows[1]["available_at"] == "2025-05-31T18:00:00Z"  # as it was stated, however late it came
+    for row in rows:
+        since = datetime.fromisoformat(row["available_at"])
+        for asof, is_seen in (since, True), (since - timedelta(milliseconds=1), False):
+            seen = [[shown[0], int(shown[1])] for series in site.get("/v1/range", asof=asof.isoformat(), **which)["series"]
+                    for shown in series["rows"]]
+            assert ([row["time"], int(row["value"])] in seen) == is_seen, (row, asof, seen)
+    export = make(site, available="1", format="ndjson", **which)
+    [body] = files(site, export).values()
+    assert [json.loads(line)["available_at"] for line in body.splitlines()] == [row["available_at"] for row in rows]
+    post(site, 400, available="1", step="PT1H", **which)
+    folder = site.folder.parent / "available"
+    site.cli("export", "--folder", str(folder), "--entity=planted", "--available", f"--from={which['from']}", f"--to={which['to']}")
+    [file] = folder.glob("g*")
+    assert file.read_text().splitlines() == [",".join(rows[0])] + [",".join(row.values()) for row in rows]
 
 
 def test_there_is_a_limit_to_what_is_made(context):
