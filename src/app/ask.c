@@ -103,7 +103,7 @@ static int pack(struct reply *reply, const char *coding, ask_bytes_fn *plain, vo
     if (!passing)
         return ERR_NOMEM;
     *passing =
-        (struct passing){{fill_passing, close_passing}, reply->stream, plain, arg};
+        (struct passing){{.fill = fill_passing, .close = close_passing}, reply->stream, plain, arg};
     reply->stream = &passing->stream;
     int code = plain && reply->body.n ? plain(arg, reply->body.data, reply->body.n) : 0;
     if (code != 0 || !coding)

@@ -94,7 +94,7 @@ static struct encoder *new_encoder(const char *coding)
     struct encoder *encoder = calloc(1, sizeof(*encoder));
     if (!encoder)
         return NULL;
-    encoder->stream = (struct stream){fill_packed, close_encoder};
+    encoder->stream = (struct stream){.fill = fill_packed, .close = close_encoder};
     bool ready;
     if (!strcmp(coding, "zstd")) {
         encoder->zstd = ZSTD_createCCtx();
@@ -132,6 +132,8 @@ void reply_encode(struct reply *reply, const char *accept_encoding)
     struct err_text error = {0};
     reply_header(reply, "Vary", "Accept, Accept-Encoding");
     const char *coding = accept_coding(codings, accept_encoding);
+    if (reply->stream && reply->stream->wait) /* what is new would wait in the encoder */
+        return;
     if (!coding || (!reply->stream && reply->body.n <= ENCODE_BYTES_MIN))
         return;
     struct encoder *encoder = new_encoder(coding);

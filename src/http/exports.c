@@ -200,7 +200,10 @@ static void *run_thread(void *arg)
     pthread_mutex_lock(&exports->lock);
     while (!exports->stopping) {
         exports_expire(exports);
-        remove_dropped(exports);
+        if (exports->dropped) { /* which leaves the lock: all has to be looked at again */
+            remove_dropped(exports);
+            continue;
+        }
         struct export *export = next_waiting(exports);
         if (!export) {
             struct timespec until;

@@ -130,7 +130,7 @@ int h_changes(struct request *request, struct reply *reply, struct err_text *err
     struct changes_stream *answer = calloc(1, sizeof(*answer));
     if (!answer)
         return ERR_NOMEM;
-    answer->stream = (struct stream){fill_changes, close_changes};
+    answer->stream = (struct stream){.fill = fill_changes, .close = close_changes};
     answer->dir = request->opts->dir;
     int rc = filter_init(&answer->filter, &request->parameters, error);
     if (!rc)

@@ -238,7 +238,7 @@ int h_gaps(struct request *request, struct reply *reply, struct err_text *error)
     struct gaps_stream *answer = calloc(1, sizeof(*answer));
     if (!answer)
         return ERR_NOMEM;
-    answer->stream = (struct stream){fill_gaps, close_gaps};
+    answer->stream = (struct stream){.fill = fill_gaps, .close = close_gaps};
     int rc = open_gaps(answer, request, error);
     if (rc) {
         close_gaps(&answer->stream);

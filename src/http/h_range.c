@@ -226,7 +226,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     struct range_stream *range = calloc(1, sizeof(*range));
     if (!range)
         return ERR_NOMEM;
-    range->stream = (struct stream){fill_range, close_range};
+    range->stream = (struct stream){.fill = fill_range, .close = close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
     range->n_rows = request->n_rows ? request->n_rows : &range->n_own;

@@ -85,7 +85,7 @@ int h_snapshots_make(struct request *request, struct reply *reply, struct err_te
 /* By the path, or by the parameter `name`. */
 int h_snapshots_drop(struct request *request, struct reply *reply, struct err_text *error)
 {
-    const char *name = request->id;
+    const char *name = *request->id ? request->id : NULL;
     int rc = name ? 0 : parameters_one(&request->parameters, "name", &name, error);
     if (rc)
         return rc;

@@ -213,7 +213,7 @@ int h_sql(struct request *request, struct reply *reply, struct err_text *error)
     struct sql_stream *sql = calloc(1, sizeof(*sql));
     if (!sql)
         return ERR_NOMEM;
-    sql->stream = (struct stream){fill_sql, close_sql};
+    sql->stream = (struct stream){.fill = fill_sql, .close = close_sql};
     if (atomic_fetch_add(&n_held, 1) < HELD_MAX)
         rc = run_statement(request, text, form, reply, &sql->body, error);
     else

@@ -6,6 +6,8 @@
 
 int h_series_list(struct request *request, struct reply *reply, struct err_text *error);
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_live(struct request *request, struct reply *reply, struct err_text *error);
+int h_last(struct request *request, struct reply *reply, struct err_text *error);
 int h_range(struct request *request, struct reply *reply, struct err_text *error);
 int h_gaps(struct request *request, struct reply *reply, struct err_text *error);
 int h_changes(struct request *request, struct reply *reply, struct err_text *error);
@@ -18,6 +20,13 @@ int h_exports_make(struct request *request, struct reply *reply, struct err_text
 int h_exports_one(struct request *request, struct reply *reply, struct err_text *error);
 int h_exports_drop(struct request *request, struct reply *reply, struct err_text *error);
 int h_exports_file(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_range(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_query(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_series(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_labels(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_values(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_metadata(struct request *request, struct reply *reply, struct err_text *error);
+int h_prometheus_buildinfo(struct request *request, struct reply *reply, struct err_text *error);
 int h_openapi(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

@@ -12,27 +12,34 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/exports.c %D%/exports.h %D%/exports_inside.h %D%/exports_make.c %D%/exports_tell.c \
 	%D%/filter.c %D%/filter.h \
 	%D%/h_changes.c %D%/h_exports.c %D%/h_gaps.c \
-	%D%/h_openapi.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
+	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \
+	%D%/listing.c %D%/listing.h \
+	%D%/live.c %D%/live.h \
 	%D%/origin.c %D%/origin.h \
 	%D%/parameters.c %D%/parameters.h \
+	%D%/prometheus.c %D%/prometheus.h \
+	%D%/promql.c %D%/promql.h \
 	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
+	%D%/selector.c %D%/selector.h \
 	%D%/server.c %D%/server.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/workers.c %D%/workers.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
 
 if CMOCKA
-# The HTTP side is tested against a scripted store and query; so no libquery, and of libstore only access.c.
+# The HTTP side is tested against a scripted store and query; so of libquery only when.c, and of libstore only access.c.
 HTTP_TEST_SOURCES = tests/lib/fake_source.c tests/lib/fake_source.h tests/lib/https.c tests/lib/https.h \
 	tests/lib/rendered.h tests/lib/test.h
 HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-HTTP_TEST_LIBS = src/http/libhttp.a src/store/libstore.a src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
+HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a \
+	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
 
@@ -44,6 +51,15 @@ tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_leases
 tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
 tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_live
+tests_unit_test_live_SOURCES = tests/unit/test_live.c $(HTTP_TEST_SOURCES)
+tests_unit_test_live_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_live_LDADD = $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_promql
+tests_unit_test_promql_SOURCES = tests/unit/test_promql.c tests/lib/test.h
+tests_unit_test_promql_LDADD = src/http/libhttp.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
 
 check_PROGRAMS += tests/unit/test_workers
 tests_unit_test_workers_SOURCES = tests/unit/test_workers.c tests/lib/test.h
@@ -88,13 +104,18 @@ tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
 EXTRA_DIST += docs/HTTP.md tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
-	tests/fuzz/corpus/parameters/path
+	tests/fuzz/corpus/parameters/path \
+	tests/fuzz/corpus/promql/matchers tests/fuzz/corpus/promql/quoted tests/fuzz/corpus/promql/scalar \
+	tests/fuzz/corpus/promql/window
 
 if FUZZING
-FUZZERS += tests/fuzz/fuzz_parameters
-EXTRA_PROGRAMS += tests/fuzz/fuzz_parameters
+FUZZERS += tests/fuzz/fuzz_parameters tests/fuzz/fuzz_promql
+EXTRA_PROGRAMS += tests/fuzz/fuzz_parameters tests/fuzz/fuzz_promql
 tests_fuzz_fuzz_parameters_SOURCES = tests/fuzz/fuzz_parameters.c
 tests_fuzz_fuzz_parameters_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_parameters_LDADD = src/http/libhttp.a src/common/libcommon.a $(JANSSON_LIBS)
 tests_fuzz_fuzz_parameters_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c
+tests_fuzz_fuzz_promql_LDADD = src/http/libhttp.a src/model/libmodel.a src/common/libcommon.a $(SODIUM_LIBS) -lm
+tests_fuzz_fuzz_promql_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

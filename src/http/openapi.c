@@ -84,9 +84,11 @@ static json_t *body_of(struct writer *writer, const struct route *route)
                      "application/x-www-form-urlencoded", "schema", schema);
 }
 
-static json_t *path_parameter(const char *name)
+/* The one between braces. */
+static json_t *path_parameter(const char *brace)
 {
-    return json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", name, "in", "path", "required", 1, "schema", "type", "string");
+    return json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", brace + 1, strcspn(brace + 1, "}"), "in", "path", "required", 1,
+                     "schema", "type", "string");
 }
 
 /* ---- operations ---- */
@@ -126,10 +128,8 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
     struct buf id = {0};
     name_operation(route, &id);
     json_t *parameters = json_array();
-    if (strstr(route->path, "{id}"))
-        append(writer, parameters, path_parameter("id"));
-    if (strstr(route->path, "{file}"))
-        append(writer, parameters, path_parameter("file"));
+    for (const char *brace = route->path; (brace = strchr(brace, '{')); brace++)
+        append(writer, parameters, path_parameter(brace));
     bool has_body = !strcmp(route->method, "POST");
     for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)
         append(writer, parameters, query_parameter(writer, *spec));

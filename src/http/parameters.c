@@ -3,6 +3,7 @@
 #include "http/parameters.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,16 @@ int percent_decode(char *text, size_t size, int plus_is_blank)
     }
     text[n] = '\0';
     return 0;
+}
+
+/* Parameters that are an instant. */
+static bool is_time(const char *name)
+{
+    static const char *const names[] = {"from", "to", "at", "asof", "start", "end", "time"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
 }
 
 /* `2025-03-01T00:00:00 01:00` was typed with a plus: a time of day stands before the blank, hours and minutes after it. */
@@ -103,7 +114,7 @@ static int add_pair(struct parameters *parameters, const char *text, size_t size
         free(value);
         return rc;
     }
-    if (name && value && (!strcmp(name, "from") || !strcmp(name, "to")))
+    if (name && value && is_time(name))
         restore_plus(value);
     return add_owned(parameters, name, value, error);
 }

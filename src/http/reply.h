@@ -12,6 +12,14 @@
 
 #define REPLY_HEADERS_MAX 12
 
+/* Puts a connection to sleep, from the thread that sends its answer, and wakes it, from any thread and once for each
+ * sleep. */
+struct sleeper {
+    void (*sleep)(void *arg);
+    void (*wake)(void *arg);
+    void *arg;
+};
+
 /* Bytes that are made while they are sent, in constant memory. fill appends some to out and answers 1 when there may be
  * more, 0 when that was all, or a code: then the connection is broken, so that nobody takes half an answer for a whole
  * one. close frees the stream; it is called once, by reply_done or by the server. */
@@ -19,6 +27,9 @@ struct stream {
     /* Of a route that computes for long in a worker, a piece ahead of the client; of others in a thread that all share. */
     int (*fill)(struct stream *stream, struct buf *out, struct err_text *error);
     void (*close)(struct stream *stream);
+    /* Only of streams that wait for something to happen: asked when fill has made nothing. 0: ask fill again; 1: the
+     * connection sleeps, and wake comes; a code: the stream is over, and ends well. Never in a worker. */
+    int (*wait)(struct stream *stream, const struct sleeper *sleeper);
 };
 
 struct reply {

@@ -9,6 +9,8 @@
 
 #include "http/encode.h"
 
+#define PART_MAX sizeof(((struct request *)NULL)->id)
+
 bool request_is_over(const struct request *request)
 {
     return (request->gone && atomic_load(request->gone)) || (request->cut && atomic_load(request->cut));
@@ -37,29 +39,38 @@ static int decode_path(struct request *request, struct reply *reply)
     return 0;
 }
 
-/* A part of a route's path that stands for any one part of a request's. */
-struct wildcard {
-    size_t begin, size; /* in the path of the request */
-};
-enum { WILDCARD_ID, WILDCARD_FILE, WILDCARDS_N };
-
-static bool path_matches(const struct route *route, const char *path, struct wildcard ret_wildcards[static WILDCARDS_N])
+/* Whether the part of a target stands for a part of a route's path. A parameter is decoded by itself, so that it may
+ * hold slashes that were sent as %2F. */
+static bool part_matches(const char *pattern, size_t pattern_size, const char *part, size_t size, char value[static PART_MAX])
 {
-    const char *at = path;
-    for (const char *want = route->path; *want;) {
-        if (*want != '{') {
-            if (*at++ != *want++)
-                return false;
-            continue;
-        }
-        size_t size = strcspn(at, "/");
-        if (!size)
+    char text[PART_MAX];
+    if (size >= sizeof(text))
+        return false;
+    memcpy(text, part, size);
+    if (percent_decode(text, size, 0))
+        return false;
+    if (*pattern != '{')
+        return strlen(text) == pattern_size && !memcmp(text, pattern, pattern_size);
+    memcpy(value, text, strlen(text) + 1);
+    return *text;
+}
+
+/* The target is path and query as sent. */
+static bool path_matches(const struct route *route, const char *target, char id[static PART_MAX], char file[static PART_MAX])
+{
+    const char *pattern = route->path;
+    *id = *file = '\0';
+    for (;;) {
+        size_t pattern_size = strcspn(pattern, "/"), size = strcspn(target, "/?#");
+        if (!part_matches(pattern, pattern_size, target, size, strncmp(pattern, "{file}", 6) ? id : file))
             return false;
-        ret_wildcards[!strncmp(want, "{file}", 6) ? WILDCARD_FILE : WILDCARD_ID] = (struct wildcard){(size_t)(at - path), size};
-        at += size;
-        want += strcspn(want, "}") + 1;
+        pattern += pattern_size;
+        target += size;
+        if (*pattern != '/' || *target != '/')
+            return !*pattern && *target != '/';
+        pattern++;
+        target++;
     }
-    return !*at;
 }
 
 static bool method_matches(const struct route *route, const char *method)
@@ -67,13 +78,13 @@ static bool method_matches(const struct route *route, const char *method)
     return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
 }
 
-/* The methods of every route at path, as the header Allow wants them. */
-static void allow_methods(const char *path, struct reply *reply)
+/* The methods of every route at the path, as the header Allow wants them. */
+static void allow_methods(const struct request *request, struct reply *reply)
 {
     struct buf allow = {0};
-    struct wildcard wildcards[WILDCARDS_N];
+    char id[PART_MAX], file[PART_MAX];
     for (const struct route *route = routes; route->method; route++)
-        if (path_matches(route, path, wildcards) || !strcmp(path, "*"))
+        if (path_matches(route, request->target, id, file) || !strcmp(request->path, "*"))
             if (!allow.n || !memmem(allow.data, allow.n, route->method, strlen(route->method)))
                 buf_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") ? "" : ", HEAD");
     if (!allow.failed)
@@ -81,27 +92,15 @@ static void allow_methods(const char *path, struct reply *reply)
     buf_free(&allow);
 }
 
-/* Cuts the path into what its wildcards stand for. */
-static const char *cut_out(struct request *request, const struct wildcard *wildcard)
-{
-    if (!wildcard->size)
-        return NULL;
-    request->path[wildcard->begin + wildcard->size] = '\0';
-    return request->path + wildcard->begin;
-}
-
 static void find_route(struct request *request, struct reply *reply)
 {
     bool known = !strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS");
     for (const struct route *route = routes; route->method; route++) {
-        struct wildcard wildcards[WILDCARDS_N] = {0};
-        if (!path_matches(route, request->path, wildcards))
+        if (!path_matches(route, request->target, request->id, request->file))
             continue;
         known = true;
         if (method_matches(route, request->method)) {
             request->route = route;
-            request->id = cut_out(request, &wildcards[WILDCARD_ID]);
-            request->file = cut_out(request, &wildcards[WILDCARD_FILE]);
             return;
         }
     }
@@ -109,7 +108,7 @@ static void find_route(struct request *request, struct reply *reply)
         reply_problem(reply, 404, "", "there is nothing at \"%.200s\"", request->path);
         return;
     }
-    allow_methods(request->path, reply);
+    allow_methods(request, reply);
     if (!strcmp(request->method, "OPTIONS"))
         reply->status = 204;
     else
@@ -283,7 +282,9 @@ void route_answer(struct request *request, struct reply *reply)
         rc = choose_media(request, reply, &error);
     if (!rc && !reply->status)
         rc = request->route->handler(request, reply, &error);
-    if (rc)
+    if (rc && request->route->fail)
+        request->route->fail(reply, rc, &error);
+    else if (rc)
         reply_error(reply, rc, &error);
     else if (reply->status == 200 && request->route->media)
         reply_encode(reply, request->accept_encoding);

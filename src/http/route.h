@@ -21,6 +21,7 @@
 struct request {
     const struct server_opts *opts;
     struct leases *leases;       /* NULL: a cursor goes on in the newest state */
+    struct live *live;           /* who listens; NULL: nobody can */
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
@@ -28,6 +29,7 @@ struct request {
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */
     const char *range, *if_range; /* NULL: none */
+    const char *last_event_id;   /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
     const void *body;
@@ -38,8 +40,8 @@ struct request {
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
+    char id[256], file[256];     /* what stands for {id} (or another name) and {file} of the path, decoded; else "" */
     const struct route *route;
-    const char *id, *file;       /* what stands for {id} and {file}, inside path; else NULL */
     struct principal principal;
     struct parameters parameters;
     const struct media *media;   /* the chosen one; NULL where a route has none */
@@ -53,7 +55,8 @@ enum access_needed {
 
 struct route {
     const char *method;            /* GET answers HEAD too */
-    const char *path;              /* parts may be "{id}" and "{file}", which stand for any one part */
+    const char *path;              /* a part may be a parameter such as "{id}", and another one "{file}": any text without a
+                                    * bare slash */
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
@@ -62,6 +65,8 @@ struct route {
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
     /* 0 with the reply made, or a code and text for reply_error. */
     int (*handler)(struct request *request, struct reply *reply, struct err_text *error);
+    /* How errors of the parameters and the handler are told; NULL: as problems (RFC 9457). */
+    void (*fail)(struct reply *reply, int code, const struct err_text *error);
     const char *summary, *answer;  /* for people: what it does, and what a good answer is */
 };
 

@@ -16,6 +16,7 @@
 #include "common/metrics.h"
 #include "http/connections.h"
 #include "http/listen.h"
+#include "http/live.h"
 #include "http/route.h"
 #include "http/workers.h"
 
@@ -33,6 +34,7 @@ struct server {
     struct connections *connections;
     struct workers *workers;
     struct leases *leases;
+    struct live *live;
     struct pem_pair pem;
     uint16_t port;
     _Atomic bool stopping; /* no request is taken any more */
@@ -78,10 +80,11 @@ static int make_piece(struct exchange *exchange, struct buf *out)
 {
     struct stream *stream = exchange->reply.stream;
     struct err_text error = {0};
-    int rc = 1;
+    int rc;
     buf_clear(out);
-    while (rc > 0 && !out->n)
+    do {
         rc = stream->fill(stream, out, &error);
+    } while (rc > 0 && !out->n && !stream->wait);
     if (rc >= 0 && out->failed)
         rc = ERR_NOMEM;
     if (rc < 0 && !request_is_over(&exchange->request)) {
@@ -145,13 +148,37 @@ static int take_piece(struct exchange *exchange)
     return 1;
 }
 
+static void suspend_connection(void *arg)
+{
+    MHD_suspend_connection(arg);
+}
+
+static void resume_connection(void *arg)
+{
+    MHD_resume_connection(arg);
+}
+
+/* 0: there may be more now; 1: the connection sleeps until then; below 0: the answer has ended. */
+static int wait_for_news(struct exchange *exchange)
+{
+    struct stream *stream = exchange->reply.stream;
+    int rc = stream->wait(stream, &(struct sleeper){suspend_connection, resume_connection, exchange->handle});
+    exchange->done = rc < 0;
+    return rc;
+}
+
 /* Comes to the next bytes once the last ones are sent; as take_piece. */
 static int go_on(struct exchange *exchange)
 {
     if (exchange->working)
         return take_piece(exchange);
-    int rc = make_piece(exchange, &exchange->reply.body);
+    int rc;
     exchange->sent = 0;
+    while ((rc = make_piece(exchange, &exchange->reply.body)) > 0 && !exchange->reply.body.n) {
+        rc = wait_for_news(exchange);
+        if (rc)
+            return rc < 0;
+    }
     exchange->done = !rc;
     return rc < 0 ? -1 : 1;
 }
@@ -204,6 +231,8 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
     metric_add(&requests[reply->status < 400 ? 0 : reply->status < 500 ? 1 : 2], 1);
     enum MHD_Result queued = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
+    if (reply->stream && reply->stream->wait && exchange->connection)
+        connections_watch(exchange->server->connections, exchange->connection, &exchange->gone);
     if (exchange->working && reply->stream)
         workers_go_on(exchange->server->workers, &exchange->job);
     return queued;
@@ -242,6 +271,8 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     request->authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
     request->accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
     request->accept_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
+    request->live = exchange->server->live;
+    request->last_event_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
     request->if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
     request->range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range");
     request->if_range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range");
@@ -453,6 +484,7 @@ static int start_workers(struct server *server)
 static void free_server(struct server *server)
 {
     workers_stop(server->workers);
+    live_stop(server->live);
     connections_stop(server->connections);
     leases_free(server->leases);
     pem_pair_free(&server->pem);
@@ -471,7 +503,8 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
         rc = listen_open(opts->listen, &fd, &server->port, error);
     if (!rc && !(server->leases = leases_new()))
         rc = err_set(error, ERR_NOMEM, "out of memory");
-    if (!rc && ((rc = connections_start(&server->connections)) || (rc = start_workers(server))))
+    if (!rc && ((rc = connections_start(&server->connections)) || (rc = start_workers(server)) ||
+                (rc = live_start(opts->dir, &server->live))))
         err_set(error, rc, "no memory or thread for the server on \"%s\"", opts->listen);
     if (!rc && !(server->daemon = start_daemon(server, fd)))
         rc = err_set(error, ERR_IO, "the server on \"%s\" cannot be started: threads, memory or files are short",
@@ -497,6 +530,7 @@ void server_stop(struct server *server, int grace_ms)
         return;
     atomic_store(&server->stopping, true);
     workers_refuse(server->workers);
+    live_refuse(server->live);
     connections_drain(server->connections, grace_ms);
     atomic_store(&server->cut, true);
     workers_settle(server->workers); /* MHD cannot stop while a connection is suspended */

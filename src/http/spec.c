@@ -132,10 +132,25 @@ const struct spec spec_explain = {.name = "explain",
                                   .words = WORDS("0", "1"),
                                   .text = "Whether each step tells what it was computed from"};
 
+const struct spec spec_at = {.name = "at",
+                             .form = SPEC_TEXT,
+                             .example = "2025-03-01T00:00:00Z",
+                             .text = "The newest reading at or before that instant, in the forms of from; without it the "
+                                     "newest of all, which of forecasts lies ahead"};
+const struct spec spec_max_age = {.name = "max_age",
+                                  .form = SPEC_TEXT,
+                                  .example = "PT1H",
+                                  .text = "Readings that are older than this, at the instant asked for, count as none"};
+
 const struct spec spec_since = {.name = "since",
                                 .form = SPEC_TEXT,
                                 .required = true,
                                 .text = "The position of an earlier answer: its header Almanac-Position"};
+const struct spec spec_live_since = {
+    .name = "since",
+    .form = SPEC_TEXT,
+    .text = "Also what changed since that position, the header Almanac-Position of an earlier answer; the header "
+            "Last-Event-ID comes before it"};
 const struct spec spec_cadence = {
     .name = "cadence",
     .form = SPEC_TEXT,
@@ -180,3 +195,58 @@ const struct spec spec_available = {.name = "available",
                                     .form = SPEC_WORD,
                                     .words = WORDS("0", "1"),
                                     .text = "Raw readings: whether a column available_at tells since when each could be known"};
+
+#define SECONDS_OR_RFC3339 "seconds since 1970 or RFC 3339"
+const struct spec spec_query = {
+    .name = "query",
+    .form = SPEC_TEXT,
+    .required = true,
+    .example = "avg_over_time(voltage{entity=~\"p2-.*\"}[15m])",
+    .text = "A selector, or avg, min, max, sum, last or count_over_time of one with a range, or a sum of numbers"};
+const struct spec spec_start = {.name = "start",
+                                .form = SPEC_TEXT,
+                                .required = true,
+                                .example = "2025-03-01T00:00:00Z",
+                                .text = "The first time that is evaluated: " SECONDS_OR_RFC3339};
+const struct spec spec_end = {.name = "end",
+                              .form = SPEC_TEXT,
+                              .required = true,
+                              .example = "2025-03-02T00:00:00Z",
+                              .text = "No time after this is evaluated: " SECONDS_OR_RFC3339};
+const struct spec spec_step_s = {.name = "step",
+                                 .form = SPEC_TEXT,
+                                 .required = true,
+                                 .example = "15m",
+                                 .text = "Between two times that are evaluated: seconds, or such as 15m; at most 11,000 "
+                                         "points a series"};
+const struct spec spec_instant = {.name = "time",
+                                  .form = SPEC_TEXT,
+                                  .example = "2025-03-01T00:00:00Z",
+                                  .text = "The time that is evaluated, now without it: " SECONDS_OR_RFC3339};
+const struct spec spec_timeout = {
+    .name = "timeout", .form = SPEC_TEXT, .example = "30s", .text = "After this the query is given up: seconds, or 15s"};
+const struct spec spec_lookback = {.name = "lookback_delta",
+                                   .form = SPEC_TEXT,
+                                   .example = "5m",
+                                   .text = "How far a selector without a range looks back for a reading: seconds, or such as "
+                                           "5m (the default)"};
+const struct spec spec_match = {
+    .name = "match[]", .form = SPEC_TEXTS, .example = "voltage", .text = "Selectors; a series that one of them means counts"};
+const struct spec spec_match_needed = {.name = "match[]",
+                                       .form = SPEC_TEXTS,
+                                       .required = true,
+                                       .example = "{entity=~\"p2-.*\"}",
+                                       .text = "Selectors; a series that one of them means counts"};
+const struct spec spec_start_some = {.name = "start",
+                                     .form = SPEC_TEXT,
+                                     .example = "2025-03-01T00:00:00Z",
+                                     .text = "Only series with readings from then on: " SECONDS_OR_RFC3339};
+const struct spec spec_end_some = {.name = "end",
+                                   .form = SPEC_TEXT,
+                                   .example = "2025-03-02T00:00:00Z",
+                                   .text = "Only series with readings up to then: " SECONDS_OR_RFC3339};
+const struct spec spec_limit_some = {
+    .name = "limit", .form = SPEC_TEXT, .example = "100", .text = "At most so many, 0 for all; a warning tells of more"};
+const struct spec spec_metric = {.name = "metric", .form = SPEC_TEXT, .text = "Only of this property", .example = "voltage"};
+const struct spec spec_limit_metric = {
+    .name = "limit_per_metric", .form = SPEC_TEXT, .example = "1", .text = "At most so many entries of a property, 0 for all"};

@@ -30,6 +30,10 @@ extern const struct spec spec_from, spec_to, spec_step, spec_agg, spec_over, spe
 /* others */
 extern const struct spec spec_export_from, spec_export_to, spec_export_format, spec_compression, spec_window, spec_group,
     spec_export_keep, spec_available;
-extern const struct spec spec_since, spec_cadence, spec_snapshot_name, spec_keep, spec_sql, spec_sql_format;
+extern const struct spec spec_at, spec_max_age, spec_since, spec_live_since, spec_cadence, spec_snapshot_name, spec_keep,
+    spec_sql, spec_sql_format;
+/* the Prometheus door */
+extern const struct spec spec_query, spec_start, spec_end, spec_step_s, spec_instant, spec_timeout, spec_lookback, spec_match,
+    spec_match_needed, spec_start_some, spec_end_some, spec_limit_some, spec_metric, spec_limit_metric;
 
 #endif

@@ -15,11 +15,13 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/needs.c %D%/needs.h \
 	%D%/neighbour.c %D%/neighbour.h \
 	%D%/outcome.c %D%/outcome.h \
+	%D%/newest.c %D%/newest.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/path.c %D%/path.h \
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/raw.c %D%/raw.h \
 	%D%/reduce.c %D%/reduce.h \
+	%D%/sliding.c %D%/sliding.h \
 	%D%/steps.c \
 	%D%/tally.c %D%/tally.h \
 	%D%/values.c %D%/values.h \
@@ -35,8 +37,8 @@ QUERY_LIBS = %D%/libquery.a src/rollup/librollup.a src/codec/libcodec.a src/mode
 if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_parts tests/unit/test_range
-check_PROGRAMS += tests/unit/test_raw
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
+	tests/unit/test_parts tests/unit/test_range tests/unit/test_raw tests/unit/test_sliding
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -47,6 +49,9 @@ tests_unit_test_gain_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_gaps_SOURCES = tests/unit/test_gaps.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_gaps_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gaps_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_newest_SOURCES = tests/unit/test_newest.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_newest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_newest_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_parts_SOURCES = tests/unit/test_parts.c
 tests_unit_test_parts_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
@@ -57,6 +62,9 @@ tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/lib/ask_range.c tests/
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_raw_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING

@@ -1,4 +1,4 @@
-/* An instant as a question states it: `from` and `to`. Private to query. */
+/* An instant as a question states it: `from` and `to`. */
 #ifndef QUERY_WHEN_H
 #define QUERY_WHEN_H
 

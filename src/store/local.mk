@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/verify_snapshots.c \
 	%D%/verify_window.c \
 	%D%/view.c %D%/view.h \
+	%D%/view_arrivals.c \
 	%D%/view_cells.c \
 	%D%/view_changes.c \
 	%D%/view_left.c \

@@ -14,6 +14,8 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "model/declared.h"
+#include "model/decimal.h"
+#include "model/reading.h"
 #include "model/registry.h"
 #include "rollup/cell.h"
 
@@ -88,6 +90,26 @@ MUST_CHECK int view_changes(struct view *view, const char *position, struct view
  * An amount counts where its period overlaps, if it begins no more than VIEW_STAMP_BACK_US before. */
 #define VIEW_STAMP_BACK_US (366 * INT64_C(86400000000))
 MUST_CHECK int view_stamp(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct buf *out);
+
+/* Readings as they arrived between two views of one process, the earlier of which is `before`: source after source,
+ * series by series within a batch. Not everything that arrives is in force. ERR_EXPIRED when some of it is not kept as it
+ * arrived: then view_changes tells where to look. Both views must outlive it. */
+struct arrival {
+    int64_t t_us, end_us;        /* end_us: of a range that was taken back */
+    int64_t issued_us;           /* ISSUED_NONE: not stated */
+    struct decimal value;
+    const char *state;           /* of states, else NULL; valid until the next series */
+    enum quality quality;
+    bool deleted;                /* taken back at t_us, or where end_us is above t_us + 1 in that range */
+};
+struct arrivals;
+MUST_CHECK int arrivals_open(struct view *before, struct view *now, struct arrivals **ret_arrivals);
+/* Some more readings of one series: 1, 0 at the end, or a code. They are read by arrivals_read, with the kind of the series,
+ * or passed over. */
+MUST_CHECK int arrivals_next(struct arrivals *arrivals, uint32_t *ret_series_id);
+MUST_CHECK int arrivals_read(struct arrivals *arrivals, enum kind kind, size_t *ret_n);
+struct arrival arrivals_at(const struct arrivals *arrivals, size_t i);
+void arrivals_close(struct arrivals *arrivals);
 
 struct series_stats {
     uint64_t count;            /* readings in force: distinct times, replaced and deleted ones not counted */

@@ -150,14 +150,15 @@ static int read_state(struct source_reader *source, struct state *state)
     state->n_gaps = sqlite3_column_int64(stmt, 4);
     state->n_dead = sqlite3_column_int64(stmt, 5);
     state->unflushed_readings = sqlite3_column_int64(stmt, 6);
-    int64_t first_batch = sqlite3_column_int64(stmt, 7), files_version = sqlite3_column_int64(stmt, 8);
+    state->first_batch = sqlite3_column_int64(stmt, 7);
+    int64_t files_version = sqlite3_column_int64(stmt, 8);
     state->synced_batch = sqlite3_column_int64(stmt, 9);
     state->first_moment = sqlite3_column_int64(stmt, 10);
     state->n_elsewhere = sqlite3_column_int64(stmt, 11);
     expired_read(stmt, 12, &state->expired);
     sqlite3_reset(stmt);
     rc = hold_files(source, state, files_version);
-    return rc ? rc : read_parcels(source, state, first_batch);
+    return rc ? rc : read_parcels(source, state, state->first_batch);
 }
 
 static int open_source(struct source_reader *source, struct err_text *error)

@@ -27,6 +27,7 @@ struct held_files {
 struct state {
     _Atomic int refs;
     int64_t last_batch;      /* the newest batch ever, flushed or not */
+    int64_t first_batch;     /* the oldest one that is not flushed; above last_batch: all are */
     int64_t synced_batch;    /* every batch up to this one is on disk for sure */
     int64_t first_moment;    /* positions before this batch are expired */
     int64_t next_offset, last_known_ms, n_gaps, n_elsewhere, n_dead, unflushed_readings, incarnation;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "query/newest.h"
+#include "query/sliding.h"
 #include "store/snapshots.h"
 #include "vtab/session.h"
 
@@ -37,7 +39,8 @@ int range_check_rows(const struct range *range, int64_t rows_max, struct err_tex
 /* ---- the store ---- */
 
 struct view {
-    int unused;
+    int n_arrived;
+    char position[32];
 };
 
 static bool any_equal(const char *const *texts, size_t n, const char *text)
@@ -79,8 +82,12 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     (void)dir;
     (void)error;
     *ret_view = calloc(1, sizeof(**ret_view));
+    if (!*ret_view)
+        return ERR_NOMEM;
+    (*ret_view)->n_arrived = atomic_load(&fake_source.n_arrived);
+    snprintf((*ret_view)->position, sizeof((*ret_view)->position), "position-%d", (*ret_view)->n_arrived + 1);
     atomic_fetch_add(&fake_source.n_views, 1);
-    return *ret_view ? 0 : ERR_NOMEM;
+    return 0;
 }
 
 void view_close(struct view *view)
@@ -98,8 +105,7 @@ bool view_is_partial(const struct view *view)
 
 const char *view_position(const struct view *view)
 {
-    (void)view;
-    return "position-1";
+    return view->position;
 }
 
 void view_changes_free(struct view_changes *changes)
@@ -109,8 +115,8 @@ void view_changes_free(struct view_changes *changes)
 
 int view_changes(struct view *view, const char *position, struct view_changes *ret_changes)
 {
-    (void)view;
-    if (strcmp(position, "position-0"))
+    bool known = !strncmp(position, "position-", 9) && atoi(position + 9) <= view->n_arrived + 1;
+    if (!known)
         return strcmp(position, "long-ago") ? ERR_INVALID : ERR_EXPIRED;
     size_t size = fake_source.n_changes * sizeof(*ret_changes->rows);
     *ret_changes = (struct view_changes){.rows = malloc(size + 1), .n = fake_source.n_changes};
@@ -119,6 +125,85 @@ int view_changes(struct view *view, const char *position, struct view_changes *r
     if (size)
         memcpy(ret_changes->rows, fake_source.changes, size);
     return 0;
+}
+
+/* ---- arrivals: of the first series, one a second from 1970 on, their numbers for values; the fourth takes back ---- */
+
+struct arrivals {
+    int next, end;
+};
+
+int arrivals_open(struct view *before, struct view *now, struct arrivals **ret_arrivals)
+{
+    if (fake_source.flushed)
+        return ERR_EXPIRED;
+    *ret_arrivals = calloc(1, sizeof(**ret_arrivals));
+    if (!*ret_arrivals)
+        return ERR_NOMEM;
+    **ret_arrivals = (struct arrivals){before->n_arrived, now->n_arrived};
+    return 0;
+}
+
+int arrivals_next(struct arrivals *arrivals, uint32_t *ret_series_id)
+{
+    *ret_series_id = fake_source.series[0].info.id;
+    return arrivals->next < arrivals->end;
+}
+
+int arrivals_read(struct arrivals *arrivals, enum kind kind, size_t *ret_n)
+{
+    (void)kind;
+    *ret_n = 1;
+    arrivals->next++;
+    return 0;
+}
+
+struct arrival arrivals_at(const struct arrivals *arrivals, size_t i)
+{
+    (void)i;
+    int64_t t_us = arrivals->next * US_PER_SECOND;
+    return (struct arrival){.t_us = t_us, .end_us = t_us + 1, .issued_us = ISSUED_NONE, .value = {arrivals->next, 0},
+                            .deleted = arrivals->next == 4};
+}
+
+void arrivals_close(struct arrivals *arrivals)
+{
+    free(arrivals);
+}
+
+/* A scan has one reading, at its begin. */
+struct scan {
+    int64_t t_us;
+    bool told;
+};
+
+int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, unsigned want, struct scan **ret_scan)
+{
+    (void)view, (void)series_id, (void)end_us, (void)want;
+    *ret_scan = calloc(1, sizeof(**ret_scan));
+    if (!*ret_scan)
+        return ERR_NOMEM;
+    (*ret_scan)->t_us = begin_us;
+    return 0;
+}
+
+int scan_next(struct scan *scan, struct points *points)
+{
+    points_clear(points);
+    if (scan->told || points_reserve(points, 1))
+        return scan->told ? 0 : ERR_NOMEM;
+    scan->told = true;
+    points->t_us[0] = scan->t_us;
+    points->m[0] = 5;
+    points->e[0] = 0;
+    points->quality[0] = QUALITY_EDITED;
+    points->n = 1;
+    return 1;
+}
+
+void scan_close(struct scan *scan)
+{
+    free(scan);
 }
 
 int view_stamp(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, struct buf *out)
@@ -140,6 +225,67 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
         }
     }
     return ERR_NOTFOUND;
+}
+
+/* ---- the newest: at the last time of the statistics, of which 12.50 or "on"; none when that is not before the end ---- */
+
+int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us,
+                struct newest *ret_newest)
+{
+    (void)view, (void)series_id;
+    if (end_us == FAKE_EXPIRED_US + 1)
+        return ERR_EXPIRED;
+    if (!stats->count || stats->last_us >= end_us)
+        return 0;
+    *ret_newest = (struct newest){.t_us = stats->last_us, .value = {1250, -2}, .state = "on",
+                                  .quality = stats->n_quality[QUALITY_ESTIMATED] ? QUALITY_ESTIMATED : QUALITY_MEASURED};
+    return 1;
+}
+
+/* ---- windows: n_rows of them have a value, the number of the window and a half; their sums are exact, counts 7 ---- */
+
+struct sliding {
+    struct sliding_options options;
+    int64_t n;
+    struct exact sum;
+};
+
+int sliding_open(struct view *view, const struct sliding_options *options, struct sliding **ret_sliding)
+{
+    (void)view;
+    *ret_sliding = calloc(1, sizeof(**ret_sliding));
+    if (!*ret_sliding)
+        return ERR_NOMEM;
+    (*ret_sliding)->options = *options;
+    atomic_fetch_add(&fake_source.n_answers, 1);
+    return 0;
+}
+
+int sliding_next(struct sliding *sliding, int64_t *ret_t_us, struct value *ret_value)
+{
+    int64_t n = sliding->n, t_us = sliding->options.start_us + (n ? n * sliding->options.step_us : 0);
+    if (n == fake_source.fail_at)
+        return ERR_EXPIRED;
+    if (n >= fake_source.n_rows || t_us > sliding->options.end_us)
+        return 0;
+    sliding->n++;
+    sliding->sum = (struct exact){0};
+    exact_add(&sliding->sum, (struct decimal){10 * n + 5, -1});
+    *ret_t_us = t_us;
+    if (sliding->options.fn == SLIDING_COUNT)
+        *ret_value = (struct value){.type = VALUE_COUNT, .count = 7};
+    else if (sliding->options.fn == SLIDING_SUM)
+        *ret_value = (struct value){.type = VALUE_EXACT, .exact = &sliding->sum};
+    else
+        *ret_value = (struct value){.type = VALUE_DECIMAL, .decimal = {10 * n + 5, -1}};
+    return 1;
+}
+
+void sliding_close(struct sliding *sliding)
+{
+    if (sliding)
+        atomic_fetch_sub(&fake_source.n_answers, 1);
+    free(sliding);
 }
 
 /* ---- gaps: of each series one run of a slot is missing, at the begin of the range ---- */

@@ -22,6 +22,8 @@ struct fake_source {
     bool partial;                /* another store has a part */
     const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
     size_t n_changes;
+    atomic_int n_arrived;        /* readings so far, and the number of the position before its last */
+    bool flushed;                /* arrivals are not kept */
     int stamp, stamp_beyond;     /* of every series; of stretches longer than FAKE_STAMP_BEYOND_US */
     int64_t n_rows, step_us;
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
@@ -31,6 +33,9 @@ struct fake_source {
 };
 extern struct fake_source fake_source;
 #define FAKE_STAMP_BEYOND_US INT64_C(86400000000000)
+
+/* What was in force then has expired. */
+#define FAKE_EXPIRED_US INT64_C(86400000000)
 
 /* Statements "wait" give their rows once they are released; those that come later, too. */
 void fake_hold(void);

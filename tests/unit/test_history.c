@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/civil.h"
 #include "common/clock.h"
 #include "common/hash.h"
@@ -240,6 +241,54 @@ static void check_changes(struct rig *rig, const struct kept *kept, struct view 
     view_changes_free(&changes);
 }
 
+/* ---- arrivals ---- */
+
+static size_t n_arrivals, n_flushed; /* of older views and ones of now: told as they arrived, or not kept so any more */
+
+/* What arrived as if it were ranges that changed. */
+static int read_arrivals(struct rig *rig, const struct kept *kept, struct view *now, struct view_changes *changes)
+{
+    struct arrivals *arrivals;
+    uint32_t id;
+    size_t n;
+    int rc = arrivals_open(kept->view, now, &arrivals);
+    if (rc)
+        return rc;
+    while ((rc = arrivals_next(arrivals, &id)) > 0) {
+        uint32_t s = 0;
+        while (s < HISTORY_SERIES && rig->series_id[s] != id)
+            s++;
+        if (s == HISTORY_SERIES || rig->touched[s] <= kept->n_takes)
+            broken(rig, "series id %u is told, though nothing came for it since", id);
+        assert_int_equal(arrivals_read(arrivals, history_series[s].kind, &n), 0);
+        for (size_t i = 0; i < n; i++) {
+            struct arrival arrival = arrivals_at(arrivals, i);
+            assert_int_equal(array_grow(&changes->rows, &changes->cap, changes->n + 1, sizeof(*changes->rows)), 0);
+            changes->rows[changes->n++] = (struct view_change){id, arrival.t_us, arrival.end_us};
+        }
+    }
+    arrivals_close(arrivals);
+    return rc;
+}
+
+/* Whatever differs between an older view and one of now arrived in between, where that is kept. */
+static void check_arrivals(struct rig *rig, const struct kept *kept, struct view *now)
+{
+    struct view_changes changes = {0};
+    int rc = read_arrivals(rig, kept, now, &changes);
+    if (rc && rc != ERR_EXPIRED)
+        broken(rig, "what arrived cannot be told: %s", err_name(rc));
+    for (uint32_t s = 0; s < HISTORY_SERIES && !rc; s++) {
+        struct points points = {0};
+        history_points(&rig->history, s, &points);
+        check_told(rig, &changes, s, &kept->points[s], &points);
+        points_free(&points);
+    }
+    n_arrivals += !rc && changes.n;
+    n_flushed += rc != 0;
+    view_changes_free(&changes);
+}
+
 /* A view into the future's store is refused: the older one has not reached the newer one's position. */
 static void check_future(struct rig *rig, const struct kept *older, struct view *now)
 {
@@ -312,6 +361,7 @@ static void check_kept(struct rig *rig)
         uint32_t s = (uint32_t)rig_below(rig, HISTORY_SERIES);
         check_series(rig, kept->view, s, &kept->points[s]);
         check_changes(rig, kept, now);
+        check_arrivals(rig, kept, now);
         check_future(rig, kept, now);
         for (s = 0; s < HISTORY_SERIES; s++)
             check_stamp(rig, kept, now, s);
@@ -563,7 +613,9 @@ static void live_histories(bool is_close)
         rig_done(&rig);
     }
     print_message("# %d histories, %zu cells of sealed windows, %zu of expired readings, %zu stamps that other changes left the "
-                  "same\n", n_rounds, n_cells, n_expired, n_same_stamps);
+                  "same; between views %zu times arrivals, %zu times flushed\n", n_rounds, n_cells, n_expired, n_same_stamps,
+                  n_arrivals, n_flushed);
+    assert_true((n_arrivals > 0 && n_flushed > 0) || n_rounds == 1);
     assert_true((n_cells > 0 && n_expired > 0 && (n_same_stamps > 0 || is_close)) || n_rounds == 1);
 }
 

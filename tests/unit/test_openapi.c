@@ -83,7 +83,8 @@ static bool is_taken(const struct route *route, const char *name)
     route_answer(&request, &reply);
     assert_int_equal(reply.status, 400);
     json_t *problem = json_loadb((const char *)reply.body.data, reply.body.n, 0, NULL);
-    bool taken = !strcmp(json_string_value(json_object_get(problem, "field")), "nobody");
+    const char *field = json_string_value(json_object_get(problem, route->fail ? "error" : "field"));
+    bool taken = route->fail ? strstr(field, "\"nobody\"") != NULL : !strcmp(field, "nobody");
     json_decref(problem);
     reply_done(&reply);
     request_done(&request);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -252,6 +253,39 @@ static void pages_of_series_have_no_holes_and_no_repeats(void **state)
         assert_int_equal(expected, 3 * N + 1);
     }
     free(many);
+}
+
+static void the_newest_readings_are_listed_like_the_catalog(void **state)
+{
+    static const char first[] =
+        "{\"series\":[\n"
+        "{\"id\":7,\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"property\":\"activePower\",\"unit\":\"W\","
+        "\"kind\":\"gauge\",\"cadence\":\"PT1S\",\"first\":\"2025-03-01T00:00:00Z\",\"last\":\"2025-03-01T00:00:02.500Z\","
+        "\"count\":3,\"time\":";
+    char expected[512];
+    (void)state;
+    snprintf(expected, sizeof(expected), "%s\"2025-03-01T00:00:02.500Z\",\"value\":12.5}\n],\"next\":null}\n", first);
+    assert_body(get("/v1/last?entity=p2-meter-0142"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02.500Z"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02.500%2B00:00&max_age=PT0S"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-02&tz=Europe/Berlin&max_age=P1D"), expected);
+    snprintf(expected, sizeof(expected), "%snull,\"value\":null}\n],\"next\":null}\n", first);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-01T00:00:02Z"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&max_age=P30D"), expected);
+    assert_body(get("/v1/last?entity=p2-meter-0142&at=2025-03-02&tz=UTC&max_age=PT12H"), expected);
+    assert_body(get("/v1/last?entity=p2-load-7"),
+                "{\"series\":[\n"
+                "{\"id\":8,\"entity\":\"p2-load-7\",\"type\":\"Load\",\"property\":\"energy\",\"unit\":\"Wh\","
+                "\"kind\":\"interval\",\"cadence\":null,\"first\":\"2025-03-01T00:00:00Z\","
+                "\"last\":\"2025-03-01T00:00:02Z\",\"count\":5,\"time\":\"2025-03-01T00:00:02Z\",\"value\":12.5,"
+                "\"quality\":\"estimated\"}\n],\"next\":null}\n");
+    assert_body(get("/v1/last?entity=nobody"), "{\"series\":[],\"next\":null}\n");
+    assert_problem(get("/v1/last?at=2025-03-01"), 400, "at");
+    assert_problem(get("/v1/last?at=then"), 400, "at");
+    assert_problem(get("/v1/last?max_age=long"), 400, "max_age");
+    assert_problem(get("/v1/last?max_age=-PT1H"), 400, "max_age");
+    assert_problem(get("/v1/last?tz=Nowhere"), 400, "tz");
+    assert_problem(get("/v1/last?at=1970-01-02T00:00:00Z"), 410, "at");
 }
 
 static void one_series_shows_its_quality_mix(void **state)
@@ -1399,6 +1433,288 @@ static void what_hinders_the_start_is_told_in_one_sentence(void **state)
     assert_null(second);
 }
 
+/* ---- the Prometheus door ---- */
+
+#define METER "{\"__name__\":\"activePower\",\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"unit\":\"W\"}"
+#define LOAD "{\"__name__\":\"energy\",\"entity\":\"p2-load-7\",\"type\":\"Load\",\"unit\":\"Wh\"}"
+
+static struct https_answer post_form(const char *path, const char *form)
+{
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
+    return ask((struct https_request){
+        .path = path, .token = reader_token, .headers = headers, .body = form, .body_size = strlen(form)});
+}
+
+/* Asserts that the answer is an error as Prometheus tells it. */
+static void assert_prometheus_error(struct https_answer answer, long status, const char *type)
+{
+    assert_int_equal(answer.status, status);
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/json");
+    json_t *json = json_loads(text(&answer), 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "status")), "error");
+    assert_string_equal(json_string_value(json_object_get(json, "errorType")), type);
+    assert_true(json_string_length(json_object_get(json, "error")) > 0);
+    json_decref(json);
+    https_answer_free(&answer);
+}
+
+static void prometheus_clients_get_a_matrix(void **state)
+{
+    static const char matrix[] =
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n"
+        "{\"metric\":{\"entity\":\"p2-meter-0142\",\"type\":\"SmartMeter\",\"unit\":\"W\"},\"values\":["
+        "[1740787200,\"0.5\"],[1740788100.5,\"1.5\"]]}\n]}}\n";
+    static const char parameters[] =
+        "query=avg_over_time(activePower%5B15m%5D)&start=2025-03-01T00:00:00Z&end=1740788101&step=900.5";
+    char path[256];
+    (void)state;
+    snprintf(path, sizeof(path), "/api/v1/query_range?%s", parameters);
+    assert_body(get(path), matrix);
+    assert_body(post_form("/api/v1/query_range", parameters), matrix);
+    fake_source.partial = true;
+    struct https_answer answer = get("/api/v1/query_range?query=%7Btype=~%22.%2B%22%7D&start=0&end=0&step=1m&limit=1");
+    assert_string_equal(https_header(&answer, "Almanac-Coverage"), "partial");
+    fake_source.partial = false;
+    assert_body(answer, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n"
+                        "{\"metric\":" METER
+                        ",\"values\":[[0,\"0.5\"]]}\n]},\"warnings\":[\"another store of the same consumer group "
+                        "holds a part of these series\",\"there are more series than the limit\"]}\n");
+    assert_body(get("/api/v1/query_range?query=nobody&start=0&end=0&step=1"),
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\n]}}\n");
+    assert_body(get("/api/v1/query_range?query=1%2B1&start=0&end=3&step=2"),
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,"
+                "\"2\"],[2,\"2\"]]}]}}\n");
+}
+
+static void prometheus_clients_get_a_vector(void **state)
+{
+    (void)state;
+    assert_body(get("/api/v1/query?query=%7Btype!=%22%22%7D&time=1740787200.25"),
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[\n"
+                "{\"metric\":" METER ",\"value\":[1740787200.25,\"0.5\"]},\n{\"metric\":" LOAD
+                ",\"value\":[1740787200.25,\"0.5\"]}\n]}}\n");
+    assert_body(post_form("/api/v1/query", "query=count_over_time(energy[1h])&time=1970-01-01T01:00:00+01:00"),
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[\n"
+                "{\"metric\":{\"entity\":\"p2-load-7\",\"type\":\"Load\",\"unit\":\"Wh\"},\"value\":[0,\"7\"]}\n]}}\n");
+    assert_body(get("/api/v1/query?query=1%2B1&time=5"),
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[5,\"2\"]}}\n");
+}
+
+static void prometheus_clients_find_what_there_is(void **state)
+{
+    (void)state;
+    assert_body(get("/api/v1/series?match[]=activePower&match[]=%7Bentity=%22p2-load-7%22%7D"),
+                "{\"status\":\"success\",\"data\":[\n" METER ",\n" LOAD "\n]}\n");
+    assert_body(post_form("/api/v1/series", "match[]=%7Btype!=%22%22%7D&limit=1"),
+                "{\"status\":\"success\",\"data\":[\n" METER "\n],\"warnings\":[\"there are more than the limit\"]}\n");
+    assert_body(get("/api/v1/series?match[]=activePower&start=2025-03-01T00:00:03Z"),
+                "{\"status\":\"success\",\"data\":[]}\n");
+    assert_body(get("/api/v1/labels"),
+                "{\"status\":\"success\",\"data\":[\n\"__name__\",\n\"entity\",\n\"type\",\n\"unit\"\n]}\n");
+    assert_body(post_form("/api/v1/labels", "match[]=nobody"), "{\"status\":\"success\",\"data\":[\n]}\n");
+    assert_body(get("/api/v1/label/__name__/values"),
+                "{\"status\":\"success\",\"data\":[\n\"activePower\",\n\"energy\"\n]}\n");
+    assert_body(get("/api/v1/label/entity/values?match[]=energy&end=1740787200"),
+                "{\"status\":\"success\",\"data\":[\n\"p2-load-7\"\n]}\n");
+    assert_body(get("/api/v1/label/nobody/values"), "{\"status\":\"success\",\"data\":[\n]}\n");
+    assert_body(get("/api/v1/metadata"),
+                "{\"status\":\"success\",\"data\":{\n\"activePower\":[{\"type\":\"gauge\",\"help\":\"\","
+                "\"unit\":\"W\"}],\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
+    assert_body(
+        get("/api/v1/metadata?metric=energy&limit=0&limit_per_metric=1"),
+        "{\"status\":\"success\",\"data\":{\n\"energy\":[{\"type\":\"gauge\",\"help\":\"\",\"unit\":\"Wh\"}]}}\n");
+    struct https_answer answer = get("/api/v1/status/buildinfo");
+    assert_non_null(strstr(text(&answer), "\"version\":\"" PACKAGE_VERSION "\""));
+    https_answer_free(&answer);
+}
+
+static void prometheus_clients_get_errors_that_they_know(void **state)
+{
+    static const char *const bad[] = {
+        "query_range?query=x&start=0&end=1",
+        "query_range?query=x&start=1&end=0&step=1",
+        "query_range?query=x&start=0&end=1&step=0",
+        "query_range?query=x&start=0&end=1&step=-1s",
+        "query_range?query=x&start=0&end=11001&step=1",
+        "query_range?query=x&start=now&end=1&step=1",
+        "query_range?query=rate(x[5m])&start=0&end=1&step=1",
+        "query",
+        "query?query=x&time=1e300",
+        "query?query=x&timeout=0",
+        "query?query=x&nobody=1",
+        "query?query=x&query=y",
+        "query?query=x&limit=-1",
+        "query?query=%7Bx=~%22(%22%7D",
+        "series",
+        "series?match[]=%7B%7D",
+        "labels?start=x",
+        "label/1x/values",
+        "metadata?limit=x",
+        "status/buildinfo?x=1",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "/api/v1/%s", bad[i]);
+        assert_prometheus_error(get(path), 400, "bad_data");
+    }
+    assert_prometheus_error(get("/api/v1/query_range?query=avg_over_time(x[1y])&start=0&end=1&step=0.001"), 422,
+                            "execution");
+    fake_source.fail_at = 0;
+    assert_prometheus_error(get("/api/v1/query?query=energy"), 422, "execution");
+    fake_source.fail_at = -1;
+    assert_problem(ask((struct https_request){.path = "/api/v1/query?query=x"}), 401, "");
+    assert_problem(get("/api/v1/label//values"), 404, "");
+    struct https_answer answer =
+        ask((struct https_request){.path = "/api/v1/query", .method = "DELETE", .token = reader_token});
+    assert_string_equal(https_header(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
+    assert_problem(answer, 405, "");
+}
+
+static void two_series_with_the_same_labels_are_refused(void **state)
+{
+    static const struct fake_series two[] = {
+        {{1, "m", "SmartMeter", "voltageL1", "V", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+        {{2, "m", "SmartMeter", "voltageL2", "V", KIND_GAUGE, false, 0, NULL}, {0, 0, 0, {0}}},
+    };
+    (void)state;
+    fake_source.series = two;
+    fake_source.n_series = 2;
+    assert_prometheus_error(get("/api/v1/query?query=avg_over_time(%7Bentity=%22m%22%7D[5m])"), 422, "execution");
+    struct https_answer answer = get("/api/v1/query?query=last_over_time(%7Bentity=%22m%22%7D[5m])");
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+}
+
+/* ---- events ---- */
+
+#define LIVE_BEGIN ": what arrives from now on\nid: position-1\n\n"
+#define LIVE_LABELS "\"entity\":\"p2-meter-0142\",\"property\":\"activePower\",\"unit\":\"W\""
+
+/* The client's thread, at each piece that comes: five readings are there from the first one on. */
+static void let_five_arrive(void *arg)
+{
+    (void)arg;
+    atomic_store(&fake_source.n_arrived, 5);
+}
+
+static struct https_answer listen_for(const char *path, const char *const *headers, const char *expected)
+{
+    return ask((struct https_request){.path = path,
+                                      .token = reader_token,
+                                      .headers = headers,
+                                      .stop_after = strlen(expected),
+                                      .on_data = let_five_arrive});
+}
+
+/* A listener that went away is noticed, and what it held is given back. */
+static void assert_left(void)
+{
+    int64_t end_us = clock_mono_us() + 20000000;
+    while (atomic_load(&fake_source.n_views) && clock_mono_us() < end_us)
+        sched_yield();
+    assert_int_equal(atomic_load(&fake_source.n_views), 0);
+    fake_source.flushed = false;
+    fake_source.n_changes = 0;
+    atomic_store(&fake_source.n_arrived, 0);
+}
+
+static void what_arrives_is_told_as_it_arrives(void **state)
+{
+    static const char expected[] =
+        LIVE_BEGIN "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:01Z\",\"value\":1,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:02Z\",\"value\":2,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:03Z\",\"value\":3,\"quality\":\"measured\"}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:04Z\",\"deleted\":true}\n\n"
+                   "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:05Z\",\"value\":5,\"quality\":\"measured\"}\n\n"
+                   "id: position-6\n\n";
+    (void)state;
+    struct https_answer answer = listen_for("/v1/live?entity=p2-meter-0142", NULL, expected);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(https_header(&answer, "Content-Type"), "text/event-stream");
+    assert_string_equal(https_header(&answer, "Almanac-Position"), "position-1");
+    assert_string_equal(https_header(&answer, "Cache-Control"), "no-store");
+    assert_string_equal(https_header(&answer, "Content-Encoding"), "");
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+}
+
+static void what_was_flushed_is_told_by_ranges(void **state)
+{
+    static const struct view_change changes[] = {{7, 10000000, 20000000}, {8, 0, 1000000}};
+    static const char ranges[] =
+        "event: range\ndata: {" LIVE_LABELS ",\"from\":\"1970-01-01T00:00:10Z\",\"to\":\"1970-01-01T00:00:20Z\"}\n\n"
+        "data: {" LIVE_LABELS ",\"time\":\"1970-01-01T00:00:10Z\",\"value\":5,\"quality\":\"edited\"}\n\n";
+    static const char *const last[] = {"Last-Event-ID: position-0", NULL};
+    char expected[1024];
+    (void)state;
+    fake_source.changes = changes;
+    fake_source.n_changes = 2;
+    fake_source.flushed = true;
+    snprintf(expected, sizeof(expected), "%s%sid: position-6\n\n", LIVE_BEGIN, ranges);
+    struct https_answer answer = listen_for("/v1/live?entity=p2-meter-0142", NULL, expected);
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+
+    /* and to whoever comes again with the id of what it was told last, which is newer than what stays in its URL */
+    fake_source.n_changes = 2;
+    snprintf(expected, sizeof(expected), ": what arrives from now on\n%sid: position-1\n\n", ranges);
+    answer = ask((struct https_request){.path = "/v1/live?series=7&since=long-ago",
+                                        .token = reader_token,
+                                        .headers = last,
+                                        .stop_after = strlen(expected)});
+    assert_string_equal(text(&answer), expected);
+    https_answer_free(&answer);
+    assert_left();
+}
+
+static void events_want_a_position_of_this_store(void **state)
+{
+    static const char *const json[] = {"Accept: application/json", NULL}, *const last[] = {"Last-Event-ID: x", NULL};
+    (void)state;
+    assert_problem(get("/v1/live?since=x"), 400, "since");
+    assert_problem(get("/v1/live?since=long-ago"), 410, "since");
+    assert_problem(get("/v1/live?series=x"), 400, "series");
+    assert_problem(get("/v1/live?from=now"), 400, "from");
+    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = last}), 400,
+                   "since");
+    assert_problem(ask((struct https_request){.path = "/v1/live", .token = reader_token, .headers = json}), 406, "");
+    assert_problem(ask((struct https_request){.path = "/v1/live"}), 401, "");
+    assert_left();
+}
+
+static void *listen_on(void *arg)
+{
+    *(struct https_answer *)arg = get("/v1/live");
+    return NULL;
+}
+
+static void listeners_do_not_hold_up_a_stop(void **state)
+{
+    struct https_answer answers[3];
+    pthread_t threads[3];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, listen_on, &answers[i]), 0);
+    int64_t end_us = clock_mono_us() + 20000000;
+    while (atomic_load(&fake_source.n_views) < 3 && clock_mono_us() < end_us)
+        sched_yield();
+    struct https_answer other = get("/v1/series/8"); /* and no thread of the server */
+    assert_int_equal(other.status, 200);
+    https_answer_free(&other);
+    int64_t begin_us = clock_mono_us();
+    stop_server(30000);
+    assert_in_range(clock_mono_us() - begin_us, 0, 15000000);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(answers[i].failed, 0); /* it ends well */
+        assert_string_equal(text(&answers[i]), LIVE_BEGIN);
+        https_answer_free(&answers[i]);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1407,6 +1723,16 @@ int main(void)
         CASE(series_are_listed_with_every_member),
         CASE(series_filters_reach_the_catalog_cut_at_commas_and_blanks),
         CASE(pages_of_series_have_no_holes_and_no_repeats),
+        CASE(the_newest_readings_are_listed_like_the_catalog),
+        CASE(prometheus_clients_get_a_matrix),
+        CASE(prometheus_clients_get_a_vector),
+        CASE(prometheus_clients_find_what_there_is),
+        CASE(prometheus_clients_get_errors_that_they_know),
+        CASE(two_series_with_the_same_labels_are_refused),
+        CASE(what_arrives_is_told_as_it_arrives),
+        CASE(what_was_flushed_is_told_by_ranges),
+        CASE(events_want_a_position_of_this_store),
+        CASE(listeners_do_not_hold_up_a_stop),
         CASE(one_series_shows_its_quality_mix),
         CASE(changes_are_told_by_series_and_range),
         CASE(many_changes_are_all_told),
