@@ -10,9 +10,10 @@ struct conversion {
     const struct unit *from, *to; /* to NULL: as they are */
 };
 
-/* What the range's unit means for a series; nothing for states, and where only counts and times are asked for. An integral is converted by
- * the factor of the series' unit, so that kW stands for kWh; where nothing else is asked for, its own unit may be named, too.
- * ERR_MEANING with the field `unit`, and what the series converts to. units must outlive the conversion. */
+/* What the range's unit means for a series; nothing for states, and where only counts and times are asked for. An
+ * integral is converted by the factor of the series' unit, so that kW stands for kWh; where nothing else is asked
+ * for, its own unit may be named, too. ERR_MEANING with the field `unit`, and what the series converts to. units must
+ * outlive the conversion. */
 MUST_CHECK int conversion_init(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                                const struct series_info *info, struct err_text *error);
 

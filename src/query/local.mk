@@ -38,7 +38,8 @@ if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
-	tests/unit/test_parts tests/unit/test_range tests/unit/test_raw tests/unit/test_sliding
+	tests/unit/test_parts tests/unit/test_range tests/unit/test_sliding
+check_PROGRAMS += tests/unit/test_raw
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -58,13 +59,13 @@ tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
 tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_raw_LDADD = $(QUERY_TEST_LIBS)
-tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
-tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)
 endif
 
 if FUZZING
