@@ -47,6 +47,13 @@ static const struct arg options[] = {
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
     {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out"},
     {"time", 0, "FORM", "iso (the default), ms or local"},
+    {"max_gap", 0, "DURATION", "with --folder: the longest time between two readings that is bridged"},
+    {"over", 0, "HOW", "with --folder: sum, mean, min or max of all series together"},
+    {"by", 0, "WHAT", "with --over: type, property, location or board"},
+    {"unit", 0, "UNIT", "with --folder: the unit to convert to"},
+    {"asof", 0, "TIME", "with --folder: only what was known by then"},
+    {"lead_min", 0, "DURATION", "with --folder: only forecasts issued at least so long before their time"},
+    {"quality", 0, "CLASS", "with --folder: the least quality accepted"},
     {"snapshot", 0, "NAME", "of that snapshot: for exports that take longer than 15 minutes"},
     SITE_ARG_DIR,
     SITE_ARG_SET,
@@ -289,6 +296,10 @@ static int export_all(struct export *export, const struct conf *conf)
 
 /* ---- a folder ---- */
 
+/* Beside the selectors. */
+static const char *const of_folders[] = {"format", "window", "group", "compression", "keep",     "max_gap",
+                                         "over",   "by",     "unit",  "asof",        "lead_min", "quality"};
+
 static void add_given(const struct args *args, const char *const *names, size_t n, struct export_folder *export)
 {
     for (size_t i = 0; i < n; i++) {
@@ -300,13 +311,12 @@ static void add_given(const struct args *args, const char *const *names, size_t 
 
 static int run_folder(const struct args *args)
 {
-    static const char *const more[] = {"format", "window", "group", "compression", "keep"};
     struct parameter parameters[ARGS_MAX + 1];
     struct export_folder export = {.parameters = parameters, .folder = args_get(args, "folder")};
     struct err_text error = {0};
     struct conf *conf = NULL;
     add_given(args, selectors, sizeof selectors / sizeof *selectors, &export);
-    add_given(args, more, sizeof more / sizeof *more, &export);
+    add_given(args, of_folders, sizeof of_folders / sizeof *of_folders, &export);
     if (args_has(args, "available"))
         parameters[export.n_parameters++] = (struct parameter){"available", "1"};
     stop_catch();
@@ -322,18 +332,20 @@ static int run_folder(const struct args *args)
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
 }
 
-static bool has_folders(const struct args *args)
+static int refuse_without_folder(const struct args *args)
 {
-    return args_has(args, "window") || args_has(args, "group") || args_has(args, "compression") || args_has(args, "keep") ||
-           args_has(args, "available");
+    for (size_t i = 0; i < sizeof of_folders / sizeof *of_folders; i++)
+        if (args_has(args, of_folders[i]) && strcmp(of_folders[i], "format") != 0)
+            return args_wrong(args, "--%s goes with --folder", of_folders[i]);
+    return args_has(args, "available") ? args_wrong(args, "--available goes with --folder") : EXIT_DONE;
 }
 
 static int run(const struct args *args)
 {
     if (args_has(args, "folder"))
         return args_has(args, "output") ? args_wrong(args, "take one of --folder and --output") : run_folder(args);
-    if (has_folders(args))
-        return args_wrong(args, "--window, --group, --compression, --available and --keep go with --folder");
+    if (refuse_without_folder(args) != EXIT_DONE)
+        return EXIT_USAGE;
 
     const char *path = args_get(args, "output"), *format = args_get(args, "format");
     struct err_text error = {0};

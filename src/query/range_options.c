@@ -189,8 +189,8 @@ static int check_together(const struct draft *draft, const struct range *range, 
     if (range->is_auto && !range->points)
         return err_set_field(error, ERR_INVALID, "points", "the step \"auto\" needs \"points\", the number of rows wanted");
     if (range->available && (!range->raw || range->reduce || range->bounds || range->wide))
-        return err_set_field(error, ERR_INVALID, "available", "\"available\" goes with raw readings, each in a row of its own: without "
-                             "step, reduce, bounds and layout=wide");
+        return err_set_field(error, ERR_INVALID, "available", "\"available\" goes with raw readings, each in a row of its own: "
+                             "without step, reduce, bounds and layout=wide");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");
     return 0;

@@ -334,6 +334,12 @@ def test_available_at_is_the_instant_from_which_a_reading_is_seen(context):
     site.cli("export", "--folder", str(folder), "--entity=planted", "--available", f"--from={which['from']}", f"--to={which['to']}")
     [file] = folder.glob("g*")
     assert file.read_text().splitlines() == [",".join(rows[0])] + [",".join(row.values()) for row in rows]
+    past = site.folder.parent / "past"
+    site.cli("export", "--folder", str(past), "--entity=planted", "--asof=2025-05-31T06:00:00Z", f"--from={which['from']}",
+             f"--to={which['to']}")
+    [file] = past.glob("g*")
+    assert [line.split(",")[4] for line in file.read_text().splitlines()[1:]] == ["20"]
+    assert site.cli("export", "--asof=now", check=False).returncode == 2
 
 
 def test_there_is_a_limit_to_what_is_made(context):
