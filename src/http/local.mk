@@ -104,7 +104,7 @@ tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
 EXTRA_DIST += docs/HTTP.md tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
-	tests/fuzz/corpus/parameters/path \
+	tests/fuzz/corpus/parameters/path tests/fuzz/corpus/parameters/range \
 	tests/fuzz/corpus/promql/matchers tests/fuzz/corpus/promql/quoted tests/fuzz/corpus/promql/scalar \
 	tests/fuzz/corpus/promql/window
 
