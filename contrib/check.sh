@@ -154,8 +154,14 @@ fetch_kafka() {
     step "fetch Kafka" sh tests/kafka/broker.sh fetch
 }
 
+# Other readers of Arrow, likewise; without them only their test is skipped.
+fetch_readers() {
+    sh tests/readers/readers.sh fetch >"$work/fetch-readers.log" 2>&1 || echo "the readers of tests/readers/readers.sh cannot be had"
+}
+
 stage_accept() {
     fetch_kafka
+    fetch_readers
     [ -x "$work/gcc/almanacd" ] || CC=gcc step "build: gcc" build gcc || return
     for test in tests/accept/[0-9]*; do
         [ -x "$test" ] && tap "accept/${test##*/}" timeout 600 "$test"

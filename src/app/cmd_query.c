@@ -13,9 +13,11 @@
 
 /* These go into the query as they are; their meaning is checked where HTTP's are. */
 static const char *const parameters[] = {"series", "entity", "type",  "property", "from",
-                                         "to",     "step",   "agg",   "tz",       "fill",
-                                         "bounds", "unit",   "quality", "asof",  "lead_min", "reduce",
-                                         "points", "time",   "layout", "limit", "cursor", "snapshot"};
+                                         "to",     "step",   "agg",   "over",     "by",
+                                         "tz",     "fill",   "max_gap", "bounds", "unit",    "quality",
+                                         "asof",   "lead_min", "reduce", "points", "time",
+                                         "layout", "sep",    "decimal", "bom",    "numbers",
+                                         "limit",  "cursor", "snapshot"};
 
 static const struct arg options[] = {
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
@@ -27,6 +29,8 @@ static const struct arg options[] = {
     {"step", 0, "DURATION", "raw (the default), or PT15M, PT1H, P1D, P1M ..., or auto with points"},
     {"agg", 0, "LIST", "mean min max sum count first last twa integral increase stddev median p01 to p99 mintime maxtime "
                        "covered; several with commas"},
+    {"over", 0, "HOW", "puts the matching series together: sum, mean, min or max"},
+    {"by", 0, "WHAT", "with --over: type or property, of which each makes a group"},
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
     {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out, previous and linear fill them"},
     {"max_gap", 0, "DURATION", "readings further apart are not bridged"},
@@ -38,11 +42,15 @@ static const struct arg options[] = {
     {"reduce", 0, "HOW", "of raw readings, for plots of so many points: m4 or minmax"},
     {"points", 0, "N", "columns of a plot, or rows for step auto"},
     {"time", 0, "FORM", "iso (the default), ms or local"},
-    {"layout", 0, "FORM", "long"},
+    {"layout", 0, "FORM", "long (the default), or wide: a column a series"},
     {"limit", 0, "N", "at most so many rows"},
     {"cursor", 0, "TEXT", "goes on where a limited answer ended"},
     {"snapshot", 0, "NAME", "from this snapshot; relative times are then before it was made"},
-    {"format", 0, "FORM", "table (the default), csv, json or ndjson"},
+    {"format", 0, "FORM", "table (the default), csv, json, ndjson or arrow"},
+    {"sep", 0, "TEXT", "csv: ; , tab or | between fields"},
+    {"decimal", 0, "TEXT", "csv: . or , in numbers"},
+    {"bom", 0, "0|1", "csv: begins with a byte order mark, as spreadsheets want it"},
+    {"numbers", 0, "FORM", "arrow: float64 (the default) or decimal"},
     {"plot", 0, NULL, "draws each series as text"},
     {"url", 0, "URL", "asks a server, https://host:port, instead of the files"},
     {"token", 0, "TOKEN", "for --url; better in $ALMANAC_TOKEN, where no process list shows it"},
@@ -104,6 +112,26 @@ static int build_query(const struct args *args, const char *format, struct buf *
     return query->failed ? ERR_NOMEM : 0;
 }
 
+/* What only goes with some formats; the rest is checked where HTTP's parameters are. */
+static int check_format(const struct args *args, const char *format, bool plot, bool table)
+{
+    static const char *const formats[] = {"csv", "json", "ndjson", "arrow"}, *const of_csv[] = {"sep", "decimal", "bom"};
+    bool known = table || plot;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats && !known; i++)
+        known = strcmp(format, formats[i]) == 0;
+    if (!known)
+        return args_wrong(args, "there is no format \"%s\"; there are table, csv, json, ndjson and arrow", format);
+    if (format && plot)
+        return args_wrong(args, "--plot and --format do not go together");
+    for (size_t i = 0; i < sizeof of_csv / sizeof *of_csv; i++)
+        if ((table || plot) && args_get(args, of_csv[i]))
+            return args_wrong(args, "--%s goes with --format csv", of_csv[i]);
+    const char *layout = args_get(args, "layout");
+    if (plot && (args_get(args, "over") || (layout && strcmp(layout, "long") != 0)))
+        return args_wrong(args, "--plot draws series one by one: leave out --%s", args_get(args, "over") ? "over" : "layout");
+    return EXIT_DONE;
+}
+
 static int run(const struct args *args)
 {
     const char *format = args_get(args, "format");
@@ -111,10 +139,9 @@ static int run(const struct args *args)
     struct buf query = {0};
     struct sink_out out = {.csv = {.row = row_cb, .arg = &out}};
     bool plot = args_has(args, "plot"), table = !plot && (!format || strcmp(format, "table") == 0);
-    if (format && !table && strcmp(format, "csv") != 0 && strcmp(format, "json") != 0 && strcmp(format, "ndjson") != 0)
-        return args_wrong(args, "there is no format \"%s\"; there are table, csv, json and ndjson", format);
-    if (format && plot)
-        return args_wrong(args, "--plot and --format do not go together");
+    int checked = check_format(args, format, plot, table);
+    if (checked != EXIT_DONE)
+        return checked;
     out.table = table ? table_new(stdout) : NULL;
     out.plot = plot ? plot_new(stdout) : NULL;
     int code = (table && !out.table) || (plot && !out.plot) ? ERR_NOMEM : 0;

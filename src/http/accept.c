@@ -65,7 +65,7 @@ const struct media *accept_media(const struct media *list, const char *accept)
     if (!accept || !*accept)
         return list;
     for (; list->name; list++) {
-        int q = list->later ? 0 : accept_weight(accept, list->type);
+        int q = accept_weight(accept, list->type);
         if (q > best_q) {
             best = list;
             best_q = q;

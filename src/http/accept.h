@@ -2,12 +2,9 @@
 #ifndef HTTP_ACCEPT_H
 #define HTTP_ACCEPT_H
 
-#include <stdbool.h>
-
 struct media {
     const char *name; /* as in format=csv */
     const char *type; /* as in Accept and Content-Type */
-    bool later;       /* named by the contract, not built yet */
 };
 
 /* The media type of a list (ended by a NULL name) that is liked best, the earlier one of equals; NULL for none of them.

@@ -37,9 +37,7 @@ static int read_format(const char *format, const struct media **ret_media, struc
         if (strcmp(media->name, format) != 0 || !strcmp(format, "json"))
             continue;
         *ret_media = media;
-        return media->later ? err_set_field(error, ERR_MEANING, "format", "the format \"%s\" is not there yet in this version",
-                                            format)
-                            : 0;
+        return 0;
     }
     return err_set_field(error, ERR_INVALID, "format", "there is no format \"%.64s\" for files: there are csv, ndjson and arrow",
                          format);

@@ -28,6 +28,7 @@ struct gaps_stream {
     struct grid grid;     /* of the series at work */
     struct gaps *gaps;
     size_t n_series, n_missing;
+    struct minute minute;
 };
 
 /* ---- which cadence ---- */
@@ -152,9 +153,9 @@ static int next_series(struct gaps_stream *answer, struct buf *out, struct err_t
 static void put_missing(struct gaps_stream *answer, const struct span *missing, struct buf *out)
 {
     buf_puts(out, answer->n_missing++ ? ",\n{\"from\":" : "\n{\"from\":");
-    render_json_time(&answer->range, missing->begin_us, out);
+    render_json_time(&answer->range, &answer->minute, missing->begin_us, out);
     buf_puts(out, ",\"to\":");
-    render_json_time(&answer->range, missing->end_us, out);
+    render_json_time(&answer->range, &answer->minute, missing->end_us, out);
     buf_printf(out, ",\"slots\":%" PRId64 "}", grid_count(&answer->grid, missing->begin_us, missing->end_us, INT64_MAX));
 }
 

@@ -14,6 +14,8 @@
 
 /* Buckets a series in one JSON document; who takes more is better off with lines. */
 #define JSON_ROWS_MAX 50000000
+/* Raw rows that are rendered at once. */
+#define POINTS_MAX 1024
 
 struct range_stream {
     struct stream stream;
@@ -26,7 +28,8 @@ struct range_stream {
     struct answer *answer;
     const struct renderer *renderer;
     struct render render;
-    bool begun, in_series;
+    bool begun, in_series, in_sheet;
+    struct sheet sheet;
     uint64_t *n_rows, n_own; /* where rows are counted: the request's place, or our own */
 };
 
@@ -54,7 +57,8 @@ static int begin_series(struct range_stream *range, const struct series_info *in
 }
 
 /* Where there is a next page, the view waits for it, and the cursor names both: LEASE.PLACE. */
-static int end_answer(struct range_stream *range, struct buf *out, struct err_text *error)
+static int end_answer(struct range_stream *range, void (*end)(struct render *render, const char *cursor, struct buf *out),
+                      struct buf *out, struct err_text *error)
 {
     const char *place = answer_cursor(range->answer);
     char cursor[LEASE_NAME_MAX + 128];
@@ -62,7 +66,7 @@ static int end_answer(struct range_stream *range, struct buf *out, struct err_te
         return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
     if (place)
         snprintf(cursor, sizeof(cursor), "%s%s%s", range->lease, *range->lease ? "." : "", place);
-    range->renderer->end(&range->render, place ? cursor : NULL, out);
+    end(&range->render, place ? cursor : NULL, out);
     return 0;
 }
 
@@ -75,35 +79,71 @@ static int next_series(struct range_stream *range, struct buf *out, struct err_t
         return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
     if (rc)
         return begin_series(range, info, out, error);
-    return end_answer(range, out, error);
+    return end_answer(range, range->renderer->end, out, error);
+}
+
+/* The next row of the series that has its turn, or of raw readings the next rows; 1 also where the series ends. */
+static int next_rows(struct range_stream *range, struct buf *out, struct err_text *error)
+{
+    struct row row;
+    struct stretch stretch;
+    bool has_points = answer_has_points(range->answer);
+    int rc = has_points ? answer_next_points(range->answer, POINTS_MAX, &stretch) : answer_next_row(range->answer, &row);
+    if (rc < 0)
+        return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
+    if (!rc) {
+        range->renderer->end_series(&range->render, out);
+        range->in_series = false;
+    } else if (has_points) {
+        range->renderer->points(&range->render, &stretch, out);
+        *range->n_rows += stretch.end - stretch.begin;
+    } else {
+        range->renderer->row(&range->render, &row, out);
+        *range->n_rows += 1;
+    }
+    return 1;
+}
+
+/* Some more of a table. */
+static int next_sheet(struct range_stream *range, struct buf *out, struct err_text *error)
+{
+    struct render *render = &range->render;
+    int rc = range->in_sheet ? 1 : answer_next_sheet(range->answer, &range->sheet);
+    if (rc < 0)
+        return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
+    if (!rc)
+        return end_answer(range, range->renderer->end_wide, out, error);
+    if (!range->in_sheet) {
+        render->sheet_at = 0;
+        *range->n_rows += range->sheet.n;
+    }
+    range->in_sheet = range->renderer->sheet(render, &range->sheet, out);
+    return 1;
+}
+
+static void begin_answer(struct range_stream *range, struct buf *out)
+{
+    struct render *render = &range->render;
+    range->begun = true;
+    if (range->range.wide)
+        render->wide = answer_columns(range->answer, &render->n_wide);
+    (range->range.wide ? range->renderer->begin_wide : range->renderer->begin)(render, out);
 }
 
 static int fill_range(struct stream *stream, struct buf *out, struct err_text *error)
 {
     struct range_stream *range = (struct range_stream *)stream;
-    struct row row;
     int rc = 1;
     if (!range->begun)
-        range->renderer->begin(&range->render, out);
-    range->begun = true;
-    while (rc > 0 && out->n < STREAM_BYTES && !out->failed) {
-        if (!range->in_series) {
-            rc = next_series(range, out, error);
-            continue;
-        }
-        rc = answer_next_row(range->answer, &row);
-        if (rc > 0) {
-            range->renderer->row(&range->render, &row, out);
-            *range->n_rows += 1;
-        } else if (!rc) {
-            range->renderer->end_series(&range->render, out);
-            range->in_series = false;
-            rc = 1;
-        } else {
-            err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
-        }
-    }
-    return rc;
+        begin_answer(range, out);
+    while (rc > 0 && out->n < STREAM_BYTES && !out->failed && !range->render.rc)
+        rc = range->range.wide  ? next_sheet(range, out, error)
+             : range->in_series ? next_rows(range, out, error)
+                                : next_series(range, out, error);
+    if (rc < 0 || !range->render.rc)
+        return rc;
+    *error = range->render.error;
+    return range->render.rc;
 }
 
 static void close_range(struct stream *stream)
@@ -121,7 +161,7 @@ static void close_range(struct stream *stream)
     free(range);
 }
 
-/* ---- the columns of CSV and NDJSON ---- */
+/* ---- the columns of CSV, NDJSON and Arrow ---- */
 
 static void add_column(struct render *render, enum agg agg)
 {
@@ -131,29 +171,34 @@ static void add_column(struct render *render, enum agg agg)
     render->columns[render->n_columns++] = agg;
 }
 
-static int add_chosen(void *arg, const struct series_info *info)
+static int know_series(void *arg, const struct series_info *info)
 {
     struct render *render = arg;
+    const struct range *range = render->range;
+    struct series_info converted = *info;
     enum agg aggs[AGG_N];
-    size_t n = agg_choose(render->range, info, aggs);
+    size_t n = range->raw || range->n_aggs ? 0 : agg_choose(range, info, aggs);
     for (size_t i = 0; i < n; i++)
         add_column(render, aggs[i]);
-    return 0;
+    converted.unit = range->unit;
+    int rc = render_know(render, info);
+    return rc || !*range->unit ? rc : render_know(render, &converted);
 }
 
 /* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The
  * catalog only grows, so that looking after answer_open finds every series of the answer. */
 static int find_columns(struct range_stream *range)
 {
-    if (range->range.raw)
+    bool is_arrow = range->renderer == &render_arrow;
+    if (range->renderer == &render_json || range->range.wide)
         return 0;
     for (size_t i = 0; i < range->range.n_aggs; i++)
         add_column(&range->render, range->range.aggs[i]);
-    if (range->range.n_aggs)
+    if (!is_arrow && (range->range.raw || range->range.n_aggs))
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(range->origin.dir, &filter, add_chosen, &range->render);
+    return reader_series(range->origin.dir, &filter, know_series, &range->render);
 }
 
 /* ---- the request ---- */
@@ -207,18 +252,27 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (range->range.explain && range->renderer != &render_json)
         return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
                              "as a field");
+    if (range->range.bounds && range->renderer == &render_arrow)
+        return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with format=json, csv or ndjson");
     rc = range->renderer == &render_json ? range_check_rows(&range->range, JSON_ROWS_MAX, error) : 0;
     if (rc)
         return rc;
     rc = answer_open(range->origin.dir, range->view, &range->range, &range->answer, error);
-    if (!rc && range->renderer != &render_json && (rc = find_columns(range)))
+    if (!rc && (rc = find_columns(range)))
         err_set(error, rc, "the catalog could not be read: %s", err_name(rc));
     return rc;
 }
 
 static const struct renderer *renderer_of(const struct media *media)
 {
-    return !strcmp(media->name, "csv") ? &render_csv : !strcmp(media->name, "ndjson") ? &render_ndjson : &render_json;
+    static const struct {
+        const char *name;
+        const struct renderer *renderer;
+    } all[] = {{"csv", &render_csv}, {"ndjson", &render_ndjson}, {"arrow", &render_arrow}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        if (!strcmp(media->name, all[i].name))
+            return all[i].renderer;
+    return &render_json;
 }
 
 int h_range(struct request *request, struct reply *reply, struct err_text *error)
@@ -230,7 +284,9 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
     range->n_rows = request->n_rows ? request->n_rows : &range->n_own;
-    int rc = open_answer(range, request, error);
+    int rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);
+    if (!rc)
+        rc = open_answer(range, request, error);
     if (!rc && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
         err_set(error, rc, "the newest change could not be found: %s", err_name(rc));
     if (!rc)

@@ -95,7 +95,7 @@ static void begin_csv(struct session *session, struct buf *out)
 {
     for (size_t i = 0; i < session_n_columns(session); i++) {
         buf_puts(out, i ? "," : "");
-        render_csv_field(out, session_column(session, i));
+        render_csv_field(out, session_column(session, i), ',');
     }
     buf_puts(out, "\r\n");
 }
@@ -109,7 +109,7 @@ static void row_csv(struct session *session, int64_t row, struct buf *out)
         if (value.type == SESSION_BLOB)
             put_hex(out, &value);
         else if (value.type != SESSION_NULL)
-            render_csv_field(out, value.text);
+            render_csv_field(out, value.text, ',');
     }
     buf_puts(out, "\r\n");
 }

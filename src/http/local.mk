@@ -1,8 +1,10 @@
 noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_SOURCES = \
 	%D%/accept.c %D%/accept.h \
+	%D%/arrow.c %D%/arrow.h \
 	%D%/byte_range.c %D%/byte_range.h \
 	%D%/connections.c %D%/connections.h \
+	%D%/dialect.c %D%/dialect.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/etag.c %D%/etag.h \
 	%D%/export_manifest.c %D%/export_manifest.h \
@@ -24,7 +26,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/parameters.c %D%/parameters.h \
 	%D%/prometheus.c %D%/prometheus.h \
 	%D%/promql.c %D%/promql.h \
-	%D%/render.c %D%/render.h %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
+	%D%/render.c %D%/render.h %D%/render_arrow.c %D%/render_csv.c %D%/render_json.c %D%/render_ndjson.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/route.c %D%/route.h %D%/routes.c \
 	%D%/selector.c %D%/selector.h \
@@ -41,7 +43,7 @@ HTTP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLA
 HTTP_TEST_LIBS = src/http/libhttp.a src/query/libquery.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a \
 	src/model/libmodel.a src/common/libcommon.a \
-	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS)
+	$(CMOCKA_LIBS) $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 
 check_PROGRAMS += tests/unit/test_server
 tests_unit_test_server_SOURCES = tests/unit/test_server.c $(HTTP_TEST_SOURCES)
@@ -92,6 +94,11 @@ tests_unit_test_render_json_SOURCES = tests/unit/test_render_json.c $(HTTP_TEST_
 tests_unit_test_render_json_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_render_json_LDADD = $(HTTP_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_render_arrow
+tests_unit_test_render_arrow_SOURCES = tests/unit/test_render_arrow.c $(HTTP_TEST_SOURCES)
+tests_unit_test_render_arrow_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_render_arrow_LDADD = $(HTTP_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_render_csv
 tests_unit_test_render_csv_SOURCES = tests/unit/test_render_csv.c $(HTTP_TEST_SOURCES)
 tests_unit_test_render_csv_CFLAGS = $(HTTP_TEST_CFLAGS)
@@ -103,7 +110,7 @@ tests_unit_test_render_ndjson_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
-EXTRA_DIST += docs/HTTP.md tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
+EXTRA_DIST += tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
 	tests/fuzz/corpus/parameters/path tests/fuzz/corpus/parameters/range \
 	tests/fuzz/corpus/promql/matchers tests/fuzz/corpus/promql/quoted tests/fuzz/corpus/promql/scalar \
 	tests/fuzz/corpus/promql/window

@@ -97,8 +97,7 @@ static json_t *answers_of(struct writer *writer, const struct route *route)
 {
     json_t *answers = json_object(), *content = json_object();
     for (const struct media *media = route->media; media && media->name; media++)
-        if (!media->later)
-            put(writer, content, media->type, json_object());
+        put(writer, content, media->type, json_object());
     json_t *good = json_pack("{s:s}", "description", route->answer);
     if (route->media)
         put(writer, good, "content", content);

@@ -3,6 +3,7 @@
 #include "http/render.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "http/jsontext.h"
 
@@ -22,20 +23,44 @@ static void begin(struct render *render, struct buf *out)
     buf_puts(out, "\"series\":[");
 }
 
-static void begin_series(struct render *render, struct buf *out)
+static void put_info(struct render *render, const struct series_info *info, struct buf *out)
 {
-    const struct series_info *info = render->info;
     buf_printf(out, "%s\n{\"id\":%" PRIu32, render->n_series++ ? "," : "", info->id);
     put_member(out, "entity", info->entity);
     put_member(out, "type", info->type);
     put_member(out, "property", info->property);
     put_member(out, "unit", info->unit);
     put_member(out, "kind", kind_name(info->kind));
+}
+
+/* What makes a group: how its series are put together, and what they have in common. */
+static void put_group(struct render *render, const struct series_info *info, struct buf *out)
+{
+    static const char *const names[] = {[OVER_SUM] = "sum", [OVER_MEAN] = "mean", [OVER_MIN] = "min", [OVER_MAX] = "max"};
+    struct keys keys = render_keys(render->range, info);
+    buf_printf(out, "%s\n{\"over\":\"%s\",\"by\":{", render->n_series++ ? "," : "", names[render->range->over]);
+    for (size_t i = 0; i + 1 < keys.n; i++) { /* the unit is the last one */
+        buf_printf(out, "\"%s\":", keys.names[i]);
+        jsontext_put(out, keys.values[i]);
+    }
+    buf_putc(out, '}');
+    put_member(out, "unit", info->unit);
+    put_member(out, "kind", kind_name(info->kind));
+}
+
+static void begin_series(struct render *render, struct buf *out)
+{
+    if (render->range->over)
+        put_group(render, render->info, out);
+    else
+        put_info(render, render->info, out);
     buf_puts(out, ",\"columns\":[\"time\"");
     if (render->range->raw)
         buf_printf(out, ",\"value\"%s%s", render->with_quality ? ",\"quality\"" : "", render->range->bounds ? ",\"bound\"" : "");
     for (size_t i = 0; !render->range->raw && i < render->n_aggs; i++)
         buf_printf(out, ",\"%s\"", agg_name[render->aggs[i]]);
+    for (const char *const *name = render_counts(render->range); *name; name++)
+        buf_printf(out, ",\"%s\"", *name);
     buf_puts(out, "],\"rows\":[");
     render->n_rows = 0;
     buf_clear(&render->explain);
@@ -83,11 +108,12 @@ static void put_findings(const struct range *range, const struct explained *expl
     put_count(out, "converted", explained->n_converted);
 }
 
-static void put_explained(const struct range *range, const struct row *row, struct buf *out)
+static void put_explained(struct render *render, const struct row *row, struct buf *out)
 {
+    const struct range *range = render->range;
     const struct explained *explained = row->explained;
     buf_puts(out, out->n ? ",\n{\"time\":" : "\n{\"time\":");
-    render_json_time(range, row->t_us, out);
+    render_json_time(range, &render->minute, row->t_us, out);
     if (explained->from_tier || explained->from_readings)
         buf_printf(out, ",\"tier\":\"%s%s%s\"", explained->from_tier ? tier_name[explained->tier] : "",
                    explained->from_tier && explained->from_readings ? "," : "", explained->from_readings ? "raw" : "");
@@ -95,9 +121,9 @@ static void put_explained(const struct range *range, const struct row *row, stru
         buf_puts(out, ",\"tier\":null");
     buf_printf(out, ",\"count\":%" PRIu64 ",\"first\":", explained->count);
     if (explained->count) {
-        render_json_time(range, explained->first_us, out);
+        render_json_time(range, &render->minute, explained->first_us, out);
         buf_puts(out, ",\"last\":");
-        render_json_time(range, explained->last_us, out);
+        render_json_time(range, &render->minute, explained->last_us, out);
     } else {
         buf_puts(out, "null,\"last\":null");
     }
@@ -106,15 +132,20 @@ static void put_explained(const struct range *range, const struct row *row, stru
     buf_putc(out, '}');
 }
 
+static void begin_row(struct render *render, int64_t t_us, struct buf *out)
+{
+    buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
+    render_json_time(render->range, &render->minute, t_us, out);
+}
+
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     const struct range *range = render->range;
-    buf_puts(out, render->n_rows++ ? ",\n[" : "\n[");
-    render_json_time(range, row->t_us, out);
-    size_t n = range->raw ? 1 : render->n_aggs;
+    begin_row(render, row->t_us, out);
+    size_t n = range->raw ? 1 : render->n_aggs + (range->over ? 2 : 0);
     for (size_t i = 0; i < n; i++) {
         buf_putc(out, ',');
-        render_json_value(range, &row->values[i], out);
+        render_json_value(render, &row->values[i], out);
     }
     if (range->raw && render->with_quality) {
         buf_puts(out, ",\"");
@@ -125,7 +156,25 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
         buf_puts(out, row->bound == BOUND_BEFORE ? ",\"before\"" : row->bound ? ",\"after\"" : ",null");
     buf_putc(out, ']');
     if (row->explained)
-        put_explained(range, row, &render->explain);
+        put_explained(render, row, &render->explain);
+}
+
+static void put_points(struct render *render, const struct stretch *stretch, struct buf *out)
+{
+    const struct points *points = stretch->points;
+    bool is_ms = render->range->time == TIME_MS, is_state = render->info->kind == KIND_STATE;
+    const char *head = is_ms ? ",\n[" : ",\n[\"", *middle = is_ms ? "," : "\",";
+    struct frame frame = {.head = head, .n_head = strlen(head), .middle = middle, .n_middle = strlen(middle)};
+    size_t i = stretch->begin;
+    for (; i < stretch->end && (is_state || !render->n_rows); i++) { /* no comma before the first one */
+        struct value value = render_point(render, points, i);
+        put_row(render, &(struct row){.t_us = points->t_us[i], .quality = points->quality[i], .values = &value}, out);
+    }
+    if (render->with_quality)
+        render_tails(&frame, ",\"", false, "\"]");
+    else
+        render_tails(&frame, "]", true, "");
+    render_rows(render, &frame, points, i, stretch->end, out);
 }
 
 static void end_series(struct render *render, struct buf *out)
@@ -141,9 +190,9 @@ static void end_series(struct render *render, struct buf *out)
     buf_putc(out, '}');
 }
 
-static void end(struct render *render, const char *cursor, struct buf *out)
+static void put_cursor(const char *cursor, struct buf *out)
 {
-    buf_puts(out, render->n_series ? "\n],\"next\":" : "],\"next\":");
+    buf_puts(out, ",\"next\":");
     if (cursor)
         jsontext_put(out, cursor);
     else
@@ -151,4 +200,61 @@ static void end(struct render *render, const char *cursor, struct buf *out)
     buf_puts(out, "}\n");
 }
 
-const struct renderer render_json = {"application/json", begin, begin_series, put_row, end_series, end};
+static void end(struct render *render, const char *cursor, struct buf *out)
+{
+    buf_puts(out, render->n_series ? "\n]" : "]");
+    put_cursor(cursor, out);
+}
+
+/* ---- wide ---- */
+
+static void begin_wide(struct render *render, struct buf *out)
+{
+    buf_puts(out, "{\"series\":[");
+    for (size_t i = 0; i < render->n_wide; i++) {
+        if (i && render->wide[i].info == render->wide[i - 1].info)
+            continue;
+        put_info(render, render->wide[i].info, out);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "\n],\"columns\":[\"time\"");
+    for (size_t i = 0; i < render->n_wide; i++) {
+        buf_putc(out, ',');
+        render_json_wide_name(render, i, out);
+    }
+    buf_puts(out, "],\"rows\":[");
+}
+
+static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
+{
+    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
+        size_t row = render->sheet_at++;
+        begin_row(render, sheet->t_us[row], out);
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct value value = render_cell(render, sheet, i, row);
+            buf_putc(out, ',');
+            render_json_value(render, &value, out);
+        }
+        buf_putc(out, ']');
+    }
+    return render->sheet_at < sheet->n;
+}
+
+static void end_wide(struct render *render, const char *cursor, struct buf *out)
+{
+    buf_puts(out, render->n_rows ? "\n]" : "]");
+    put_cursor(cursor, out);
+}
+
+const struct renderer render_json = {
+    .type = "application/json",
+    .begin = begin,
+    .begin_series = begin_series,
+    .row = put_row,
+    .points = put_points,
+    .end_series = end_series,
+    .end = end,
+    .begin_wide = begin_wide,
+    .sheet = put_sheet,
+    .end_wide = end_wide,
+};

@@ -190,14 +190,6 @@ static bool takes(const struct route *route, const char *name)
     return false;
 }
 
-static bool is_planned(const struct route *route, const char *name)
-{
-    for (const char *const *planned = route->planned; planned && *planned; planned++)
-        if (!strcmp(*planned, name))
-            return true;
-    return false;
-}
-
 static bool has_type(const char *content_type, const char *type)
 {
     size_t size = strlen(type);
@@ -227,9 +219,7 @@ static int parse_parameters(struct request *request, struct reply *reply, struct
                                    : parse_body(request, reply, error);
     for (size_t i = 0; !rc && !reply->status && i < request->parameters.n; i++) {
         const char *name = request->parameters.rows[i].name;
-        if (is_planned(route, name))
-            rc = err_set_field(error, ERR_INVALID, name, "\"%s\" is not there yet in this version", name);
-        else if (!takes(route, name))
+        if (!takes(route, name))
             rc = err_set_field(error, ERR_INVALID, name, "there is no parameter \"%.64s\" here", name);
     }
     return rc;
@@ -241,7 +231,7 @@ static void print_media(const struct media *list, bool by_type, char *out, size_
     size_t n = 0;
     out[0] = '\0';
     for (const struct media *media = list; media->name; media++)
-        if (!media->later && n < size)
+        if (n < size)
             n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", by_type ? media->type : media->name);
 }
 
@@ -264,9 +254,6 @@ static int choose_media(struct request *request, struct reply *reply, struct err
     for (const struct media *media = list; media->name; media++) {
         if (strcmp(media->name, format))
             continue;
-        if (media->later)
-            return err_set_field(error, ERR_MEANING, "format", "the format \"%s\" is not there yet in this version",
-                                 format);
         request->media = media;
         return 0;
     }

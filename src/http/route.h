@@ -61,7 +61,6 @@ struct route {
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
     const struct spec *const *parameters; /* what it takes, ended by NULL */
-    const char *const *planned;    /* names of the contract that it does not take yet, ended by NULL; or NULL */
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
     /* 0 with the reply made, or a code and text for reply_error. */
     int (*handler)(struct request *request, struct reply *reply, struct err_text *error);

@@ -1,6 +1,7 @@
 /* The routes, and what each of them takes. */
 #include <config.h>
 
+#include "http/arrow.h"
 #include "http/handlers.h"
 #include "http/prometheus.h"
 
@@ -11,14 +12,13 @@
 #define RANGE_PARAMETERS                                                                                               \
     LIST(WHICH_SERIES, &spec_from, &spec_to, &spec_step, &spec_agg, &spec_over, &spec_by, &spec_tz, &spec_fill,        \
          &spec_max_gap, &spec_bounds, &spec_unit, &spec_quality, &spec_asof, &spec_lead_min, &spec_snapshot,           \
-         &spec_reduce, &spec_points, &spec_layout, &spec_format, &spec_time, &spec_limit, &spec_cursor, &spec_explain)
+         &spec_reduce, &spec_points, &spec_layout, &spec_format, &spec_time, &spec_sep,           \
+         &spec_decimal, &spec_bom, &spec_numbers, &spec_limit, &spec_cursor, &spec_explain)
 #define EXPORT_PARAMETERS                                                                                              \
     LIST(WHICH_SERIES, &spec_export_from, &spec_export_to, &spec_step, &spec_agg, &spec_over, &spec_by, &spec_tz,      \
          &spec_fill, &spec_max_gap, &spec_unit, &spec_quality, &spec_asof, &spec_lead_min, &spec_snapshot,             \
-         &spec_layout, &spec_time, &spec_available, &spec_export_format, &spec_compression, &spec_window, &spec_group, \
-         &spec_export_keep)
-static const char *const export_planned[] = {"sep", "decimal", "bom", "numbers", NULL};
-static const char *const range_planned[] = {"sep", "decimal", "bom", "numbers", NULL};
+         &spec_layout, &spec_time, &spec_sep, &spec_decimal, &spec_bom, &spec_numbers, &spec_available,                \
+         &spec_export_format, &spec_compression, &spec_window, &spec_group, &spec_export_keep)
 
 #define PROMETHEUS_RANGE                                                                                               \
     LIST(&spec_query, &spec_start, &spec_end, &spec_step_s, &spec_timeout, &spec_limit_some, &spec_lookback)
@@ -26,20 +26,20 @@ static const char *const range_planned[] = {"sep", "decimal", "bom", "numbers", 
 #define PROMETHEUS_SERIES LIST(&spec_match_needed, &spec_start_some, &spec_end_some, &spec_limit_some)
 #define PROMETHEUS_LABELS LIST(&spec_match, &spec_start_some, &spec_end_some, &spec_limit_some)
 
-static const struct media json_only[] = {{"json", "application/json", false}, {NULL, NULL, false}};
+static const struct media json_only[] = {{"json", "application/json"}, {NULL, NULL}};
 static const struct media range_media[] = {
-    {"json", "application/json", false},
-    {"csv", "text/csv", false},
-    {"ndjson", "application/x-ndjson", false},
-    {"arrow", "application/vnd.apache.arrow.stream", true},
-    {NULL, NULL, false},
+    {"json", "application/json"},
+    {"csv", "text/csv"},
+    {"ndjson", "application/x-ndjson"},
+    {"arrow", ARROW_TYPE},
+    {NULL, NULL},
 };
-static const struct media live_media[] = {{"events", "text/event-stream", false}, {NULL, NULL, false}};
+static const struct media live_media[] = {{"events", "text/event-stream"}, {NULL, NULL}};
 static const struct media sql_media[] = {
-    {"json", "application/json", false},
-    {"csv", "text/csv", false},
-    {"ndjson", "application/x-ndjson", false},
-    {NULL, NULL, false},
+    {"json", "application/json"},
+    {"csv", "text/csv"},
+    {"ndjson", "application/x-ndjson"},
+    {NULL, NULL},
 };
 
 const struct route routes[] = {
@@ -99,7 +99,6 @@ const struct route routes[] = {
      .media = range_media,
      .handler = h_range,
      .parameters = RANGE_PARAMETERS,
-     .planned = range_planned,
      .summary = "Readings of a range of time, raw or condensed to steps",
      .answer = "Rows in the order of series and time"},
     {.method = "POST",
@@ -108,7 +107,6 @@ const struct route routes[] = {
      .media = range_media,
      .handler = h_range,
      .parameters = RANGE_PARAMETERS,
-     .planned = range_planned,
      .summary = "The same, with the parameters in the body",
      .answer = "Rows in the order of series and time"},
     {.method = "GET",
@@ -156,7 +154,6 @@ const struct route routes[] = {
      .is_long = true,
      .handler = h_exports_make,
      .parameters = EXPORT_PARAMETERS,
-     .planned = export_planned,
      .summary = "Has readings or aggregates written into files, of one state of the store",
      .answer = "The export, which is being written"},
     {.method = "GET",

@@ -110,9 +110,10 @@ const struct spec spec_time = {.name = "time",
                                .words = WORDS("iso", "ms", "local"),
                                .text =
                                    "How times are printed: RFC 3339, milliseconds since 1970, or without an offset"};
-const struct spec spec_sep = {.name = "sep", .form = SPEC_TEXT, .text = "CSV: what separates fields", .example = ";"};
+const struct spec spec_sep = {
+    .name = "sep", .form = SPEC_WORD, .words = WORDS(",", ";", "tab", "|"), .text = "CSV: what separates fields"};
 const struct spec spec_decimal = {
-    .name = "decimal", .form = SPEC_TEXT, .text = "CSV: the decimal sign, a point or a comma", .example = ","};
+    .name = "decimal", .form = SPEC_WORD, .words = WORDS(".", ","), .text = "CSV: the decimal sign, not that of sep"};
 const struct spec spec_bom = {.name = "bom",
                               .form = SPEC_WORD,
                               .words = WORDS("0", "1"),

@@ -217,19 +217,35 @@ bool decimal_at(struct decimal value, int e, int64_t *ret_m)
 
 /* Room for the digits of a wide magnitude: 7 groups of 18, and a spare. */
 #define DIGITS_MAX 144
+#define DIGITS_MAX_64 20
+
+/* Writes the digits of a number at the end of digits, two at a time, and zeros before them where there are fewer than n_min. */
+static size_t write_group(char *end, uint64_t group, size_t n_min)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    char *at = end;
+    for (; group >= 10; group /= 100)
+        at = memcpy(at - 2, &pairs[2 * (group % 100)], 2);
+    if (group)
+        *--at = (char)('0' + group);
+    while ((size_t)(end - at) < n_min)
+        *--at = '0';
+    return (size_t)(end - at);
+}
 
 /* Writes the digits of a magnitude, which is used up, at the end of digits; returns how many (none for 0). */
 static size_t write_digits(char digits[static DIGITS_MAX], uint64_t *word, size_t n)
 {
     size_t at = DIGITS_MAX;
     n = wide_size(word, n);
-    while (n > 0) {
-        uint64_t group = n > 1 ? wide_divide(word, n, TEN_18) : word[0];
-        bool more = n > 1;
-        n = more ? wide_size(word, n) : 0;
-        for (int i = 0; more ? i < 18 : group > 0; i++, group /= 10)
-            digits[--at] = (char)('0' + group % 10);
+    while (n > 1) {
+        at -= write_group(digits + at, wide_divide(word, n, TEN_18), 18);
+        n = wide_size(word, n);
     }
+    if (n)
+        at -= write_group(digits + at, word[0], 0);
     return DIGITS_MAX - at;
 }
 
@@ -262,11 +278,26 @@ static size_t place_point(char *out, bool negative, const char *digits, size_t n
     return (size_t)(p - out);
 }
 
+/* The usual number has a few digits on each side of its point; copies of a fixed size are the fastest, and there is room. */
+static size_t print_usual(char *out, bool negative, const char *digits, size_t n, size_t n_fraction)
+{
+    *out = '-';
+    out += negative;
+    memcpy(out, digits, DIGITS_MAX_64);
+    if (!n_fraction)
+        return n + negative;
+    out[n - n_fraction] = '.';
+    memcpy(out + (n - n_fraction) + 1, digits + (n - n_fraction), DIGITS_MAX_64);
+    return n + 1 + negative;
+}
+
 size_t decimal_print(char out[static DECIMAL_TEXT_MAX], struct decimal value)
 {
-    char digits[DIGITS_MAX];
+    char digits[DIGITS_MAX + DIGITS_MAX_64]; /* what is copied too much lies behind them */
     uint64_t magnitude = magnitude_of(value.m);
     size_t n = write_digits(digits, &magnitude, 1);
+    if (n && value.e <= 0 && n > (size_t)-value.e && (!value.e || digits[DIGITS_MAX - 1] != '0'))
+        return print_usual(out, value.m < 0, digits + DIGITS_MAX - n, n, (size_t)-value.e);
     return place_point(out, value.m < 0, digits + DIGITS_MAX - n, n, value.e);
 }
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libmodel.a
 %C%_libmodel_a_SOURCES =
-%C%_libmodel_a_SOURCES += %D%/decimal.c %D%/decimal.h %D%/exact.c %D%/squares.c %D%/squares.h %D%/wide.h %D%/declared.h
+%C%_libmodel_a_SOURCES += %D%/decimal.c %D%/decimal.h %D%/exact.c %D%/squares.c %D%/squares.h %D%/wide.h %D%/declared.h \
+	%D%/nearest.c %D%/nearest.h
 %C%_libmodel_a_SOURCES += %D%/unit.c %D%/unit.h
 %C%_libmodel_a_SOURCES += %D%/models.c %D%/models.h %D%/reading.c %D%/reading.h %D%/registry.c %D%/registry.h %D%/sink.h
 
@@ -23,6 +24,10 @@ check_PROGRAMS += tests/unit/test_decimal
 tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
 tests_unit_test_decimal_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_decimal_LDADD = src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_nearest
+tests_unit_test_nearest_SOURCES = tests/unit/test_nearest.c tests/lib/random.h tests/lib/test.h
+tests_unit_test_nearest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_nearest_LDADD = src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) -lm
 check_PROGRAMS += tests/unit/test_unit
 tests_unit_test_unit_SOURCES = tests/unit/test_unit.c
 tests_unit_test_unit_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -12,9 +12,11 @@
 #include "query/convert.h"
 #include "query/cursor.h"
 #include "query/feed.h"
+#include "query/groups.h"
 #include "query/lane.h"
 #include "query/matches.h"
 #include "query/needs.h"
+#include "query/wide.h"
 
 struct answer {
     struct view *view;
@@ -30,6 +32,10 @@ struct answer {
     enum agg aggs[AGG_N];
     size_t n_aggs;
     struct lane *lane;
+    struct wide *wide;        /* layout=wide: all of them */
+    struct groups *groups;    /* with `over`, in place of series: */
+    size_t next_group;
+    uint32_t group_id;        /* of the first series of the group that has its turn */
     /* paging */
     int64_t n_rows;
     int64_t last_us;          /* of the row given last */
@@ -59,6 +65,18 @@ static void plan_tier(struct answer *answer)
         answer->has_tier = grid_fits(&range->grid, range->from_us, range->to_us, tier_width_us[tier]);
         answer->tier = (enum tier)tier;
     }
+}
+
+/* Where to go on behind the row at last_us; INT64_MIN: nothing was given yet. The first bucket may have begun before
+ * the range. */
+static int64_t begin_behind(const struct range *range, int64_t last_us)
+{
+    bool is_first = last_us == INT64_MIN;
+    int64_t t_us = last_us > range->from_us ? last_us : range->from_us;
+    if (range->raw)
+        return is_first || last_us < range->from_us ? range->from_us : last_us + 1;
+    int64_t start_us = grid_start_us(&range->grid, t_us);
+    return is_first ? start_us : grid_next_us(&range->grid, start_us);
 }
 
 struct check {
@@ -151,10 +169,35 @@ static int check_series(void *arg, const struct series_info *info)
     struct answer *answer = check->answer;
     bool tiered = answer->has_tier && lane_may_use_tiers(answer->range, info);
     int rc = check_meaning(answer, info, check->error);
+    if (!rc && answer->wide)
+        rc = wide_add(answer->wide, info, check->error);
+    if (!rc && answer->groups)
+        rc = groups_add(answer->groups, info, check->error);
     answer->uses_tier = answer->uses_tier || tiered;
     rc = rc ? rc : check_left(answer, info, tiered, check->error);
     rc = rc ? rc : check_known(answer, info, check->error);
     return rc || answer->range->raw ? rc : check_values(answer, info, check->error);
+}
+
+static int begin_wide(struct answer *answer)
+{
+    const struct range *range = answer->range;
+    struct wide_options options = {
+        .view = answer->view,
+        .units = answer->units,
+        .range = range,
+        .has_tier = answer->has_tier,
+        .tier = answer->tier,
+        .begin_us = begin_behind(range, range->has_cursor ? range->after_us : INT64_MIN),
+    };
+    return wide_new(&options, &answer->wide);
+}
+
+static int begin_groups(struct answer *answer)
+{
+    struct groups_options options = {.view = answer->view, .units = answer->units, .range = answer->range,
+                                     .has_tier = answer->has_tier, .tier = answer->tier};
+    return groups_new(&options, &answer->groups);
 }
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
@@ -171,7 +214,10 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     plan_tier(answer);
     struct check check = {answer, error};
     rc = *range->unit ? reader_units(dir, &answer->units) : 0;
-    rc = rc ? rc : matches_init(&answer->matches, dir, range, check_series, &check, error);
+    if (!rc)
+        rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer) : 0;
+    if (!rc)
+        rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (rc) {
         answer_close(answer);
         return rc;
@@ -201,16 +247,6 @@ static bool is_resumed(const struct answer *answer)
     return answer->range->has_cursor && answer->range->after_id == answer->info.id;
 }
 
-static int64_t find_begin(const struct answer *answer)
-{
-    const struct range *range = answer->range;
-    int64_t last_us = is_resumed(answer) && range->after_us >= range->from_us ? range->after_us : range->from_us - 1;
-    if (range->raw)
-        return last_us + 1;
-    int64_t start_us = grid_start_us(&range->grid, last_us < range->from_us ? range->from_us : last_us);
-    return is_resumed(answer) ? grid_next_us(&range->grid, start_us) : start_us;
-}
-
 static int begin_series(struct answer *answer)
 {
     const struct range *range = answer->range;
@@ -222,29 +258,55 @@ static int begin_series(struct answer *answer)
         .goes_on = is_resumed(answer),
         .has_tier = answer->has_tier,
         .tier = answer->tier,
-        .begin_us = find_begin(answer),
+        .begin_us = begin_behind(range, is_resumed(answer) ? range->after_us : INT64_MIN),
         .end_us = range->to_us,
     };
-    int rc = *range->unit ? conversion_init(&options.conversion, answer->units, range, &answer->info, NULL) : 0;
-    answer->shown = answer->info;
-    if (options.conversion.to)
-        answer->shown.unit = range->unit;
+    int rc = conversion_init_shown(&options.conversion, answer->units, range, &answer->info, &answer->shown);
     return rc ? rc : lane_open(answer->view, &options, &answer->lane);
 }
 
-int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
-                       size_t *ret_n_aggs)
+static int take_series(struct answer *answer)
 {
     const struct series_info *info;
-    end_series(answer);
-    int rc = answer->is_over ? 0 : matches_peek(&answer->matches, &info);
+    int rc = matches_peek(&answer->matches, &info);
     if (rc <= 0)
         return rc;
     answer->info = *info;
     matches_take(&answer->matches);
     answer->n_aggs = answer->range->raw ? 0 : agg_choose(answer->range, info, answer->aggs);
     rc = begin_series(answer);
-    if (rc)
+    return rc ? rc : 1;
+}
+
+/* The next group; those that earlier pages gave to their end are passed over. */
+static int take_group(struct answer *answer)
+{
+    const struct range *range = answer->range;
+    const struct series_info *info;
+    int64_t last_us;
+    do {
+        info = groups_at(answer->groups, answer->next_group++, &answer->group_id);
+        last_us = !info || !range->has_cursor || answer->group_id > range->after_id ? INT64_MIN
+                  : answer->group_id < range->after_id                              ? INT64_MAX
+                                                                                    : range->after_us;
+    } while (info && last_us == INT64_MAX);
+    if (!info)
+        return 0;
+    struct conversion conversion;
+    answer->info = *info;
+    answer->n_aggs = agg_choose(range, info, answer->aggs);
+    int rc = conversion_init_shown(&conversion, answer->units, range, info, &answer->shown);
+    int64_t begin_us = begin_behind(range, last_us);
+    rc = rc ? rc : groups_begin(answer->groups, answer->next_group - 1, answer->aggs, answer->n_aggs, begin_us);
+    return rc ? rc : 1;
+}
+
+int answer_next_series(struct answer *answer, const struct series_info **ret_info, const enum agg **ret_aggs,
+                       size_t *ret_n_aggs)
+{
+    end_series(answer);
+    int rc = answer->is_over ? 0 : answer->groups ? take_group(answer) : take_series(answer);
+    if (rc <= 0)
         return rc;
     *ret_info = &answer->shown;
     *ret_aggs = answer->aggs;
@@ -254,35 +316,107 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
 
 /* ---- rows ---- */
 
-/* The page is full: leaves a cursor where anything comes behind it, in this series (its next row) or in another. */
-static int end_page(struct answer *answer)
+/* What a cursor names as the series of the last row. */
+static uint32_t row_id(const struct answer *answer)
+{
+    return answer->wide ? answer->matches.last_id : answer->groups ? answer->group_id : answer->info.id;
+}
+
+static int next_row(struct answer *answer, struct row *ret_row)
+{
+    return answer->groups ? groups_next(answer->groups, ret_row) : lane_next(answer->lane, ret_row);
+}
+
+/* Whether another series, or group, has its turn after this one. */
+static bool has_more(const struct answer *answer)
+{
+    uint32_t first_id;
+    return answer->groups ? groups_at(answer->groups, answer->next_group, &first_id) != NULL : matches_has_more(&answer->matches);
+}
+
+/* The page is full: leaves a cursor where anything comes behind it. has_rows: in this series; has_others: in another one. */
+static void end_page(struct answer *answer, bool has_rows, bool has_others)
 {
     const struct range *range = answer->range;
-    struct cursor cursor = {range->question, answer->info.id, answer->matches.last_id,
-                            answer->last_us, range->from_us, range->to_us, range->asof_us};
-    struct row row;
-    int rc = lane_next(answer->lane, &row);
-    if (rc < 0)
-        return rc;
+    struct cursor cursor = {range->question, row_id(answer), answer->matches.last_id, has_rows ? answer->last_us : INT64_MAX,
+                            range->from_us, range->to_us, range->asof_us};
     answer->is_over = true;
-    if (!rc)
-        cursor.t_us = INT64_MAX;
-    answer->has_cursor = rc || matches_has_more(&answer->matches);
+    answer->has_cursor = has_rows || has_others;
     if (answer->has_cursor)
         cursor_print(&cursor, answer->cursor);
-    return 0;
+}
+
+/* How many rows still fit on the page. */
+static size_t room(const struct answer *answer)
+{
+    int64_t limit = answer->range->limit;
+    return limit ? (size_t)(limit - answer->n_rows) : SIZE_MAX;
+}
+
+/* Whether the series has another row than those given; then the page ends here. */
+static int end_full(struct answer *answer)
+{
+    struct row row;
+    int rc = next_row(answer, &row);
+    if (rc >= 0)
+        end_page(answer, rc, has_more(answer));
+    return rc < 0 ? rc : 0;
 }
 
 int answer_next_row(struct answer *answer, struct row *ret_row)
 {
     if (answer->is_over)
         return 0;
-    if (answer->range->limit && answer->n_rows == answer->range->limit)
-        return end_page(answer);
-    int rc = lane_next(answer->lane, ret_row);
+    if (!room(answer))
+        return end_full(answer);
+    int rc = next_row(answer, ret_row);
     if (rc > 0) {
         answer->n_rows++;
         answer->last_us = ret_row->t_us;
+    }
+    return rc;
+}
+
+bool answer_has_points(const struct answer *answer)
+{
+    return answer->lane && lane_has_points(answer->lane);
+}
+
+int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch)
+{
+    if (answer->is_over)
+        return 0;
+    if (!room(answer))
+        return end_full(answer);
+    int rc = lane_next_points(answer->lane, max < room(answer) ? max : room(answer), ret_stretch);
+    if (rc > 0) {
+        answer->n_rows += (int64_t)(ret_stretch->end - ret_stretch->begin);
+        answer->last_us = ret_stretch->points->t_us[ret_stretch->end - 1];
+    }
+    return rc;
+}
+
+/* ---- layout=wide ---- */
+
+const struct wide_column *answer_columns(const struct answer *answer, size_t *ret_n)
+{
+    return wide_columns(answer->wide, ret_n);
+}
+
+int answer_next_sheet(struct answer *answer, struct sheet *ret_sheet)
+{
+    if (answer->is_over)
+        return 0;
+    if (!room(answer)) {
+        int rc = wide_has_more(answer->wide);
+        if (rc >= 0)
+            end_page(answer, rc, false);
+        return rc < 0 ? rc : 0;
+    }
+    int rc = wide_next(answer->wide, room(answer), ret_sheet);
+    if (rc > 0) {
+        answer->n_rows += (int64_t)ret_sheet->n;
+        answer->last_us = ret_sheet->t_us[ret_sheet->n - 1];
     }
     return rc;
 }
@@ -297,5 +431,7 @@ void answer_close(struct answer *answer)
     if (!answer)
         return;
     end_series(answer);
+    wide_free(answer->wide);
+    groups_free(answer->groups);
     free(answer);
 }

@@ -72,6 +72,19 @@ int conversion_sum(const struct conversion *conversion, const struct exact *sum,
     return rc;
 }
 
+int conversion_init_shown(struct conversion *conversion, const struct unit_table *units, const struct range *range,
+                          const struct series_info *info, struct series_info *ret_shown)
+{
+    *conversion = (struct conversion){0};
+    int rc = *range->unit ? conversion_init(conversion, units, range, info, NULL) : 0;
+    if (rc)
+        return rc;
+    *ret_shown = *info;
+    if (conversion->to)
+        ret_shown->unit = range->unit;
+    return 0;
+}
+
 int conversion_value(const struct conversion *conversion, struct decimal value, struct exact *room, struct value *ret_value)
 {
     struct decimal converted = value;

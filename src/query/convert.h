@@ -17,6 +17,10 @@ struct conversion {
 MUST_CHECK int conversion_init(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                                const struct series_info *info, struct err_text *error);
 
+/* The same for a series that was looked at before, and the series as it is shown: in that unit. */
+MUST_CHECK int conversion_init_shown(struct conversion *conversion, const struct unit_table *units, const struct range *range,
+                                     const struct series_info *info, struct series_info *ret_shown);
+
 /* A value as it stands in a row; room is for it where it takes more than a decimal has. */
 MUST_CHECK int conversion_value(const struct conversion *conversion, struct decimal value, struct exact *room,
                                 struct value *ret_value);

@@ -46,7 +46,8 @@ static int open_buckets(struct lane *lane, struct view *view)
 static int open_raw(struct lane *lane, struct view *view)
 {
     const struct lane_options *options = &lane->options;
-    struct raw_options raw = {options->range, options->info, options->conversion, options->begin_us, options->goes_on};
+    struct raw_options raw = {options->range,    options->info,   options->conversion,
+                              options->begin_us, options->end_us, options->goes_on};
     return raw_open(view, &raw, &lane->raw);
 }
 
@@ -63,6 +64,16 @@ int lane_open(struct view *view, const struct lane_options *options, struct lane
     }
     *ret_lane = lane;
     return 0;
+}
+
+bool lane_has_points(const struct lane *lane)
+{
+    return lane->raw && raw_has_points(lane->raw);
+}
+
+int lane_next_points(struct lane *lane, size_t max, struct stretch *ret_stretch)
+{
+    return raw_next_points(lane->raw, max, ret_stretch);
 }
 
 static int explain(struct lane *lane)

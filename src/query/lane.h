@@ -29,6 +29,12 @@ MUST_CHECK int lane_open(struct view *view, const struct lane_options *options, 
 
 /* The next row: 1, 0 at the end, or a code. Valid until the next call. */
 MUST_CHECK int lane_next(struct lane *lane, struct row *ret_row);
+
+/* Whether the rows are readings as they lie in memory: raw, none left out, none converted. */
+bool lane_has_points(const struct lane *lane);
+/* With lane_has_points: the next rows as they lie in memory, at most max (> 0); may be taken in turns with lane_next. 1, 0 at
+ * the end, or a code. Valid until the next call. */
+MUST_CHECK int lane_next_points(struct lane *lane, size_t max, struct stretch *ret_stretch);
 void lane_close(struct lane *lane);
 
 /* Whether such a series can be served from tiers. */

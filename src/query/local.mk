@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/feed.c %D%/feed.h \
 	%D%/gain.c %D%/gain.h \
 	%D%/gaps.c %D%/gaps.h \
+	%D%/groups.c %D%/groups.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/matches.c %D%/matches.h \
 	%D%/needs.c %D%/needs.h \
@@ -21,11 +22,13 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/range.c %D%/range.h %D%/draft.h %D%/range_options.c \
 	%D%/raw.c %D%/raw.h \
 	%D%/reduce.c %D%/reduce.h \
+	%D%/sheet.c %D%/sheet.h \
 	%D%/sliding.c %D%/sliding.h \
 	%D%/steps.c \
 	%D%/tally.c %D%/tally.h \
 	%D%/values.c %D%/values.h \
-	%D%/when.c %D%/when.h
+	%D%/when.c %D%/when.h \
+	%D%/wide.c %D%/wide.h
 
 EXTRA_DIST += tests/oracle/ranges.py tests/fuzz/corpus/range/amounts tests/fuzz/corpus/range/days \
 	tests/fuzz/corpus/range/filter tests/fuzz/corpus/range/page
@@ -38,8 +41,10 @@ if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
-	tests/unit/test_parts tests/unit/test_range tests/unit/test_sliding
-check_PROGRAMS += tests/unit/test_raw
+	tests/unit/test_parts tests/unit/test_range tests/unit/test_raw tests/unit/test_sliding tests/unit/test_wide
+tests_unit_test_wide_SOURCES = tests/unit/test_wide.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
+tests_unit_test_wide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_wide_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c tests/lib/ask_range.c tests/lib/ask_range.h \
 	tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -13,9 +13,8 @@ static bool copy(char *to, size_t size, const char *text)
     return (size_t)snprintf(to, size, "%s", text) < size;
 }
 
-static int keep(struct matches *matches, const struct series_info *info)
+int match_copy(struct match *match, const struct series_info *info)
 {
-    struct match *match = &matches->rows[matches->n++];
     if (!copy(match->entity, sizeof(match->entity), info->entity) ||
         !copy(match->type, sizeof(match->type), info->type) ||
         !copy(match->property, sizeof(match->property), info->property) ||
@@ -27,6 +26,11 @@ static int keep(struct matches *matches, const struct series_info *info)
     match->info.property = match->property;
     match->info.unit = match->unit;
     return 0;
+}
+
+static int keep(struct matches *matches, const struct series_info *info)
+{
+    return match_copy(&matches->rows[matches->n++], info);
 }
 
 /* ---- the walk over all of them ---- */

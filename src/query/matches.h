@@ -18,6 +18,8 @@ struct match {
     char unit[LIMIT_UNIT_BYTES + 1];
 };
 
+MUST_CHECK int match_copy(struct match *match, const struct series_info *info); /* ERR_CORRUPT: names longer than they may be */
+
 struct matches {
     struct reader_dir *dir;
     const struct range *range;

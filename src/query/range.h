@@ -15,6 +15,7 @@
 #include "common/zone.h"
 #include "model/decimal.h"
 #include "model/reading.h"
+#include "query/sheet.h"
 #include "rollup/bucket.h"
 #include "store/reader.h"
 
@@ -101,7 +102,10 @@ static inline struct knowledge range_knowledge(const struct range *range)
  * only those with readings or comes in pages. ERR_LIMIT with the field `step`. */
 MUST_CHECK int range_check_rows(const struct range *range, int64_t rows_max, struct err_text *error);
 
-/* ---- the answer: series after series, each with rows in time order ---- */
+/* ---- the answer: series after series, each with rows in time order ----
+ *
+ * With `over` there are groups in their place: an info without id and entity, and of type and property only what `by`
+ * names; behind the aggregates of a row stand the counts `series` and `missing`. */
 
 /* One cell of a row. */
 struct value {
@@ -138,7 +142,7 @@ enum bound { BOUND_NONE, BOUND_BEFORE, BOUND_AFTER };
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
-    struct value *values;  /* n_columns of them; valid until the next call */
+    struct value *values;  /* one, or as many as aggregates, and with `over` two more; valid until the next call */
     const struct explained *explained; /* by step, where the range asks for it; else NULL */
     enum bound bound;      /* of raw readings */
     int64_t available_us;  /* of raw readings, where the range asks for it: the stated issue, else the known-at */
@@ -158,7 +162,32 @@ MUST_CHECK int answer_next_series(struct answer *answer, const struct series_inf
 /* The next row of that series: 1, 0, or a code (then the answer is broken: break the stream). */
 MUST_CHECK int answer_next_row(struct answer *answer, struct row *ret_row);
 
-/* After the last series: where the next page starts (a cursor for the same parameters), or NULL when all was given. */
+/* Whether the rows of the series that has its turn may be had with answer_next_points. */
+bool answer_has_points(const struct answer *answer);
+/* Raw: the next rows of that series as they lie in memory, at most max (> 0) of them: rows [begin, end) of points. 1, 0, or a
+ * code. They are valid until the next call, and may be taken in turns with rows. */
+struct stretch {
+    const struct points *points;
+    size_t begin, end;
+};
+MUST_CHECK int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch);
+
+/* ---- layout=wide: one table; its rows are the times at which any series has one ---- */
+
+/* The columns after the time: for each series its aggregates, one after the other, or its readings. */
+struct wide_column {
+    const struct series_info *info; /* lives as long as the answer */
+    enum agg agg;                   /* not of raw readings */
+    enum sheet_type type;
+};
+const struct wide_column *answer_columns(const struct answer *answer, size_t *ret_n);
+
+/* The next rows: 1, 0, or a code. Valid until the next call. */
+MUST_CHECK int answer_next_sheet(struct answer *answer, struct sheet *ret_sheet);
+
+/* ---- the end of both ---- */
+
+/* After the last series or sheet: where the next page starts (a cursor for the same parameters), or NULL when all was given. */
 const char *answer_cursor(struct answer *answer);
 
 /* Which tiers the plan uses, "raw" or "15m,raw" (header Almanac-Tiers). */

@@ -191,30 +191,24 @@ static int check_together(const struct draft *draft, const struct range *range, 
     if (range->available && (!range->raw || range->reduce || range->bounds || range->wide))
         return err_set_field(error, ERR_INVALID, "available", "\"available\" goes with raw readings, each in a row of its own: "
                              "without step, reduce, bounds and layout=wide");
+    if (range->wide && (range->bounds || range->reduce))
+        return err_set_field(error, ERR_MEANING, "layout", "\"%s\" chooses readings series by series; take layout=long with it",
+                             range->bounds ? "bounds" : "reduce");
+    if (range->by == BY_LOCATION || range->by == BY_BOARD)
+        return err_set_field(error, ERR_MEANING, "by", "groups by %s need assets, which are not there yet in this version; take "
+                             "type or property", draft->single[BY]);
+    if (range->wide && range->over)
+        return err_set_field(error, ERR_MEANING, "layout", "series that are put together with \"over\" come in layout=long");
+    if (range->explain && (range->wide || range->over))
+        return err_set_field(error, ERR_MEANING, "explain", "what buckets were made of is told of single series, in layout=long");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");
     return 0;
 }
 
-/* What is not there yet. */
-static int refuse_later(const struct draft *draft, struct err_text *error)
-{
-    static const enum draft_name later[] = {OVER, BY};
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        if (draft->single[later[i]])
-            return err_set_field(error, ERR_INVALID, draft_name[later[i]], "\"%s\" is not there yet in this version",
-                                 draft_name[later[i]]);
-    const char *layout = draft->single[LAYOUT];
-    if (layout && !strcmp(layout, "wide"))
-        return err_set_field(error, ERR_MEANING, "layout", "the layout \"wide\" is not there yet in this version");
-    return 0;
-}
-
 int draft_read_options(const struct draft *draft, int64_t now_us, struct range *range, struct err_text *error)
 {
-    int rc = refuse_later(draft, error);
-    if (!rc)
-        rc = read_step(draft, range, error);
+    int rc = read_step(draft, range, error);
     if (!rc)
         rc = read_aggs(draft, range, error);
     if (!rc)

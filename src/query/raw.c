@@ -241,7 +241,7 @@ static int begin_within(struct raw *raw)
                     raw->options.info->kind != KIND_STATE;
     if (raw->is_plain)
         raw->value.type = VALUE_DECIMAL;
-    return rc ? rc : begin_scan(raw, first_us(raw), range->to_us);
+    return rc ? rc : begin_scan(raw, first_us(raw), raw->options.end_us);
 }
 
 int raw_open(struct view *view, const struct raw_options *options, struct raw **ret_raw)
@@ -298,6 +298,29 @@ int raw_next(struct raw *raw, struct row *ret_row)
             return ended ? ended : rc;
     }
     return 0;
+}
+
+bool raw_has_points(const struct raw *raw)
+{
+    const struct range *range = raw->options.range;
+    return !range->bounds && !range->reduce && !range->available && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to;
+}
+
+int raw_next_points(struct raw *raw, size_t max, struct stretch *ret_stretch)
+{
+    struct points *points = &raw->points;
+    if (raw->part == OVER)
+        return 0;
+    if (raw->next == points->n) {
+        raw->next = 0;
+        int rc = scan_next(raw->scan, points);
+        if (rc <= 0)
+            return rc;
+    }
+    size_t begin = raw->next, n = points->n - begin;
+    raw->next += n < max ? n : max;
+    *ret_stretch = (struct stretch){points, begin, raw->next};
+    return 1;
 }
 
 void raw_close(struct raw *raw)

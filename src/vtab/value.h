@@ -9,9 +9,6 @@
 #include "codec/points.h"
 #include "model/decimal.h"
 
-/* The double nearest to a decimal. */
-double value_double(struct decimal decimal);
-
 /* An INTEGER where the number is whole and fits, else a REAL. */
 void value_number(sqlite3_context *context, struct decimal decimal);
 void value_exact(sqlite3_context *context, const struct exact *exact);

@@ -88,7 +88,7 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
     return rc;
 }
 
-static int read_answer(struct answer *answer, bool raw, struct said *said)
+static int read_answer(struct answer *answer, const struct range *range, struct said *said)
 {
     const struct series_info *info;
     const enum agg *aggs;
@@ -100,7 +100,7 @@ static int read_answer(struct answer *answer, bool raw, struct said *said)
         for (size_t i = 0; i < n_aggs; i++)
             buf_printf(&said->text, " %s", agg_name[aggs[i]]);
         buf_putc(&said->text, '\n');
-        rc = read_series(answer, raw ? 1 : n_aggs, raw, said);
+        rc = read_series(answer, range->raw ? 1 : n_aggs + (range->over ? 2 : 0), range->raw, said);
         if (rc)
             return rc;
     }
@@ -119,7 +119,7 @@ void ask_range(const struct ask *ask, struct said *ret_said)
         ret_said->rc = answer_open(NULL, NULL, &range, &answer, &ret_said->error);
         if (!ret_said->rc) {
             snprintf(ret_said->tiers, sizeof(ret_said->tiers), "%s", answer_tiers(answer));
-            ret_said->rc = read_answer(answer, range.raw, ret_said);
+            ret_said->rc = read_answer(answer, &range, ret_said);
             answer_close(answer);
         }
         range_free(&range);

@@ -362,6 +362,8 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
         return range->raw ? 0 : grid_init(&range->grid, &range->step, range->zone, error);
     } else if (!strcmp(name, "time")) {
         range->time = !strcmp(value, "ms") ? TIME_MS : !strcmp(value, "local") ? TIME_LOCAL : TIME_ISO;
+    } else if (!strcmp(name, "layout")) {
+        range->wide = !strcmp(value, "wide");
     } else if (!strcmp(name, "tz")) {
         return zone_open(value, &range->zone);
     } else if (!strcmp(name, "entity")) {
@@ -393,6 +395,8 @@ void range_free(struct range *range)
     (void)range;
 }
 
+#define WIDE_MAX 16
+
 struct answer {
     const struct range *range;
     size_t series_n;   /* of fake_source.series, begun so far */
@@ -401,6 +405,11 @@ struct answer {
     size_t n_aggs;
     struct value values[AGG_N];
     struct exact exacts[AGG_N];
+    struct points points;
+    struct wide_column wide[WIDE_MAX];
+    struct sheet_column sheet[WIDE_MAX];
+    int64_t m[WIDE_MAX], t_us;
+    int8_t e[WIDE_MAX];
     const struct fake_series *series;
     char entity[64]; /* the only one asked for, or "" */
 };
@@ -421,6 +430,10 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
         return ERR_NOMEM;
     answer->range = range;
     strncpy(answer->entity, entity, sizeof(answer->entity) - 1);
+    for (size_t i = 0; i < fake_source.n_series && i < WIDE_MAX; i++) {
+        const struct series_info *info = &fake_source.series[i].info;
+        answer->wide[i] = (struct wide_column){info, AGG_N, info->kind == KIND_STATE ? SHEET_TEXT : SHEET_NUMBER};
+    }
     atomic_fetch_add(&fake_source.n_answers, 1);
     *ret_answer = answer;
     return 0;
@@ -470,6 +483,12 @@ void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_va
     }
 }
 
+void fake_point(int64_t row, int64_t *ret_m, int8_t *ret_e)
+{
+    *ret_m = row % 4 == 0 ? 12345 * row - 678 : row % 4 == 1 ? row * 1000000007 : row;
+    *ret_e = row % 4 == 0 ? -2 : row % 4 == 1 ? -9 : 0;
+}
+
 uint8_t fake_quality(const struct fake_series *series, int64_t row)
 {
     return series->stats.n_quality[QUALITY_ESTIMATED] && row % 2 ? QUALITY_ESTIMATED | QUALITY_ROUNDED
@@ -495,6 +514,67 @@ int answer_next_row(struct answer *answer, struct row *ret_row)
     return 1;
 }
 
+int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch)
+{
+    struct row row;
+    (void)max;
+    int rc = answer_next_row(answer, &row);
+    if (rc <= 0)
+        return rc;
+    bool is_state = answer->series->info.kind == KIND_STATE;
+    int64_t m = 0;
+    int8_t e = 0;
+    points_clear(&answer->points);
+    if (points_reserve(&answer->points, 1) || (is_state && texts_intern(&answer->points.texts, row.values[0].text,
+                                                                       strlen(row.values[0].text), &m)))
+        return ERR_NOMEM;
+    if (!is_state)
+        fake_point(answer->row_n - 1, &m, &e);
+    answer->points.n = 1;
+    answer->points.t_us[0] = row.t_us;
+    answer->points.m[0] = m;
+    answer->points.e[0] = e;
+    answer->points.quality[0] = row.quality;
+    *ret_stretch = (struct stretch){&answer->points, 0, 1};
+    return 1;
+}
+
+/* A column a series, all at the same times, a row a sheet. */
+const struct wide_column *answer_columns(const struct answer *answer, size_t *ret_n)
+{
+    *ret_n = fake_source.n_series < WIDE_MAX ? fake_source.n_series : WIDE_MAX;
+    return answer->wide;
+}
+
+int answer_next_sheet(struct answer *answer, struct sheet *ret_sheet)
+{
+    size_t n;
+    (void)answer_columns(answer, &n);
+    if (answer->row_n == fake_source.fail_at)
+        return ERR_EXPIRED;
+    if (answer->row_n == fake_source.n_rows)
+        return 0;
+    texts_clear(&answer->points.texts);
+    for (size_t i = 0; i < n; i++) {
+        struct value value;
+        struct exact exact;
+        fake_value(fake_source.series[i].info.kind, answer->row_n, 0, &value, &exact);
+        fake_point(answer->row_n, &answer->m[i], &answer->e[i]);
+        if (value.type == VALUE_TEXT) {
+            answer->e[i] = 0;
+            if (texts_intern(&answer->points.texts, value.text, strlen(value.text), &answer->m[i]))
+                return ERR_NOMEM;
+        } else if (value.type == VALUE_NULL) {
+            answer->m[i] = 0;
+            answer->e[i] = SHEET_OTHER;
+        }
+        answer->sheet[i] = (struct sheet_column){&answer->m[i], &answer->e[i]};
+    }
+    answer->t_us = answer->range->from_us + answer->row_n++ * fake_source.step_us;
+    *ret_sheet = (struct sheet){1, n, &answer->t_us, answer->sheet, &answer->points.texts, NULL};
+    return 1;
+}
+
 const char *answer_cursor(struct answer *answer)
 {
     (void)answer;
@@ -508,8 +588,10 @@ const char *answer_tiers(const struct answer *answer)
 
 void answer_close(struct answer *answer)
 {
-    if (answer)
-        atomic_fetch_sub(&fake_source.n_answers, 1);
+    if (!answer)
+        return;
+    atomic_fetch_sub(&fake_source.n_answers, 1);
+    points_free(&answer->points);
     free(answer);
 }
 

@@ -47,6 +47,8 @@ void fake_release(void);
 
 /* The value of a row's column, the same at each call; exact is where a VALUE_EXACT points to. */
 void fake_value(enum kind kind, int64_t row, size_t column, struct value *ret_value, struct exact *exact);
+/* Of a raw number. */
+void fake_point(int64_t row, int64_t *ret_m, int8_t *ret_e);
 uint8_t fake_quality(const struct fake_series *series, int64_t row);
 
 #endif

@@ -9,9 +9,14 @@
 static inline void render_all(const struct renderer *renderer, const struct range *range, const struct fake_series *series,
                               size_t n_series, int64_t n_rows, int64_t step_us, struct buf *out)
 {
-    struct render render = {.range = range};
+    struct render render = {.range = range, .dialect = {',', '.', false, false}};
     for (size_t i = 0; i < range->n_aggs; i++)
         render.columns[render.n_columns++] = range->aggs[i];
+    for (size_t s = 0; s < n_series; s++)
+        if (render_know(&render, &series[s].info))
+            abort();
+    if (!n_series && render_know(&render, &(struct series_info){.entity = "", .type = "", .property = "", .unit = ""}))
+        abort();
     renderer->begin(&render, out);
     for (size_t s = 0; s < n_series; s++) {
         render.info = &series[s].info;

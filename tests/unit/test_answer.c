@@ -952,9 +952,75 @@ static void answers_are_those_of_plain_arithmetic(void **state)
     assert_int_equal(pclose(out), 0);
 }
 
+/* What single series say, put together by hand: some days of seconds are many windows, most of them empty. */
+static void groups_say_what_their_series_say_over_many_windows(void **state)
+{
+    enum { N_SERIES = 4, N_READINGS = 12, N = N_SERIES * N_READINGS };
+    (void)state;
+    random_start();
+    for (int turn = 0; turn < times(6); turn++) {
+        int64_t begin_us = instant("2025-03-01T00:00:00Z"), t_us[N], sum[N], n[N] = {0};
+        size_t n_times = 0;
+        clear_store(NULL);
+        for (int i = 0; i < N_SERIES; i++) {
+            struct fake_series *s = add_series(KIND_GAUGE, "W");
+            int64_t second = 0;
+            for (int k = 0; k < N_READINGS; k++) {
+                second += 1 + below(k % 4 ? 3 : 40000);
+                int64_t m = below(1000), at_us = begin_us + second * S;
+                size_t at = 0;
+                add_at(s, at_us, (struct decimal){m, 0}, 0, 0);
+                while (at < n_times && t_us[at] != at_us)
+                    at++;
+                if (at == n_times)
+                    n_times++;
+                sum[at] = (n[at] ? sum[at] : 0) + m;
+                t_us[at] = at_us;
+                n[at]++;
+            }
+        }
+        struct said said = ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-03T00:00:00Z", "step", "PT1S", "over", "sum", "agg",
+                               "max", "fill", turn % 2 ? "none" : "null");
+        if (said.rc)
+            fail_msg("refused: %s", said.error.text);
+        size_t found = 0, n_lines = 0;
+        for (const char *line = strchr((const char *)said.text.data, '\n') + 1; *line; line = strchr(line, '\n') + 1, n_lines++) {
+            long long time_us, value, n_series, n_missing;
+            if (sscanf(line, "%lld %lld %lld %lld", &time_us, &value, &n_series, &n_missing) != 4)
+                continue; /* an empty one has no value */
+            size_t at = 0;
+            while (at < n_times && t_us[at] != time_us)
+                at++;
+            assert_true(at < n_times);
+            assert_int_equal(value, sum[at]);
+            assert_int_equal(n_series, n[at]);
+            assert_int_equal(n_missing, N_SERIES - n[at]);
+            found++;
+        }
+        assert_int_equal(found, n_times);
+        assert_int_equal(n_lines, turn % 2 ? n_times : 2 * 86400);
+        said_free(&said);
+    }
+}
+
+static void series_of_one_group_have_one_unit_and_kind(void **state)
+{
+    (void)state;
+    struct fake_series *watts = add_series(KIND_GAUGE, "W"), *volts = add_series(KIND_GAUGE, "V");
+    add(watts, "2025-03-01T00:00:00Z", "1");
+    add(volts, "2025-03-01T00:00:00Z", "2");
+    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum"), ERR_MEANING,
+                   "over", "by=property");
+    add_state(add_series(KIND_STATE, ""), instant("2025-03-01T00:00:00Z"), "on", 0);
+    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum",
+                       "series", "8", "agg", "last"), ERR_MEANING, "over", "states");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(series_of_one_group_have_one_unit_and_kind, clear_store),
+        cmocka_unit_test_setup(groups_say_what_their_series_say_over_many_windows, clear_store),
         cmocka_unit_test_setup(raw_readings_come_with_their_quality, clear_store),
         cmocka_unit_test_setup(empty_buckets_have_count_0_and_nulls, clear_store),
         cmocka_unit_test_setup(edge_buckets_count_what_lies_in_the_range, clear_store),

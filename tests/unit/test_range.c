@@ -305,11 +305,14 @@ static void words_are_those_of_the_contract(void **state)
 
 static void unknown_parameters_are_refused_by_their_name(void **state)
 {
-    static const char *const later[] = {"over", "by"};
     (void)state;
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        REFUSED(later[i], "not there yet", later[i], "x");
     REFUSED("stpe", "no parameter", "stpe", "PT15M");
+    REFUSED("over", "sum, mean, min or max", "over", "median", "step", "PT1H");
+    REFUSED("over", "needs a step", "over", "sum");
+    REFUSED("by", "needs \"over\"", "by", "type", "step", "PT1H");
+    REFUSED("by", "type, property", "by", "colour", "over", "sum", "step", "PT1H");
+    assert_refused(ERR_MEANING, "by", "assets", "by", "location", "over", "sum", "step", "PT1H", NULL);
+    assert_refused(ERR_MEANING, "layout", "layout=long", "layout", "wide", "over", "sum", "step", "PT1H", NULL);
     REFUSED("From", "no parameter", "From", "now");
     REFUSED("", "no parameter", "", "");
 }

@@ -2,12 +2,15 @@
 
 #include "../lib/test.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
-#include "http/jsontext.h"
+#include "../lib/random.h"
 #include "../lib/rendered.h"
+#include "http/jsontext.h"
 
 #define T_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 
@@ -19,11 +22,47 @@ static const struct fake_series series[] = {
 
 static void assert_time(const struct range *range, int64_t t_us, const char *expected)
 {
+    struct render render = {.range = range};
     struct buf out = {0};
-    render_time(range, t_us, &out);
+    render_time(render.range, &render.minute, t_us, &out);
     buf_putc(&out, '\0');
     assert_string_equal((const char *)out.data, expected);
     buf_free(&out);
+    render_done(&render);
+}
+
+/* Whatever was printed before: times of the same minute, of others, of any year and zone. */
+static void a_time_prints_the_same_whatever_went_before(void **state)
+{
+    static const char *const names[] = {"UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Monrovia"};
+    uint64_t seed = (uint64_t)getpid() * 7919;
+    (void)state;
+    print_message("# seed %" PRIu64 "\n", seed);
+    for (int i = 0; i < 400; i++) {
+        struct range range = {.time = (enum time_form)random_below(&seed, 3)};
+        struct render render = {.range = &range};
+        int64_t t_us = CIVIL_MIN_US + random_below(&seed, CIVIL_END_US - CIVIL_MIN_US);
+        if (random_below(&seed, 5))
+            assert_int_equal(zone_open(names[random_below(&seed, 4)], &range.zone), 0);
+        for (int k = 0; k < 100 && t_us < CIVIL_END_US - US_PER_DAY; k++) {
+            struct buf out = {0};
+            struct render fresh = {.range = &range};
+            int64_t unit = random_below(&seed, 2) ? 1 : random_below(&seed, 2) ? 1000 : US_PER_SECOND;
+            t_us = (t_us + random_below(&seed, 40 * US_PER_SECOND)) / unit * unit;
+            render_time(render.range, &render.minute, t_us, &out);
+            size_t n = out.n;
+            if (range.time == TIME_MS)
+                render_time(fresh.range, &fresh.minute, t_us, &out);
+            else
+                out.n += civil_print_rfc3339((char *)buf_reserve(&out, CIVIL_TEXT_MAX), t_us,
+                                             range.zone ? zone_offset_s(range.zone, t_us) : 0, !range.zone && !range.time);
+            if (range.time == TIME_LOCAL)
+                out.n -= strlen("+00:00");
+            assert_int_equal(out.n, 2 * n);
+            assert_memory_equal(out.data, out.data + n, n);
+            buf_free(&out);
+        }
+    }
 }
 
 static void times_print_as_the_range_wants_them(void **state)
@@ -92,8 +131,9 @@ static void times_as_values_print_like_those_of_rows(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct range range = {.time = cases[i].form};
+        struct render render = {.range = &range};
         buf_clear(&out);
-        render_json_value(&range, &(struct value){.type = VALUE_TIME, .t_us = INT64_C(1740787200500000)}, &out);
+        render_json_value(&render, &(struct value){.type = VALUE_TIME, .t_us = INT64_C(1740787200500000)}, &out);
         buf_putc(&out, '\0');
         assert_string_equal((const char *)out.data, cases[i].text);
     }
@@ -235,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_print_as_the_range_wants_them),
+        cmocka_unit_test(a_time_prints_the_same_whatever_went_before),
         cmocka_unit_test(numbers_keep_all_their_digits),
         cmocka_unit_test(times_as_values_print_like_those_of_rows),
         cmocka_unit_test(every_answer_is_json_with_the_values_of_its_source),

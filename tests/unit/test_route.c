@@ -10,10 +10,10 @@
 #include "http/listen.h"
 
 static const struct media media[] = {
-    {"json", "application/json", false},
-    {"csv", "text/csv", false},
-    {"arrow", "application/vnd.apache.arrow.stream", true},
-    {NULL, NULL, false},
+    {"json", "application/json"},
+    {"csv", "text/csv"},
+    {"arrow", "application/vnd.apache.arrow.stream"},
+    {NULL, NULL},
 };
 
 /* The examples of RFC 9110 section 12.5.1, and what browsers and charting clients send. */
@@ -29,7 +29,7 @@ static void accept_chooses_what_the_client_likes_best(void **state)
         {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "json"},
         {"text/*;q=0.3, text/csv;q=0.7, application/json;q=0.5", "csv"}, {"text/csv ; q=1.000 , */*;q=0.1", "csv"},
         {"text/csv;header=present;q=0.2, application/json;q=0.3", "json"},
-        {"application/xml", NULL}, {"application/json;q=0", NULL}, {"application/vnd.apache.arrow.stream", NULL},
+        {"application/xml", NULL}, {"application/json;q=0", NULL}, {"application/vnd.apache.arrow.stream", "arrow"},
         {"text", NULL}, {"text/csvx", NULL}, {",,;", NULL}, {"*", NULL}, {"text/csv;q=0.000", NULL},
     };
     (void)state;

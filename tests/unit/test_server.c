@@ -561,6 +561,56 @@ static void an_answer_that_fails_midway_breaks_the_connection(void **state)
     https_answer_free(&answer);
 }
 
+static void wide_answers_have_a_column_a_series(void **state)
+{
+    (void)state;
+    assert_body(get(RANGE "&layout=wide&format=csv"),
+                "time,p2-meter-0142.activePower,p2-load-7.energy,p2-hp-1.operationalState\r\n"
+                "2025-03-01T00:00:00Z,-6.78,-6.78,on\r\n"
+                "2025-03-01T00:15:00Z,1.000000007,1.000000007,\"off, \"\"soft\"\"\"\r\n"
+                "2025-03-01T00:30:00Z,2,2,\"\xc3\xa4nd\xc3\xa9r\nung\"\r\n");
+    assert_body(get(RANGE "&layout=wide&format=ndjson&time=ms&to=2025-03-01T00:20:00Z"),
+                "{\"time\":1740787200000,\"p2-meter-0142.activePower\":-6.78,\"p2-load-7.energy\":-6.78,"
+                "\"p2-hp-1.operationalState\":\"on\"}\n"
+                "{\"time\":1740788100000,\"p2-meter-0142.activePower\":1.000000007,\"p2-load-7.energy\":1.000000007,"
+                "\"p2-hp-1.operationalState\":\"off, \\\"soft\\\"\"}\n"
+                "{\"time\":1740789000000,\"p2-meter-0142.activePower\":2,\"p2-load-7.energy\":2,"
+                "\"p2-hp-1.operationalState\":\"\xc3\xa4nd\xc3\xa9r\\nung\"}\n");
+    fake_source.n_rows = 1;
+    fake_source.cursor = "next-one";
+    struct https_answer answer = get(RANGE "&layout=wide");
+    json_t *json = json_loads(text(&answer), 0, NULL);
+    assert_non_null(json);
+    json_t *series = json_object_get(json, "series");
+    assert_int_equal(json_array_size(series), 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(series, 1), "unit")), "Wh");
+    assert_null(json_object_get(json_array_get(series, 1), "rows"));
+    assert_int_equal(json_array_size(json_object_get(json, "columns")), 4);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(json, "columns"), 2)), "p2-load-7.energy");
+    json_t *row = json_array_get(json_object_get(json, "rows"), 0);
+    assert_string_equal(json_string_value(json_array_get(row, 0)), "2025-03-01T00:00:00Z");
+    assert_string_equal(json_string_value(json_array_get(row, 3)), "on");
+    assert_true(strstr(json_string_value(json_object_get(json, "next")), "next-one") != NULL);
+    json_decref(json);
+    https_answer_free(&answer);
+}
+
+static void every_format_and_layout_that_fails_midway_breaks_the_connection(void **state)
+{
+    static const char *const paths[] = {
+        RANGE "&format=csv", RANGE "&format=ndjson", RANGE "&format=arrow", RANGE "&layout=wide", RANGE "&layout=wide&format=csv",
+        RANGE "&layout=wide&format=ndjson", RANGE "&layout=wide&format=arrow"};
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    fake_source.fail_at = N_ROWS_LONG - 1;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        struct https_answer answer = get(paths[i]);
+        if (answer.status != 200 || !answer.failed || answer.body.n < 100000)
+            fail_msg("%s: status %ld, code %d, %zu bytes", paths[i], (long)answer.status, (int)answer.failed, answer.body.n);
+        https_answer_free(&answer);
+    }
+}
+
 static void an_answer_that_fails_at_once_says_so_by_its_status(void **state)
 {
     (void)state;
@@ -1101,7 +1151,13 @@ static void a_wrong_parameter_is_named(void **state)
     assert_problem(get("/v1/series?q=a%00b"), 400, "q");
     assert_problem(get("/v1/series/7?x=1"), 400, "x");
     assert_problem(get(RANGE "&stepp=raw"), 400, "stepp");
-    assert_problem(get(RANGE "&format=arrow"), 422, "format");
+    assert_problem(get(RANGE "&format=csv&sep=x"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&decimal=,"), 400, "decimal");
+    assert_problem(get(RANGE "&format=csv&sep=,&decimal=,"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&bom=1&bom=1"), 400, "bom");
+    assert_problem(get(RANGE "&sep=;"), 400, "sep");
+    assert_problem(get(RANGE "&format=csv&numbers=decimal"), 400, "numbers");
+    assert_problem(get(RANGE "&format=arrow&time=ms"), 400, "time");
     assert_problem(get(RANGE "&format=xml"), 400, "format");
     assert_problem(get("/healthz?x=1"), 400, "x");
     char path[3000] = "/v1/series?";
@@ -1747,6 +1803,8 @@ int main(void)
         CASE(answers_over_1_kib_are_packed_when_asked),
         CASE(a_packed_answer_that_fails_midway_breaks_the_connection),
         CASE(an_answer_that_fails_midway_breaks_the_connection),
+        CASE(wide_answers_have_a_column_a_series),
+        CASE(every_format_and_layout_that_fails_midway_breaks_the_connection),
         CASE(an_answer_that_fails_at_once_says_so_by_its_status),
         CASE(a_client_that_hangs_up_leaves_nothing_behind),
         CASE(a_post_of_json_or_a_form_asks_the_same),

@@ -762,21 +762,6 @@ static void a_session_ends_when_nobody_waits_for_it(void **state)
 
 /* ---- values and functions ---- */
 
-static void a_decimal_becomes_the_double_that_is_nearest(void **state)
-{
-    (void)state;
-    random_start();
-    for (int i = 0; i < times(200000); i++) {
-        char text[DECIMAL_TEXT_MAX + 1];
-        int64_t m = (int64_t)(random_u64(&seed) >> below(63));
-        struct decimal decimal = {below(2) ? m : -m, (int8_t)(below(49) - 24)};
-        text[decimal_print(text, decimal)] = '\0';
-        double expected = strtod(text, NULL), found = value_double(decimal);
-        if (expected != found)
-            fail_msg("%s: %.17g, not %.17g", text, found, expected);
-    }
-}
-
 static void whole_numbers_are_integers_and_others_reals(void **state)
 {
     (void)state;
@@ -842,7 +827,6 @@ int main(void)
         cmocka_unit_test(a_session_reads_and_nothing_else),
         cmocka_unit_test(a_session_is_bounded),
         cmocka_unit_test(a_session_ends_when_nobody_waits_for_it),
-        cmocka_unit_test(a_decimal_becomes_the_double_that_is_nearest),
         cmocka_unit_test(whole_numbers_are_integers_and_others_reals),
         cmocka_unit_test(functions_know_zones_and_refuse_nonsense),
     };
