@@ -514,6 +514,11 @@ int answer_next_row(struct answer *answer, struct row *ret_row)
     return 1;
 }
 
+bool answer_has_points(const struct answer *answer)
+{
+    return answer->range->raw;
+}
+
 int answer_next_points(struct answer *answer, size_t max, struct stretch *ret_stretch)
 {
     struct row row;
