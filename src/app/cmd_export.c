@@ -1,4 +1,4 @@
-/* almanac export: whole ranges of series as a file, CSV or NDJSON, packed or not */
+/* almanac export: whole ranges of series as a file, or as a folder of files with a manifest; CSV or NDJSON, packed or not */
 #include <config.h>
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include "app/ask.h"
 #include "app/cmd.h"
+#include "app/export_folder.h"
 #include "app/progress.h"
 #include "app/site.h"
 #include "app/stop.h"
@@ -27,6 +28,12 @@ static const char *const selectors[] = {"series", "entity", "type",     "propert
 
 static const struct arg options[] = {
     {"output", 'o', "FILE", "writes the file, whole or not at all; without it to stdout"},
+    {"folder", 0, "FOLDER", "makes files and a manifest there, of one state; begun again it goes on with them"},
+    {"window", 0, "DURATION", "how much time a file of the folder has: P1D, P1W, P1M (the default), P1Y ..."},
+    {"group", 0, "N", "how many series a file of the folder has: up to 1000, the default"},
+    {"compression", 0, "HOW", "of the folder's files: none (the default), gzip or zstd"},
+    {"available", 0, NULL, "a column in the folder's files: since when each raw reading could be known"},
+    {"keep", 0, "DURATION", "how long the folder's state is kept to go on with: P7D (the default)"},
     {"format", 0, "FORM", "csv (the default) or ndjson; else by the file's name"},
     {"entity", 0, "GLOB", "which entities; may be repeated, as series, type and property may"},
     {"property", 0, "GLOB", "which properties"},
@@ -40,6 +47,13 @@ static const struct arg options[] = {
     {"tz", 0, "ZONE", "of calendar steps and printed times, such as Europe/Ljubljana"},
     {"fill", 0, "HOW", "null (the default) shows empty buckets, none leaves them out"},
     {"time", 0, "FORM", "iso (the default), ms or local"},
+    {"max_gap", 0, "DURATION", "with --folder: the longest time between two readings that is bridged"},
+    {"over", 0, "HOW", "with --folder: sum, mean, min or max of all series together"},
+    {"by", 0, "WHAT", "with --over: type, property, location or board"},
+    {"unit", 0, "UNIT", "with --folder: the unit to convert to"},
+    {"asof", 0, "TIME", "with --folder: only what was known by then"},
+    {"lead_min", 0, "DURATION", "with --folder: only forecasts issued at least so long before their time"},
+    {"quality", 0, "CLASS", "with --folder: the least quality accepted"},
     {"snapshot", 0, "NAME", "of that snapshot: for exports that take longer than 15 minutes"},
     SITE_ARG_DIR,
     SITE_ARG_SET,
@@ -280,8 +294,59 @@ static int export_all(struct export *export, const struct conf *conf)
     return code;
 }
 
+/* ---- a folder ---- */
+
+/* Beside the selectors. */
+static const char *const of_folders[] = {"format", "window", "group", "compression", "keep",     "max_gap",
+                                         "over",   "by",     "unit",  "asof",        "lead_min", "quality"};
+
+static void add_given(const struct args *args, const char *const *names, size_t n, struct export_folder *export)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t position = 0;
+        for (const char *value; (value = args_each(args, names[i], &position));)
+            export->parameters[export->n_parameters++] = (struct parameter){names[i], value};
+    }
+}
+
+static int run_folder(const struct args *args)
+{
+    struct parameter parameters[ARGS_MAX + 1];
+    struct export_folder export = {.parameters = parameters, .folder = args_get(args, "folder")};
+    struct err_text error = {0};
+    struct conf *conf = NULL;
+    add_given(args, selectors, sizeof selectors / sizeof *selectors, &export);
+    add_given(args, of_folders, sizeof of_folders / sizeof *of_folders, &export);
+    if (args_has(args, "available"))
+        parameters[export.n_parameters++] = (struct parameter){"available", "1"};
+    stop_catch();
+    int code = site_conf(args, &conf, &error);
+    if (code == 0)
+        code = export_folder(&export, conf, &error);
+    conf_free(conf);
+    if (code == 0)
+        fprintf(stderr, "%s: %" PRIu64 " rows in %" PRIu64 " files%s\n", export.folder, export.n_rows, export.n_files,
+                export.was_whole ? ", whole already" : "");
+    if (stop_asked())
+        err_set(&error, ERR_CANCELLED, "stopped; the same command goes on in \"%s\"", export.folder);
+    return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
+}
+
+static int refuse_without_folder(const struct args *args)
+{
+    for (size_t i = 0; i < sizeof of_folders / sizeof *of_folders; i++)
+        if (args_has(args, of_folders[i]) && strcmp(of_folders[i], "format") != 0)
+            return args_wrong(args, "--%s goes with --folder", of_folders[i]);
+    return args_has(args, "available") ? args_wrong(args, "--available goes with --folder") : EXIT_DONE;
+}
+
 static int run(const struct args *args)
 {
+    if (args_has(args, "folder"))
+        return args_has(args, "output") ? args_wrong(args, "take one of --folder and --output") : run_folder(args);
+    if (refuse_without_folder(args) != EXIT_DONE)
+        return EXIT_USAGE;
+
     const char *path = args_get(args, "output"), *format = args_get(args, "format");
     struct err_text error = {0};
     struct conf *conf = NULL;
@@ -321,6 +386,7 @@ const struct command cmd_export = {
     .examples = "  almanac export -o everything.csv.zst\n"
                 "  almanac export --entity 'p2-*' --property activePower --from 2025-01-01T00:00:00Z "
                 "--to 2026-01-01T00:00:00Z -o power-2025.ndjson.gz\n"
+                "  almanac export --folder training --from 2024-01-01T00:00:00Z --window P1M --compression zstd\n"
                 "  almanac export --type Weather --step P1D --tz Europe/Ljubljana --agg min,mean,max\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,

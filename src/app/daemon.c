@@ -40,6 +40,7 @@ struct daemon {
     struct reader_dir *reader;
     struct access *access;
     struct snapshots *snapshots;
+    struct exports *exports;
     int64_t expire_next_us;   /* when to look for snapshots whose time is over; monotonic clock */
     struct server *server;
     struct embedded *broker;
@@ -138,6 +139,11 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
         code = access_open(conf->data, &daemon->access, error);
     if (code == 0 && !(daemon->snapshots = snapshots_new(conf->data)))
         code = ERR_NOMEM;
+    if (code == 0)
+        code = exports_start(&(struct exports_opts){.dir = conf->data,
+                                                    .snapshots = daemon->snapshots,
+                                                    .free_min_bytes = conf->free_min_bytes},
+                             &daemon->exports, error);
     if (code != 0)
         return code;
     struct server_opts opts = {.listen = conf->listen,
@@ -146,6 +152,7 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .dir = daemon->reader,
                                .access = daemon->access,
                                .snapshots = daemon->snapshots,
+                               .exports = daemon->exports,
                                .ready_lag_us = conf->ready_lag_us,
                                .health = health_cb,
                                .health_arg = daemon};
@@ -348,6 +355,7 @@ void daemon_stop(struct daemon *daemon)
      * disk. */
     if (daemon->server)
         server_stop(daemon->server, GRACE_MS);
+    exports_stop(daemon->exports);
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);

@@ -2,6 +2,7 @@
 
 #include "common/hash.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -55,6 +56,24 @@ int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES])
         return ERR_IO;
     crypto_generichash_final(&state, ret_hash, HASH_BYTES);
     return 0;
+}
+
+static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct hash_sha256) && crypto_hash_sha256_BYTES == HASH_BYTES,
+              "the sum has room for libsodium's state");
+
+void hash_sha256_begin(struct hash_sha256 *sum)
+{
+    crypto_hash_sha256_init((crypto_hash_sha256_state *)sum->state);
+}
+
+void hash_sha256_add(struct hash_sha256 *sum, const void *data, size_t size)
+{
+    crypto_hash_sha256_update((crypto_hash_sha256_state *)sum->state, data, size);
+}
+
+void hash_sha256_end(struct hash_sha256 *sum, uint8_t ret_hash[static HASH_BYTES])
+{
+    crypto_hash_sha256_final((crypto_hash_sha256_state *)sum->state, ret_hash);
 }
 
 void hash_hex(const uint8_t hash[static HASH_BYTES], char out[static HASH_HEX_MAX])

@@ -24,6 +24,14 @@ uint64_t hash_short(uint64_t key, const void *data, size_t size);
 /* Hashes a whole file, read in blocks. ERR_IO, ERR_NOTFOUND. */
 MUST_CHECK int hash_file(const char *path, uint8_t ret_hash[static HASH_BYTES]);
 
+/* SHA-256, piece by piece: for what others are to check with their own tools. */
+struct hash_sha256 {
+    uint64_t state[16]; /* libsodium's */
+};
+void hash_sha256_begin(struct hash_sha256 *sum);
+void hash_sha256_add(struct hash_sha256 *sum, const void *data, size_t size);
+void hash_sha256_end(struct hash_sha256 *sum, uint8_t ret_hash[static HASH_BYTES]);
+
 /* Lower-case hexadecimal with NUL, and back (ERR_INVALID). */
 void hash_hex(const uint8_t hash[static HASH_BYTES], char out[static HASH_HEX_MAX]);
 MUST_CHECK int hash_from_hex(const char *text, uint8_t ret_hash[static HASH_BYTES]);

@@ -111,6 +111,21 @@ static struct encoder *new_encoder(const char *coding)
     return NULL;
 }
 
+static int put_before(struct reply *reply, struct encoder *encoder, struct err_text *error)
+{
+    encoder->plain = reply->body;
+    encoder->source = reply->stream;
+    encoder->source_done = !reply->stream;
+    reply->body = (struct buf){0};
+    return reply_stream(reply, reply->type, &encoder->stream, error);
+}
+
+int reply_pack(struct reply *reply, const char *coding, struct err_text *error)
+{
+    struct encoder *encoder = new_encoder(coding);
+    return encoder ? put_before(reply, encoder, error) : ERR_NOMEM;
+}
+
 void reply_encode(struct reply *reply, const char *accept_encoding)
 {
     static const char *const codings[] = {"zstd", "gzip", NULL};
@@ -124,11 +139,7 @@ void reply_encode(struct reply *reply, const char *accept_encoding)
     struct encoder *encoder = new_encoder(coding);
     if (!encoder)
         return;
-    encoder->plain = reply->body;
-    encoder->source = reply->stream;
-    encoder->source_done = !reply->stream;
-    reply->body = (struct buf){0};
-    int rc = reply_stream(reply, reply->type, &encoder->stream, &error);
+    int rc = put_before(reply, encoder, &error);
     if (rc)
         reply_error(reply, rc, &error);
     else

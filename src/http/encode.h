@@ -10,4 +10,8 @@
  * Vary. Without memory the reply stays as it is. */
 void reply_encode(struct reply *reply, const char *accept_encoding);
 
+/* Packs them however short they are, with "gzip" or "zstd", and says so in no header: for bytes that go to a file. ERR_NOMEM,
+ * and what the stream answers. */
+MUST_CHECK int reply_pack(struct reply *reply, const char *coding, struct err_text *error);
+
 #endif

@@ -54,8 +54,7 @@ static void put_question(const struct request *request, const struct range *rang
     buf_put_u64(out, (uint64_t)range->asof_us);
 }
 
-/* Whether the list of If-None-Match names the tag, or is `*`; weak and strong ones compare alike. */
-static bool is_listed(const char *list, const char *opaque)
+bool etag_is_listed(const char *list, const char *opaque)
 {
     size_t size = strlen(opaque);
     if (!list)
@@ -95,7 +94,7 @@ int etag_range(const struct request *request, struct reader_dir *dir, struct vie
         return rc;
     hash_base64url(hash, TAG_BYTES, text);
     reply_header(reply, "ETag", "W/\"%s\"", text);
-    if (!strcmp(request->route->method, "GET") && is_listed(request->if_none_match, text))
+    if (!strcmp(request->route->method, "GET") && etag_is_listed(request->if_none_match, text))
         reply->status = 304;
     return 0;
 }

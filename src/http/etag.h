@@ -2,6 +2,8 @@
 #ifndef HTTP_ETAG_H
 #define HTTP_ETAG_H
 
+#include <stdbool.h>
+
 #include "http/route.h"
 #include "query/range.h"
 
@@ -9,5 +11,9 @@
  * series. Where the client has the same (If-None-Match), the reply becomes 304. Errors of the view; ERR_NOMEM. */
 MUST_CHECK int etag_range(const struct request *request, struct reader_dir *dir, struct view *view, const struct range *range,
                           struct reply *reply);
+
+/* Whether the list of If-None-Match (NULL: none) names the tag of these characters, or is `*`; weak and strong ones compare
+ * alike. */
+bool etag_is_listed(const char *list, const char *opaque);
 
 #endif

@@ -30,6 +30,7 @@ struct range_stream {
     struct render render;
     bool begun, in_series, in_sheet;
     struct sheet sheet;
+    uint64_t *n_rows, n_own; /* where rows are counted: the request's place, or our own */
 };
 
 /* ---- streaming ---- */
@@ -95,8 +96,10 @@ static int next_rows(struct range_stream *range, struct buf *out, struct err_tex
         range->in_series = false;
     } else if (has_points) {
         range->renderer->points(&range->render, &stretch, out);
+        *range->n_rows += stretch.end - stretch.begin;
     } else {
         range->renderer->row(&range->render, &row, out);
+        *range->n_rows += 1;
     }
     return 1;
 }
@@ -110,8 +113,10 @@ static int next_sheet(struct range_stream *range, struct buf *out, struct err_te
         return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
     if (!rc)
         return end_answer(range, range->renderer->end_wide, out, error);
-    if (!range->in_sheet)
+    if (!range->in_sheet) {
         render->sheet_at = 0;
+        *range->n_rows += range->sheet.n;
+    }
     range->in_sheet = range->renderer->sheet(render, &range->sheet, out);
     return 1;
 }
@@ -278,6 +283,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->stream = (struct stream){.fill = fill_range, .close = close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
+    range->n_rows = request->n_rows ? request->n_rows : &range->n_own;
     int rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);
     if (!rc)
         rc = open_answer(range, request, error);

@@ -15,6 +15,11 @@ int h_snapshots_list(struct request *request, struct reply *reply, struct err_te
 int h_snapshots_make(struct request *request, struct reply *reply, struct err_text *error);
 int h_snapshots_drop(struct request *request, struct reply *reply, struct err_text *error);
 int h_sql(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_make(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_drop(struct request *request, struct reply *reply, struct err_text *error);
+int h_exports_file(struct request *request, struct reply *reply, struct err_text *error);
 int h_prometheus_range(struct request *request, struct reply *reply, struct err_text *error);
 int h_prometheus_query(struct request *request, struct reply *reply, struct err_text *error);
 int h_prometheus_series(struct request *request, struct reply *reply, struct err_text *error);

@@ -2,12 +2,18 @@ noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_SOURCES = \
 	%D%/accept.c %D%/accept.h \
 	%D%/arrow.c %D%/arrow.h \
+	%D%/byte_range.c %D%/byte_range.h \
 	%D%/connections.c %D%/connections.h \
 	%D%/dialect.c %D%/dialect.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/etag.c %D%/etag.h \
+	%D%/export_manifest.c %D%/export_manifest.h \
+	%D%/export_plan.c %D%/export_plan.h \
+	%D%/export_request.c %D%/export_request.h \
+	%D%/export_run.c %D%/export_run.h \
+	%D%/exports.c %D%/exports.h %D%/exports_inside.h %D%/exports_make.c %D%/exports_tell.c \
 	%D%/filter.c %D%/filter.h \
-	%D%/h_changes.c %D%/h_gaps.c \
+	%D%/h_changes.c %D%/h_exports.c %D%/h_gaps.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
 	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
@@ -61,6 +67,18 @@ check_PROGRAMS += tests/unit/test_workers
 tests_unit_test_workers_SOURCES = tests/unit/test_workers.c tests/lib/test.h
 tests_unit_test_workers_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_byte_range
+tests_unit_test_byte_range_SOURCES = tests/unit/test_byte_range.c tests/lib/test.h
+tests_unit_test_byte_range_LDADD = src/http/libhttp.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_export_run
+# On a real store, since what it proves is that the same state gives the same bytes.
+tests_unit_test_export_run_SOURCES = tests/unit/test_export_run.c tests/lib/naive.c tests/lib/stream.c tests/lib/test.h
+tests_unit_test_export_run_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_export_run_LDADD = src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/store/libstore.a \
+	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) \
+	$(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
+
 check_PROGRAMS += tests/unit/test_route
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)
 tests_unit_test_route_CFLAGS = $(HTTP_TEST_CFLAGS)
@@ -93,7 +111,7 @@ tests_unit_test_render_ndjson_LDADD = $(HTTP_TEST_LIBS)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/parameters/accept tests/fuzz/corpus/parameters/form tests/fuzz/corpus/parameters/json \
-	tests/fuzz/corpus/parameters/path \
+	tests/fuzz/corpus/parameters/path tests/fuzz/corpus/parameters/range \
 	tests/fuzz/corpus/promql/matchers tests/fuzz/corpus/promql/quoted tests/fuzz/corpus/promql/scalar \
 	tests/fuzz/corpus/promql/window
 

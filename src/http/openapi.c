@@ -127,8 +127,7 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
     struct buf id = {0};
     name_operation(route, &id);
     json_t *parameters = json_array();
-    const char *brace = strchr(route->path, '{');
-    if (brace)
+    for (const char *brace = route->path; (brace = strchr(brace, '{')); brace++)
         append(writer, parameters, path_parameter(brace));
     bool has_body = !strcmp(route->method, "POST");
     for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)

@@ -92,6 +92,11 @@ static int add_owned(struct parameters *parameters, char *name, char *value, str
     return 0;
 }
 
+int parameters_add(struct parameters *parameters, const char *name, const char *value, struct err_text *error)
+{
+    return add_owned(parameters, strdup(name), strdup(value), error);
+}
+
 static int add_pair(struct parameters *parameters, const char *text, size_t size, struct err_text *error)
 {
     const char *equals = memchr(text, '=', size);

@@ -25,6 +25,9 @@ MUST_CHECK int parameters_from_form(struct parameters *parameters, const char *t
 MUST_CHECK int parameters_from_json(struct parameters *parameters, const char *text, size_t size,
                                     struct err_text *error);
 
+/* One more, copied. ERR_LIMIT, ERR_NOMEM. */
+MUST_CHECK int parameters_add(struct parameters *parameters, const char *name, const char *value, struct err_text *error);
+
 /* The value of a parameter that stands alone, or NULL when it is not given; twice is ERR_INVALID. */
 MUST_CHECK int parameters_one(const struct parameters *parameters, const char *name, const char **ret_value,
                               struct err_text *error);

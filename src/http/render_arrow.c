@@ -218,7 +218,8 @@ struct gather {
         const char *name;
         char text_name[32];                  /* of one that has the texts of another */
         enum sheet_type type;
-        size_t source;                       /* which column of the answer; AGG_N on: a count behind them; raw: 0 */
+        size_t source;                       /* which column of the answer; AGG_N on: a count behind them; raw: 0, or */
+#define SOURCE_AVAILABLE 1                   /* since when the reading could be known */
         int64_t *m;
         int8_t *e;
     } columns[COLUMNS_MAX];
@@ -279,7 +280,8 @@ static bool make_gather(struct render *render)
         gather->index_bits[i] = n <= INT8_MAX ? 8 : n <= INT16_MAX ? 16 : 32;
     }
     if (render->range->raw)
-        return made && add_columns(render, "value", AGG_N, 0);
+        return made && add_columns(render, "value", AGG_N, 0) &&
+               (!render->range->available || add_column(gather, "available_at", SHEET_TIME, SOURCE_AVAILABLE, false));
     for (size_t i = 0; i < render->n_columns && made; i++)
         made = add_columns(render, agg_name[render->columns[i]], render->columns[i], i);
     const char *const *counts = render_counts(render->range);
@@ -433,13 +435,14 @@ static bool is_for(const struct gathered *column, const struct value *value)
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     static const struct value nothing = {.type = VALUE_NULL};
+    const struct value since = {.type = VALUE_TIME, .t_us = row->available_us};
     struct gather *gather = render->gather;
     size_t at = gather->n;
     gather->t_us[at] = row->t_us;
     gather->quality[at] = quality_index(row->quality);
     for (size_t i = 0; i < gather->n_columns && !render->rc; i++) {
         struct gathered *column = &gather->columns[i];
-        const struct value *value = render->range->raw         ? &row->values[0]
+        const struct value *value = render->range->raw         ? column->source ? &since : &row->values[0]
                                     : column->source >= AGG_N ? &row->values[render->n_aggs + column->source - AGG_N]
                                                               : render_column(render, row, column->source);
         render->rc = sheet_store_value(&gather->store, is_for(column, value) ? value : &nothing, &column->m[at], &column->e[at]);

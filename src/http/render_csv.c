@@ -49,6 +49,8 @@ static void begin(struct render *render, struct buf *out)
     }
     if (render->range->bounds)
         put_name(render, "bound", out);
+    if (render->range->available)
+        put_name(render, "available_at", out);
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++)
         put_name(render, agg_name[render->columns[i]], out);
     for (const char *const *name = render_counts(render->range); *name; name++)
@@ -122,6 +124,10 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
     }
     if (render->range->bounds)
         put_name(render, row->bound == BOUND_BEFORE ? "before" : row->bound ? "after" : "", out);
+    if (render->range->available) {
+        buf_putc(out, render->dialect.sep);
+        put_time(render, row->available_us, out);
+    }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         if (i)
             buf_putc(out, render->dialect.sep);

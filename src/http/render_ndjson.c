@@ -40,6 +40,10 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
             buf_puts(out, row->bound == BOUND_BEFORE ? ",\"bound\":\"before\""
                           : row->bound               ? ",\"bound\":\"after\""
                                                      : ",\"bound\":null");
+        if (render->range->available) {
+            buf_puts(out, ",\"available_at\":");
+            render_json_time(render->range, &render->minute, row->available_us, out);
+        }
     }
     for (size_t i = 0; !render->range->raw && i < render->n_columns; i++) {
         buf_printf(out, ",\"%s\":", agg_name[render->columns[i]]);

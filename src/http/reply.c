@@ -6,16 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "http/jsontext.h"
 #include "store/reader.h"
 
+/* And the file. */
 static void close_stream(struct reply *reply)
 {
     if (reply->stream)
         reply->stream->close(reply->stream);
     reply->stream = NULL;
+    if (reply->file.is_there)
+        close(reply->file.fd);
+    reply->file.is_there = false;
 }
 
 void reply_done(struct reply *reply)
@@ -65,7 +70,8 @@ const char *status_title(unsigned status)
     } titles[] = {
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
         {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+        {415, "Unsupported Media Type"}, {416, "Range Not Satisfiable"},
+        {422, "Unprocessable Content"}, {429, "Too Many Requests"},
         {500, "Internal Server Error"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
         {507, "Insufficient Storage"},
     };
@@ -154,4 +160,11 @@ int reply_stream(struct reply *reply, const char *type, struct stream *stream, s
     reply->status = 200;
     reply->type = type;
     return 0;
+}
+
+void reply_file(struct reply *reply, const char *type, int fd, uint64_t offset, uint64_t size)
+{
+    reply->file = (struct reply_file){true, fd, offset, size};
+    reply->status = 200;
+    reply->type = type;
 }

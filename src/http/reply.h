@@ -1,9 +1,11 @@
-/* An answer before it is sent: status, headers, and its bytes at once or as a stream. Nothing here knows the HTTP
+/* An answer before it is sent: status, headers, and its bytes at once, as a stream or from a file. Nothing here knows the HTTP
  * library. */
 #ifndef HTTP_REPLY_H
 #define HTTP_REPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 #include "common/err.h"
@@ -35,6 +37,11 @@ struct reply {
     const char *type;       /* media type; NULL: no body */
     struct buf body;        /* the first bytes, and all of them without a stream */
     struct stream *stream;  /* owned; what comes after body */
+    struct reply_file {     /* instead of both */
+        bool is_there;
+        int fd;             /* owned */
+        uint64_t offset, size;
+    } file;
     struct header {
         const char *name;   /* a literal */
         char *value;        /* owned */
@@ -63,6 +70,9 @@ const char *status_title(unsigned status);
 /* Answers with a stream, of which the first bytes are made now: a failure among them is returned instead, with
  * its own status, and a short answer goes out with its length. The stream is the reply's from here on. */
 MUST_CHECK int reply_stream(struct reply *reply, const char *type, struct stream *stream, struct err_text *error);
+
+/* Answers with size bytes of a file from offset on. fd is the reply's from here on. */
+void reply_file(struct reply *reply, const char *type, int fd, uint64_t offset, uint64_t size);
 
 /* How much a stream makes at a time. */
 #define STREAM_BYTES (64 << 10)

@@ -41,7 +41,7 @@ static int decode_path(struct request *request, struct reply *reply)
 
 /* Whether the part of a target stands for a part of a route's path. A parameter is decoded by itself, so that it may
  * hold slashes that were sent as %2F. */
-static bool part_matches(const char *pattern, size_t pattern_size, const char *part, size_t size, char id[static PART_MAX])
+static bool part_matches(const char *pattern, size_t pattern_size, const char *part, size_t size, char value[static PART_MAX])
 {
     char text[PART_MAX];
     if (size >= sizeof(text))
@@ -51,18 +51,18 @@ static bool part_matches(const char *pattern, size_t pattern_size, const char *p
         return false;
     if (*pattern != '{')
         return strlen(text) == pattern_size && !memcmp(text, pattern, pattern_size);
-    memcpy(id, text, strlen(text) + 1);
+    memcpy(value, text, strlen(text) + 1);
     return *text;
 }
 
 /* The target is path and query as sent. */
-static bool path_matches(const struct route *route, const char *target, char id[static PART_MAX])
+static bool path_matches(const struct route *route, const char *target, char id[static PART_MAX], char file[static PART_MAX])
 {
     const char *pattern = route->path;
-    *id = '\0';
+    *id = *file = '\0';
     for (;;) {
         size_t pattern_size = strcspn(pattern, "/"), size = strcspn(target, "/?#");
-        if (!part_matches(pattern, pattern_size, target, size, id))
+        if (!part_matches(pattern, pattern_size, target, size, strncmp(pattern, "{file}", 6) ? id : file))
             return false;
         pattern += pattern_size;
         target += size;
@@ -82,9 +82,9 @@ static bool method_matches(const struct route *route, const char *method)
 static void allow_methods(const struct request *request, struct reply *reply)
 {
     struct buf allow = {0};
-    char id[PART_MAX];
+    char id[PART_MAX], file[PART_MAX];
     for (const struct route *route = routes; route->method; route++)
-        if (path_matches(route, request->target, id) || !strcmp(request->path, "*"))
+        if (path_matches(route, request->target, id, file) || !strcmp(request->path, "*"))
             if (!allow.n || !memmem(allow.data, allow.n, route->method, strlen(route->method)))
                 buf_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") ? "" : ", HEAD");
     if (!allow.failed)
@@ -96,7 +96,7 @@ static void find_route(struct request *request, struct reply *reply)
 {
     bool known = !strcmp(request->path, "*") && !strcmp(request->method, "OPTIONS");
     for (const struct route *route = routes; route->method; route++) {
-        if (!path_matches(route, request->target, request->id))
+        if (!path_matches(route, request->target, request->id, request->file))
             continue;
         known = true;
         if (method_matches(route, request->method)) {
@@ -119,7 +119,7 @@ static void find_route(struct request *request, struct reply *reply)
 
 static const char *scope_name(unsigned scope)
 {
-    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : "ops";
+    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
 }
 
 static int check_credentials(struct request *request, struct reply *reply)

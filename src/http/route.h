@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "http/accept.h"
@@ -27,6 +28,7 @@ struct request {
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */
+    const char *range, *if_range; /* NULL: none */
     const char *last_event_id;   /* NULL: none */
     const char *content_type;    /* NULL: none */
     bool loopback;               /* the client is on this machine */
@@ -34,10 +36,11 @@ struct request {
     size_t body_size;
     const _Atomic bool *gone;    /* becomes true when the client hangs up, */
     const _Atomic bool *cut;     /* and when the server ends all answers; NULL: never */
+    uint64_t *n_rows;            /* a range answer counts its rows here; NULL: nobody asks */
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
-    char id[256];                /* what stands for the path's parameter, decoded */
+    char id[256], file[256];     /* what stands for {id} (or another name) and {file} of the path, decoded; else "" */
     const struct route *route;
     struct principal principal;
     struct parameters parameters;
@@ -52,7 +55,8 @@ enum access_needed {
 
 struct route {
     const char *method;            /* GET answers HEAD too */
-    const char *path;              /* one part may be a parameter such as "{id}": any text without a bare slash */
+    const char *path;              /* a part may be a parameter such as "{id}", and another one "{file}": any text without a
+                                    * bare slash */
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */

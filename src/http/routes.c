@@ -14,6 +14,11 @@
          &spec_max_gap, &spec_bounds, &spec_unit, &spec_quality, &spec_asof, &spec_lead_min, &spec_snapshot,           \
          &spec_reduce, &spec_points, &spec_layout, &spec_format, &spec_time, &spec_sep,           \
          &spec_decimal, &spec_bom, &spec_numbers, &spec_limit, &spec_cursor, &spec_explain)
+#define EXPORT_PARAMETERS                                                                                              \
+    LIST(WHICH_SERIES, &spec_export_from, &spec_export_to, &spec_step, &spec_agg, &spec_over, &spec_by, &spec_tz,      \
+         &spec_fill, &spec_max_gap, &spec_unit, &spec_quality, &spec_asof, &spec_lead_min, &spec_snapshot,             \
+         &spec_layout, &spec_time, &spec_sep, &spec_decimal, &spec_bom, &spec_numbers, &spec_available,                \
+         &spec_export_format, &spec_compression, &spec_window, &spec_group, &spec_export_keep)
 
 #define PROMETHEUS_RANGE                                                                                               \
     LIST(&spec_query, &spec_start, &spec_end, &spec_step_s, &spec_timeout, &spec_limit_some, &spec_lookback)
@@ -135,6 +140,44 @@ const struct route routes[] = {
      .parameters = NOTHING,
      .summary = "Drops the snapshot of that name",
      .answer = "Dropped"},
+    {.method = "GET",
+     .path = "/v1/exports",
+     .scope = SCOPE_EXPORT,
+     .media = json_only,
+     .handler = h_exports_list,
+     .parameters = NOTHING,
+     .summary = "The exports that are kept",
+     .answer = "What they are of, and how far they are"},
+    {.method = "POST",
+     .path = "/v1/exports",
+     .scope = SCOPE_EXPORT,
+     .is_long = true,
+     .handler = h_exports_make,
+     .parameters = EXPORT_PARAMETERS,
+     .summary = "Has readings or aggregates written into files, of one state of the store",
+     .answer = "The export, which is being written"},
+    {.method = "GET",
+     .path = "/v1/exports/{id}",
+     .scope = SCOPE_EXPORT,
+     .media = json_only,
+     .handler = h_exports_one,
+     .parameters = NOTHING,
+     .summary = "How far an export is",
+     .answer = "Its status, and when it is ready its manifest: files with rows, times and SHA-256"},
+    {.method = "DELETE",
+     .path = "/v1/exports/{id}",
+     .scope = SCOPE_EXPORT,
+     .handler = h_exports_drop,
+     .parameters = NOTHING,
+     .summary = "Drops an export with its files, also while it is being written",
+     .answer = "Dropped"},
+    {.method = "GET",
+     .path = "/v1/exports/{id}/{file}",
+     .scope = SCOPE_EXPORT,
+     .handler = h_exports_file,
+     .parameters = NOTHING,
+     .summary = "A file of an export, or its manifest.json; Range asks for a part",
+     .answer = "The bytes, whose SHA-256 is the entity tag"},
     {.method = "POST",
      .path = "/v1/sql",
      .scope = SCOPE_SQL,

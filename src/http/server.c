@@ -211,11 +211,15 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
         reply->body.failed = false;
         reply_problem(reply, 503, "", "out of memory");
     }
-    if (reply->stream)
+    if (reply->file.is_there) {
+        response = MHD_create_response_from_fd_at_offset64(reply->file.size, reply->file.fd, reply->file.offset);
+        reply->file.is_there = !response; /* MHD closes it from here on */
+    } else if (reply->stream) {
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, send_more, exchange, NULL);
-    else
+    } else {
         response = MHD_create_response_from_buffer(reply->body.n, reply->body.data ? (void *)reply->body.data : "",
                                                    MHD_RESPMEM_PERSISTENT); /* lives until on_completed */
+    }
     if (!response)
         return MHD_NO;
     if (reply->type)
@@ -270,6 +274,8 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     request->live = exchange->server->live;
     request->last_event_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
     request->if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
+    request->range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range");
+    request->if_range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range");
     request->content_type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "http/exports.h"
 #include "store/access.h"
 #include "store/reader.h"
 #include "store/snapshots.h"
@@ -35,6 +36,7 @@ struct server_opts {
     struct reader_dir *dir;  /* borrowed */
     struct access *access;   /* borrowed */
     struct snapshots *snapshots; /* borrowed */
+    struct exports *exports; /* borrowed; NULL: there are none here */
     int64_t ready_lag_us;
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;

@@ -171,6 +171,32 @@ const struct spec spec_sql_format = {.name = "format",
                                      .words = WORDS("json", "csv", "ndjson"),
                                      .text = "Format of the answer; it wins over the header Accept"};
 
+const struct spec spec_export_from = {.name = "from",
+                                      .form = SPEC_TEXT,
+                                      .example = "2025-01-01T00:00:00Z",
+                                      .text =
+                                          "Begin of the time asked for, in the forms of a range; without it the first reading"};
+const struct spec spec_export_to = {.name = "to",
+                                    .form = SPEC_TEXT,
+                                    .example = "2026-01-01T00:00:00Z",
+                                    .text = "End of that time, which is not included; without it behind the last reading"};
+const struct spec spec_export_format = {
+    .name = "format", .form = SPEC_WORD, .words = WORDS("csv", "ndjson", "arrow"), .text = "Format of the files"};
+const struct spec spec_compression = {
+    .name = "compression", .form = SPEC_WORD, .words = WORDS("none", "gzip", "zstd"), .text = "How each file is packed"};
+const struct spec spec_window = {.name = "window",
+                                 .form = SPEC_TEXT,
+                                 .example = "P1M",
+                                 .text = "How much time a file has: P1D, P1W, P1M (the default), P3M, P6M, P1Y, or hours"};
+const struct spec spec_group = {
+    .name = "group", .form = SPEC_WHOLE, .example = "100", .text = "How many series a file has: up to 1000, the default"};
+const struct spec spec_export_keep = {
+    .name = "keep", .form = SPEC_TEXT, .example = "P7D", .text = "How long the export is kept; P7D without it"};
+const struct spec spec_available = {.name = "available",
+                                    .form = SPEC_WORD,
+                                    .words = WORDS("0", "1"),
+                                    .text = "Raw readings: whether a column available_at tells since when each could be known"};
+
 #define SECONDS_OR_RFC3339 "seconds since 1970 or RFC 3339"
 const struct spec spec_query = {
     .name = "query",

@@ -28,6 +28,8 @@ extern const struct spec spec_from, spec_to, spec_step, spec_agg, spec_over, spe
     spec_layout, spec_format, spec_time, spec_sep, spec_decimal, spec_bom, spec_numbers, spec_limit, spec_cursor,
     spec_explain;
 /* others */
+extern const struct spec spec_export_from, spec_export_to, spec_export_format, spec_compression, spec_window, spec_group,
+    spec_export_keep, spec_available;
 extern const struct spec spec_at, spec_max_age, spec_since, spec_live_since, spec_cadence, spec_snapshot_name, spec_keep,
     spec_sql, spec_sql_format;
 /* the Prometheus door */

@@ -18,7 +18,8 @@ const char *const draft_name[N_NAMES] = {
     [SERIES] = "series", [ENTITY] = "entity", [TYPE] = "type", [PROPERTY] = "property", [AGG] = "agg", [FROM] = "from",
     [TO] = "to", [STEP] = "step", [TZ] = "tz", [FILL] = "fill", [MAX_GAP] = "max_gap", [OVER] = "over", [BY] = "by",
     [BOUNDS] = "bounds", [UNIT] = "unit", [QUALITY] = "quality", [ASOF] = "asof", [LEAD_MIN] = "lead_min", [REDUCE] = "reduce",
-    [POINTS] = "points", [LAYOUT] = "layout", [SNAPSHOT] = "snapshot", [TIME] = "time", [EXPLAIN] = "explain",
+    [POINTS] = "points", [LAYOUT] = "layout", [AVAILABLE] = "available", [SNAPSHOT] = "snapshot", [TIME] = "time",
+    [EXPLAIN] = "explain",
     [LIMIT] = "limit", [CURSOR] = "cursor",
 };
 

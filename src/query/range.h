@@ -63,6 +63,7 @@ struct range {
     bool is_auto;                /* the step is for the server to choose, by `points` */
     bool wide;                   /* a column a series */
     bool explain;
+    bool available;              /* raw: since when each reading could be known */
     enum time_form time;
     int64_t limit;               /* rows; 0: all of them */
     uint32_t after_id;           /* from the cursor: go on behind this row; INT64_MAX: behind this series */
@@ -144,6 +145,7 @@ struct row {
     struct value *values;  /* one, or as many as aggregates, and with `over` two more; valid until the next call */
     const struct explained *explained; /* by step, where the range asks for it; else NULL */
     enum bound bound;      /* of raw readings */
+    int64_t available_us;  /* of raw readings, where the range asks for it: the stated issue, else the known-at */
 };
 
 struct answer;

@@ -137,7 +137,7 @@ static int read_words(const struct draft *draft, struct range *range, struct err
     static const char *const bounds[] = {"none", "outside", NULL}, *const layouts[] = {"long", "wide", NULL};
     static const char *const times[] = {[TIME_ISO] = "iso", [TIME_MS] = "ms", [TIME_LOCAL] = "local", NULL};
     static const char *const no_yes[] = {"0", "1", NULL};
-    int fill, over, by, reduce, outside, layout, time, explain;
+    int fill, over, by, reduce, outside, layout, time, explain, available;
     const struct {
         enum draft_name name;
         const char *const *words;
@@ -145,6 +145,7 @@ static int read_words(const struct draft *draft, struct range *range, struct err
     } all[] = {
         {FILL, fills, &fill}, {OVER, overs, &over}, {BY, bys, &by}, {REDUCE, reduces, &reduce}, {BOUNDS, bounds, &outside},
         {LAYOUT, layouts, &layout}, {TIME, times, &time}, {EXPLAIN, no_yes, &explain},
+        {AVAILABLE, no_yes, &available},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         int rc = read_word(draft, all[i].name, all[i].words, all[i].place, error);
@@ -159,6 +160,7 @@ static int read_words(const struct draft *draft, struct range *range, struct err
     range->wide = layout;
     range->time = (enum time_form)time;
     range->explain = explain;
+    range->available = available;
     return 0;
 }
 
@@ -186,6 +188,9 @@ static int check_together(const struct draft *draft, const struct range *range, 
         return err_set_field(error, ERR_INVALID, "points", "\"reduce\" needs \"points\", the width of the plot");
     if (range->is_auto && !range->points)
         return err_set_field(error, ERR_INVALID, "points", "the step \"auto\" needs \"points\", the number of rows wanted");
+    if (range->available && (!range->raw || range->reduce || range->bounds || range->wide))
+        return err_set_field(error, ERR_INVALID, "available", "\"available\" goes with raw readings, each in a row of its own: "
+                             "without step, reduce, bounds and layout=wide");
     if (range->wide && (range->bounds || range->reduce))
         return err_set_field(error, ERR_MEANING, "layout", "\"%s\" chooses readings series by series; take layout=long with it",
                              range->bounds ? "bounds" : "reduce");

@@ -37,7 +37,8 @@ struct raw {
 
 static int begin_scan(struct raw *raw, int64_t begin_us, int64_t end_us)
 {
-    struct scan_options options = {begin_us, end_us, 0, range_knowledge(raw->options.range)};
+    unsigned want = raw->options.range->available ? POINTS_ISSUED | POINTS_KNOWN : 0;
+    struct scan_options options = {begin_us, end_us, want, range_knowledge(raw->options.range)};
     scan_close(raw->scan);
     raw->scan = NULL;
     raw->points.n = raw->next = 0;
@@ -81,6 +82,8 @@ static int give(struct raw *raw, const struct points *points, size_t i, enum bou
     else
         rc = give_number(raw, (struct decimal){points->m[i], points->e[i]}, &raw->value);
     *ret_row = (struct row){.t_us = points->t_us[i], .quality = points->quality[i], .bound = bound, .values = &raw->value};
+    if (raw->options.range->available)
+        ret_row->available_us = points->issued_us[i] != ISSUED_NONE ? points->issued_us[i] : points->known_ms[i] * 1000;
     return rc ? rc : 1;
 }
 
@@ -234,7 +237,7 @@ static int begin_within(struct raw *raw)
                                   .n_columns = range->points};
         rc = is_more_than_points(raw, &raw->is_reduced);
     }
-    raw->is_plain = !raw->is_reduced && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to &&
+    raw->is_plain = !raw->is_reduced && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to && !range->available &&
                     raw->options.info->kind != KIND_STATE;
     if (raw->is_plain)
         raw->value.type = VALUE_DECIMAL;
@@ -300,7 +303,7 @@ int raw_next(struct raw *raw, struct row *ret_row)
 bool raw_has_points(const struct raw *raw)
 {
     const struct range *range = raw->options.range;
-    return !range->bounds && !range->reduce && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to;
+    return !range->bounds && !range->reduce && !range->available && raw->worst == QUALITY_SUSPECT && !raw->options.conversion.to;
 }
 
 int raw_next_points(struct raw *raw, size_t max, struct stretch *ret_stretch)

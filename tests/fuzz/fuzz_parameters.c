@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "http/accept.h"
+#include "http/byte_range.h"
 #include "http/jsontext.h"
 #include "http/parameters.h"
 
@@ -54,6 +55,17 @@ static void take_accept(const char *text)
     check(!coding || coding == codings[0] || coding == codings[1]);
 }
 
+static void take_range(const char *text)
+{
+    static const uint64_t sizes[] = {0, 1, 10000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        uint64_t offset, n;
+        enum byte_range found = byte_range_parse(text, sizes[i], &offset, &n);
+        check(offset <= sizes[i] && n <= sizes[i] - offset);
+        check(found == BYTES_SOME ? n > 0 : !offset && n == sizes[i]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -69,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         take_accept(text);
+        take_range(text);
         break;
     default:
         if (!percent_decode(text, size - 1, 0))

@@ -78,6 +78,8 @@ static int read_series(struct answer *answer, size_t n_values, bool raw, struct 
             put_value(&said->text, &row.values[i]);
         if (raw)
             buf_printf(&said->text, " q%u%s", row.quality, !row.bound ? "" : row.bound == BOUND_BEFORE ? " before" : " after");
+        if (row.available_us)
+            buf_printf(&said->text, " since %" PRId64, row.available_us);
         if (row.explained)
             put_explained(&said->text, row.explained);
         buf_putc(&said->text, '\n');

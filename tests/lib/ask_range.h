@@ -15,7 +15,8 @@ struct ask {
 void ask_add(struct ask *ask, const char *name, const char *value); /* both are the caller's */
 
 /* What came back. A series is a line `series ID agg...`, a row `TIME value...` with the time in microseconds; null is
- * `-`, raw rows end in `qN`, their quality byte, and `before` or `after` where they lie outside of the range,
+ * `-`, raw rows end in `qN`, their quality byte, and `before` or `after` where they lie outside of the range, and
+ * `since TIME` where the range asks for that,
  * explained ones in what is told of them. The texts of a row are those of the JSON answer. */
 struct said {
     int rc;              /* of the first call that failed */

@@ -142,6 +142,8 @@ static void copy_rows(const struct scan *scan, size_t n, struct points *points)
     memcpy(points->e, from->e + scan->next, n);
     memcpy(points->quality, from->quality + scan->next, n);
     memcpy(points->period_us, from->period_us + scan->next, n * sizeof(*points->period_us));
+    memcpy(points->issued_us, from->issued_us + scan->next, n * sizeof(*points->issued_us));
+    memcpy(points->known_ms, from->known_ms + scan->next, n * sizeof(*points->known_ms));
     points->n = n;
 }
 
@@ -186,6 +188,8 @@ static void drop_unknown(const struct scan *scan, struct points *points)
         points->m[n] = points->m[i];
         points->e[n] = points->e[i];
         points->quality[n] = points->quality[i];
+        points->issued_us[n] = points->issued_us[i];
+        points->known_ms[n] = points->known_ms[i];
         points->period_us[n++] = points->period_us[i];
     }
     points->n = n;
@@ -206,10 +210,13 @@ static int read_rows(struct scan *scan, struct points *points)
             return ERR_NOMEM;
     if (!is_state && n)
         copy_rows(scan, n, points);
-    for (size_t i = 0; i < n && !(scan->want & POINTS_PERIOD); i++)
-        points->period_us[i] = INT64_MAX; /* a column that was not asked for */
     if (!knowledge_is_all(&scan->knowledge))
         drop_unknown(scan, points);
+    for (size_t i = 0; i < points->n; i++) { /* columns that were not asked for */
+        points->period_us[i] = scan->want & POINTS_PERIOD ? points->period_us[i] : INT64_MAX;
+        points->issued_us[i] = scan->want & POINTS_ISSUED ? points->issued_us[i] : INT64_MAX;
+        points->known_ms[i] = scan->want & POINTS_KNOWN ? points->known_ms[i] : INT64_MAX;
+    }
     scan->next += n;
     fake_reader.n_rows += n;
     return n > 0;

@@ -153,6 +153,25 @@ static void tiers_serve_the_default_quality_only(void **state)
 
 /* ---- what was known ---- */
 
+static void available_is_the_stated_issue_or_else_the_known_at(void **state)
+{
+    (void)state;
+    struct fake_series *s = add_series(KIND_GAUGE, "W");
+    for (int i = 0; i < 3; i++)
+        add(s, i, "1", QUALITY_MEASURED);
+    s->points.known_ms[0] = BEGIN_US / 1000 + 60001;
+    s->points.issued_us[1] = BEGIN_US - 3600 * S; /* known later than it was issued: the statement counts, as with asof */
+    s->points.known_ms[1] = BEGIN_US / 1000 + 60002;
+    assert_said(ASK("available", "1"), "0 1 q0 since 1740787260001000;1 1 q0 since 1740783600000000;2 1 q0 since "
+                "1740787202000000;");
+    assert_said(ASK("available", "1", "quality", "measured", "unit", "kW"), "0 0.001 q0 since 1740787260001000;1 0.001 q0 since "
+                "1740783600000000;2 0.001 q0 since 1740787202000000;");
+    assert_said(ASK("available", "0"), "0 1 q0;1 1 q0;2 1 q0;");
+    assert_refused(ASK("available", "1", "step", "PT1S"), ERR_INVALID, "available", "raw");
+    assert_refused(ASK("available", "1", "bounds", "outside"), ERR_INVALID, "available", "raw");
+    assert_refused(ASK("available", "1", "reduce", "m4", "points", "9"), ERR_INVALID, "available", "raw");
+}
+
 static void asof_and_lead_reach_every_way_of_asking(void **state)
 {
     (void)state;
@@ -486,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_stated_quality_is_the_least_that_counts, clear_store),
         cmocka_unit_test_setup(tiers_serve_the_default_quality_only, clear_store),
+        cmocka_unit_test_setup(available_is_the_stated_issue_or_else_the_known_at, clear_store),
         cmocka_unit_test_setup(asof_and_lead_reach_every_way_of_asking, clear_store),
         cmocka_unit_test_setup(values_come_in_the_unit_asked_for, clear_store),
         cmocka_unit_test_setup(sums_stay_exact_and_means_are_rounded_once, clear_store),

@@ -107,6 +107,32 @@ static void every_route_asks_for_a_scope_and_takes_no_secret_parameter(void **st
     }
 }
 
+static void parts_of_a_path_stand_where_the_route_says(void **state)
+{
+    static const struct {
+        const char *target;
+        unsigned status; /* 404, or 401: there is a route */
+    } cases[] = {
+        {"/v1/exports/abc/manifest.json", 401}, {"/v1/exports/abc/manifest.json?x=1", 401}, {"/v1/exports/abc", 401},
+        {"/v1/exports/abc/", 404}, {"/v1/exports//manifest.json", 404}, {"/v1/exports/abc/a/b", 404},
+        {"/v1/exports/abc/a%2fb", 401},
+        {"/v1/exports/", 404}, {"/v1/series/7", 401}, {"/v1/series/7/8", 404}, {"/v1/seriesx", 404},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct request request = {.method = "GET", .version = "HTTP/1.1", .target = cases[i].target};
+        struct reply reply = {0};
+        route_head(&request, &reply);
+        if (reply.status != cases[i].status)
+            fail_msg("%s: %u", cases[i].target, reply.status);
+        if (i < 2)
+            assert_true(!strcmp(request.id, "abc") && !strcmp(request.file, "manifest.json"));
+        else if (reply.status == 401)
+            assert_int_equal(*request.file != 0, strstr(cases[i].target, "%2f") != NULL);
+        reply_done(&reply);
+    }
+}
+
 static void assert_form(const char *text, int code, const char *expected)
 {
     struct parameters *parameters = calloc(1, sizeof(*parameters));
@@ -184,6 +210,7 @@ int main(void)
         cmocka_unit_test(only_this_machine_is_loopback),
         cmocka_unit_test(health_needs_credentials_from_elsewhere),
         cmocka_unit_test(every_route_asks_for_a_scope_and_takes_no_secret_parameter),
+        cmocka_unit_test(parts_of_a_path_stand_where_the_route_says),
         cmocka_unit_test(forms_are_decoded_once),
         cmocka_unit_test(only_the_offset_of_a_time_gets_its_plus_back),
         cmocka_unit_test(a_parameter_of_the_path_may_hold_what_was_escaped),
