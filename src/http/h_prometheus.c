@@ -15,6 +15,7 @@
 #include "http/promql.h"
 #include "http/render.h"
 
+#define TIMEOUT_US (120 * INT64_C(1000000)) /* where none is asked for, as Prometheus has it */
 #define POINTS_MAX 11000      /* of a series, as Prometheus has it */
 #define READINGS_MAX 50000000 /* read for one query, as Prometheus has it; about a second of a thread that others wait for */
 
@@ -25,7 +26,7 @@ struct evaluation {
     struct promql promql;
     bool instant;
     struct sliding_options options;
-    int64_t deadline_us;      /* of clock_mono_us; INT64_MAX: none */
+    int64_t deadline_us;      /* of clock_mono_us */
     int64_t limit;            /* series */
     uint64_t left;            /* readings that may be read yet */
     struct meant {
@@ -65,6 +66,11 @@ static int begin_series(void *arg, const struct series_info *info)
     return 0;
 }
 
+static int refuse_late(struct err_text *error)
+{
+    return err_set(error, ERR_CANCELLED, "the query took longer than its timeout");
+}
+
 /* 1 when a series was begun, 0 behind the last. */
 static int next_series(struct evaluation *evaluation, struct err_text *error)
 {
@@ -72,7 +78,7 @@ static int next_series(struct evaluation *evaluation, struct err_text *error)
     if (evaluation->next == evaluation->n)
         return 0;
     if (clock_mono_us() > evaluation->deadline_us)
-        return err_set(error, ERR_CANCELLED, "the query took longer than its timeout");
+        return refuse_late(error);
     struct series_filter one = {.ids = &evaluation->series[evaluation->next++].id, .n_ids = 1};
     int rc = reader_series(evaluation->dir, &one, begin_series, &begin);
     if (rc && !*error->text)
@@ -191,6 +197,8 @@ static int note_series(void *arg, const struct series_info *info)
 {
     struct evaluation *evaluation = arg;
     struct buf labels = {0};
+    if (clock_mono_us() > evaluation->deadline_us)
+        return ERR_CANCELLED;
     if (!selector_matches(&evaluation->promql.selector, info))
         return 0;
     if (array_grow(&evaluation->series, &evaluation->cap, evaluation->n + 1, sizeof(*evaluation->series)))
@@ -237,6 +245,8 @@ static int find_series(struct evaluation *evaluation, struct err_text *error)
     if (rc)
         return rc;
     rc = reader_series(evaluation->dir, &filter, note_series, evaluation);
+    if (rc == ERR_CANCELLED)
+        return refuse_late(error);
     return rc ? err_set(error, rc, "the catalog could not be read: %s", err_name(rc)) : check_labels(evaluation, error);
 }
 
@@ -288,16 +298,16 @@ static int parse_rest(struct evaluation *evaluation, const struct request *reque
 {
     struct sliding_options *options = &evaluation->options;
     const char *query, *timeout, *lookback;
-    int64_t timeout_us, lookback_us = PROMQL_LOOKBACK_US;
+    int64_t timeout_us = TIMEOUT_US, lookback_us = PROMQL_LOOKBACK_US;
     int rc = ask(request, "query", NULL, &query, error);
     rc = rc ? rc : ask(request, "timeout", "", &timeout, error);
     rc = rc ? rc : ask(request, "lookback_delta", "", &lookback, error);
     rc = rc ? rc : prometheus_limit(&request->parameters, "limit", &evaluation->limit, error);
     if (!rc && *lookback)
         rc = prometheus_duration(lookback, "lookback_delta", &lookback_us, error);
-    evaluation->deadline_us = INT64_MAX;
-    if (!rc && *timeout && !(rc = prometheus_duration(timeout, "timeout", &timeout_us, error)))
-        evaluation->deadline_us = clock_mono_us() + timeout_us;
+    if (!rc && *timeout)
+        rc = prometheus_duration(timeout, "timeout", &timeout_us, error);
+    evaluation->deadline_us = clock_mono_us() + timeout_us;
     rc = rc ? rc : promql_parse(query, &evaluation->promql, error);
     options->fn = evaluation->promql.fn;
     options->window_us = evaluation->promql.window_us ? evaluation->promql.window_us : lookback_us;

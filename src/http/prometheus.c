@@ -13,6 +13,8 @@
 #include "http/promql.h"
 #include "model/decimal.h"
 
+#define MATCHES_MAX 8
+
 void prometheus_fail(struct reply *reply, int code, const struct err_text *error)
 {
     const char *type = "internal", *text = *error->text ? error->text : err_name(code);
@@ -131,11 +133,15 @@ void prometheus_put_labels(struct buf *out, const struct series_info *info, bool
 
 static int parse_matches(struct narrowing *narrowing, const struct parameters *parameters, struct err_text *error)
 {
-    narrowing->selectors = calloc(parameters->n + 1, sizeof(*narrowing->selectors));
+    narrowing->selectors = calloc(MATCHES_MAX, sizeof(*narrowing->selectors));
     int rc = narrowing->selectors ? 0 : ERR_NOMEM;
-    for (size_t i = 0; i < parameters->n && !rc; i++)
-        if (!strcmp(parameters->rows[i].name, "match[]"))
-            rc = promql_match(parameters->rows[i].value, &narrowing->selectors[narrowing->n++], error);
+    for (size_t i = 0; i < parameters->n && !rc; i++) {
+        if (strcmp(parameters->rows[i].name, "match[]"))
+            continue;
+        if (narrowing->n == MATCHES_MAX)
+            return err_set_field(error, ERR_LIMIT, "match[]", "there are more than %d of \"match[]\"", MATCHES_MAX);
+        rc = promql_match(parameters->rows[i].value, &narrowing->selectors[narrowing->n++], error);
+    }
     if (!rc && narrowing->n == 1)
         narrowing->filter = selector_filter(&narrowing->selectors[0]);
     return rc;

@@ -10,6 +10,8 @@
 
 #define NESTING_MAX 32
 #define REPEATS_MAX 1000
+#define ALTERNATIVES_MAX 512
+#define REPEATED_BYTES_MAX 1024
 
 /* ---- labels ---- */
 
@@ -67,6 +69,8 @@ struct rewrite {
     const char *at;
     struct buf out;
     int nesting, repeats;
+    size_t alternatives;
+    bool has_repetition;
 };
 
 /* One escape, outside of brackets or inside. Letters and digits mean something in RE2 that is not the letter itself. */
@@ -149,6 +153,7 @@ static bool rewrite_one(struct rewrite *rewrite)
         return false;
     if (c == ')')
         rewrite->nesting--;
+    rewrite->alternatives += c == '|';
     if (!strncmp(rewrite->at, "(?", 2) && strncmp(rewrite->at, "(?:", 3))
         return false;
     rewrite->at += !strncmp(rewrite->at, "(?:", 3) ? 3 : 1;
@@ -161,14 +166,26 @@ static bool is_repetition(char c)
     return c == '*' || c == '+' || c == '?' || c == '}';
 }
 
+/* Counts what the expression asks of the machine with the others of the selector. */
+static bool is_within_limits(struct selector *selector, const char *text, const struct rewrite *rewrite)
+{
+    selector->regex_bytes += strlen(text);
+    selector->alternatives += rewrite->alternatives;
+    if (rewrite->has_repetition)
+        selector->repeated_bytes += strlen(text) * (size_t)rewrite->repeats;
+    return selector->regex_bytes <= SELECTOR_TEXT_MAX && selector->alternatives <= ALTERNATIVES_MAX &&
+           selector->repeated_bytes <= REPEATED_BYTES_MAX;
+}
+
 /* 0, or ERR_INVALID, or ERR_NOMEM. */
-static int compile(const char *text, regex_t *ret_regex)
+static int compile(struct selector *selector, const char *text, regex_t *ret_regex)
 {
     struct rewrite rewrite = {.at = text, .repeats = 1};
     bool good = true;
     buf_puts(&rewrite.out, "^(");
     while (good && *rewrite.at) {
         bool repeats = is_repetition(*rewrite.at) || *rewrite.at == '{';
+        rewrite.has_repetition = rewrite.has_repetition || repeats;
         good = rewrite_one(&rewrite);
         if (good && repeats && *rewrite.at == '?') /* lazy: of a whole text it makes no difference */
             rewrite.at++;
@@ -177,7 +194,8 @@ static int compile(const char *text, regex_t *ret_regex)
     }
     buf_puts(&rewrite.out, ")$");
     buf_putc(&rewrite.out, '\0');
-    int rc = rewrite.out.failed ? ERR_NOMEM : good && !rewrite.nesting ? 0 : ERR_INVALID;
+    good = good && !rewrite.nesting && is_within_limits(selector, text, &rewrite);
+    int rc = rewrite.out.failed ? ERR_NOMEM : good ? 0 : ERR_INVALID;
     if (!rc) {
         int failed = regcomp(ret_regex, (const char *)rewrite.out.data, REG_EXTENDED | REG_NOSUB);
         rc = !failed ? 0 : failed == REG_ESPACE ? ERR_NOMEM : ERR_INVALID;
@@ -291,10 +309,12 @@ static int add_matcher(struct selector *selector, struct matcher matcher, char *
     int rc = 0;
     if (selector->n == SELECTOR_MATCHERS_MAX)
         rc = err_set_field(error, ERR_LIMIT, "query", "a selector has at most %d conditions", SELECTOR_MATCHERS_MAX);
-    else if (matcher.is_regex && (rc = compile(value, &matcher.regex)) == ERR_INVALID)
+    else if (matcher.is_regex && (rc = compile(selector, value, &matcher.regex)) == ERR_INVALID)
         err_set_field(error, rc, "query",
                       "\"%.100s\" is no regular expression here: there are POSIX extended ones, without flags, back "
-                      "references, \\b or \\p, and with at most %d repetitions", value, REPEATS_MAX);
+                      "references, \\b or \\p; those of a selector have at most %d alternatives and %d bytes, and %d bytes "
+                      "times their counts where something repeats",
+                      value, ALTERNATIVES_MAX, SELECTOR_TEXT_MAX, REPEATED_BYTES_MAX);
     if (rc || matcher.is_regex)
         free(value);
     else

@@ -179,6 +179,33 @@ static void anything_else_is_refused(void **state)
     }
 }
 
+static void regular_expressions_have_limits(void **state)
+{
+    static const struct {
+        const char *begin, *part, *end;
+        int most; /* parts that are taken; one more is not */
+    } cases[] = {
+        {"{entity=~\"x", "|a", "\"}", 512},
+        {"{entity=~\"", "abcdefgh", "\"}", 512},
+        {"{entity=~\"", "a?bc", "\"}", 256},
+        {"{entity=~\"(", "abcdefgh", "){9}\"}", 13}, /* 109 bytes nine times */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        for (int more = 0; more < 2; more++) {
+            struct buf text = {0};
+            struct promql promql;
+            buf_puts(&text, cases[i].begin);
+            for (int n = 0; n < cases[i].most + more; n++)
+                buf_puts(&text, cases[i].part);
+            buf_puts(&text, cases[i].end);
+            buf_putc(&text, '\0');
+            assert_int_equal(promql_parse((const char *)text.data, &promql, NULL), more ? ERR_INVALID : 0);
+            promql_free(&promql);
+            buf_free(&text);
+        }
+}
+
 static void the_catalog_is_asked_for_what_is_equal(void **state)
 {
     struct promql promql;
@@ -206,7 +233,7 @@ int main(void)
         cmocka_unit_test(functions_have_a_window),
         cmocka_unit_test(numbers_are_added_up_exactly),
         cmocka_unit_test(anything_else_is_refused),
-        cmocka_unit_test(the_catalog_is_asked_for_what_is_equal),
+        cmocka_unit_test(regular_expressions_have_limits), cmocka_unit_test(the_catalog_is_asked_for_what_is_equal),
     };
     return cmocka_run_group_tests_name("promql", tests, NULL, NULL);
 }
