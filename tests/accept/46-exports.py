@@ -121,6 +121,21 @@ def test_the_files_put_together_are_the_range(context):
         assert export["rows"] == asked.count(b"\n")
 
 
+def test_a_file_is_the_range_in_every_format_and_layout(context):
+    _, site, _ = context
+    span = {"from": "2025-02-01T00:00:00Z", "to": "2025-03-01T00:00:00Z", "snapshot": "one", "entity": "m-2"}
+    for format, end in ("csv", "csv"), ("ndjson", "ndjson"), ("arrow", "arrows"):
+        for more in {}, {"layout": "wide"}, {"step": "P1D", "agg": "mean,count"}, {"step": "P1D", "over": "sum", "agg": "max"}:
+            export = make(site, format=format, **more, **span)
+            [(name, body)] = files(site, export).items()
+            status, _, asked = site.request("/v1/range", {"format": format, **more, **span})
+            assert status == 200 and body == asked and name == f"g00001-20250201T000000Z.{end}", (format, more, name)
+            assert export["rows"] == (28 if "step" in more else 28 * A_DAY), (format, more, export["rows"])
+    export = make(site, format="csv", sep=";", decimal=",", bom="1", **span)
+    [body] = files(site, export).values()
+    assert body.startswith(b"\xef\xbb\xbftime;entity;")
+
+
 def test_a_snapshot_gives_the_same_bytes_again_after_late_readings_and_a_restart(context):
     kafka, site, _ = context
     asked = {"snapshot": "one", "window": "P1W", "group": 4, "compression": "zstd"}
