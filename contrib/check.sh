@@ -140,8 +140,8 @@ stage_threads() {
     tests=
     for test in $(variable tsan check_PROGRAMS); do
         case ${test##*/test_} in
-        access* | connections* | consumer* | daemon* | embedded* | log* | metrics* | reader* | registry* | server* | \
-            store* | workers* | writer* | zone*) tests="$tests $test" ;;
+        access* | connections* | consumer* | daemon* | embedded* | live* | log* | metrics* | reader* | registry* | \
+            server* | store* | workers* | writer* | zone*) tests="$tests $test" ;;
         esac
     done
     step "build: c11threads" gcc -O1 -shared -fPIC -o "$work/c11threads.so" tests/lib/c11threads.c || return

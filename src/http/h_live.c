@@ -19,10 +19,6 @@
 #include "http/live.h"
 #include "http/render.h"
 
-/* A listener that has not taken what a view holds for it after this is dropped: the view keeps files and memory from
- * going. */
-#define BEHIND_US_MAX (120 * INT64_C(1000000))
-
 enum wanted { WANTED_UNKNOWN, WANTED_NO, WANTED_YES };
 
 struct live_stream {
@@ -35,6 +31,7 @@ struct live_stream {
     size_t n_wanted;
     struct view *seen, *now;  /* told wholly, NULL: nothing yet; being told, NULL: nothing new */
     int64_t now_us;           /* since when the one that is being told is known */
+    int64_t behind_max_us;    /* so long it may take */
     struct arrivals *arrivals;
     struct view_changes changes;
     size_t next_change;
@@ -286,7 +283,7 @@ static int fill_live(struct stream *stream, struct buf *out, struct err_text *er
         return err_set(error, rc, "what is new cannot be read: %s", err_name(rc));
     else if (live->now && !more)
         finish(live, out);
-    else if (live->now && clock_mono_us() - live->now_us > BEHIND_US_MAX)
+    else if (live->now && clock_mono_us() - live->now_us > live->behind_max_us)
         drop(live, "too slow; come again with the last id", out);
     if (!out->n && clock_mono_us() - live->said_us >= LIVE_SILENCE_US) {
         buf_puts(out, ": nothing new\n");
@@ -363,6 +360,7 @@ int h_live(struct request *request, struct reply *reply, struct err_text *error)
     live->stream = (struct stream){.fill = fill_live, .wait = wait_live, .close = close_live};
     live->dir = request->opts->dir;
     live->said_us = clock_mono_us();
+    live->behind_max_us = request->opts->behind_max_us ? request->opts->behind_max_us : SERVER_BEHIND_US;
     int rc = begin_live(live, request, error);
     if (rc) {
         close_live(&live->stream);

@@ -15,7 +15,8 @@
 #include "http/promql.h"
 #include "http/render.h"
 
-#define POINTS_MAX 11000 /* of a series, as Prometheus has it */
+#define POINTS_MAX 11000      /* of a series, as Prometheus has it */
+#define READINGS_MAX 50000000 /* read for one query, as Prometheus has it; about a second of a thread that others wait for */
 
 struct evaluation {
     struct stream stream;
@@ -26,6 +27,7 @@ struct evaluation {
     struct sliding_options options;
     int64_t deadline_us;      /* of clock_mono_us; INT64_MAX: none */
     int64_t limit;            /* series */
+    uint64_t left;            /* readings that may be read yet */
     struct meant {
         uint32_t id;
         uint64_t labels;      /* hash */
@@ -142,6 +144,9 @@ static int fill_values(struct stream *stream, struct buf *out, struct err_text *
             return 0;
         }
         rc = sliding_next(evaluation->sliding, &t_us, &value);
+        if (rc == ERR_LIMIT)
+            return err_set(error, ERR_MEANING, "the query looks at more than %d readings: ask for less time or fewer series",
+                           READINGS_MAX);
         if (rc < 0)
             return err_set(error, rc, "the answer cannot go on: %s", err_name(rc));
         if (rc) {
@@ -310,6 +315,8 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
     evaluation->stream = (struct stream){.fill = fill_values, .close = close_values};
     evaluation->dir = request->opts->dir;
     evaluation->instant = instant;
+    evaluation->left = READINGS_MAX;
+    evaluation->options.left = &evaluation->left;
     int rc = instant ? parse_instant(evaluation, request, error) : parse_range(evaluation, request, error);
     rc = rc ? rc : parse_rest(evaluation, request, error);
     bool is_scalar = !rc && evaluation->promql.is_scalar;

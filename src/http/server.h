@@ -26,6 +26,9 @@ struct health {
 #define SERVER_WORKERS 3     /* two requests that compute for long at once, and the pieces of answers that are being sent */
 #define SERVER_WAITING_MAX 8 /* of such requests; at 10 s each, a client will not wait for more */
 
+/* A listener that has not taken after this what a view holds for it is dropped: a view keeps files and memory from going. */
+#define SERVER_BEHIND_US (120 * INT64_C(1000000))
+
 struct server_opts {
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
     const char *certificate; /* PEM files */
@@ -40,6 +43,7 @@ struct server_opts {
     unsigned n_threads;      /* 0: SERVER_THREADS */
     unsigned n_workers;      /* 0: SERVER_WORKERS */
     unsigned n_waiting_max;  /* 0: SERVER_WAITING_MAX */
+    int64_t behind_max_us;   /* 0: SERVER_BEHIND_US */
 };
 
 struct server;

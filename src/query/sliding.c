@@ -11,6 +11,7 @@
 #include "query/tally.h"
 
 #define QUOTIENT_DIGITS 15
+#define JUMP_US US_PER_HOUR /* as much time between windows is not read through once what is at hand is used up */
 
 struct figures {
     uint64_t count;
@@ -30,6 +31,7 @@ struct stack {
 
 struct sliding {
     struct sliding_options options;
+    struct view *view;
     struct scan *scan;
     struct points points;
     size_t next_point;
@@ -157,12 +159,39 @@ static struct figures sum_panes(const struct sliding *sliding)
 
 /* ---- reading ---- */
 
+static int open_scan(struct sliding *sliding, int64_t begin_us)
+{
+    const struct sliding_options *options = &sliding->options;
+    scan_close(sliding->scan);
+    sliding->scan = NULL;
+    return scan_open(sliding->view, options->series_id, begin_us > CIVIL_MIN_US ? begin_us : CIVIL_MIN_US,
+                     options->end_us + 1, 0, &sliding->scan);
+}
+
+/* The next readings, from the window that has its turn on where that is far. */
+static int read_more(struct sliding *sliding)
+{
+    struct points *points = &sliding->points;
+    int64_t begin_us = sliding->t_us - sliding->options.window_us + 1;
+    uint64_t *left = sliding->options.left;
+    int rc = 0;
+    if (points->n && points->t_us[points->n - 1] < begin_us - JUMP_US)
+        rc = open_scan(sliding, begin_us);
+    sliding->next_point = points->n = 0;
+    rc = rc ? rc : scan_next(sliding->scan, points);
+    if (rc <= 0 || !left)
+        return rc;
+    if (points->n > *left)
+        return ERR_LIMIT;
+    *left -= points->n;
+    return 1;
+}
+
 /* Makes sure that there is a reading that was not taken yet, or is_over. */
 static int peek(struct sliding *sliding)
 {
     while (!sliding->is_over && sliding->next_point == sliding->points.n) {
-        sliding->next_point = 0;
-        int rc = scan_next(sliding->scan, &sliding->points);
+        int rc = read_more(sliding);
         if (rc < 0)
             return rc;
         sliding->is_over = !rc;
@@ -243,10 +272,9 @@ int sliding_open(struct view *view, const struct sliding_options *options, struc
     if (!sliding)
         return ERR_NOMEM;
     sliding->options = *options;
+    sliding->view = view;
     sliding->t_us = options->start_us;
-    int64_t begin_us = options->start_us - options->window_us + 1;
-    int rc = scan_open(view, options->series_id, begin_us > CIVIL_MIN_US ? begin_us : CIVIL_MIN_US, options->end_us + 1, 0,
-                       &sliding->scan);
+    int rc = open_scan(sliding, options->start_us - options->window_us + 1);
     if (rc) {
         sliding_close(sliding);
         return rc;

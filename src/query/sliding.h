@@ -15,6 +15,7 @@ struct sliding_options {
     uint32_t series_id;            /* of a kind that has numbers */
     enum sliding_fn fn;
     int64_t start_us, end_us, step_us, window_us; /* step and window at least 1; all within the years 0001 to 9999 */
+    uint64_t *left;                /* so many readings may be read yet, counted down: ERR_LIMIT then; NULL: any number */
 };
 
 struct sliding;

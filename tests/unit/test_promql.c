@@ -38,6 +38,8 @@ static void selectors_mean_what_prometheus_means_by_them(void **state)
     assert_means("voltage{entity='p2-meter-7',}", "");
     assert_means("{__name__=~\"voltage|activePower\"}", "12");
     assert_means("{entity=~\"p2-.*\"}", "12");
+    assert_means("{entity=~\"0142|.*-0142x\"}", "");
+    assert_means("{entity=~\"p2-meter-014\"}", "");
     assert_means("{entity=~\"meter\"}", ""); /* a regular expression fits the whole text */
     assert_means("{entity=~\"p2-meter-(?:7|8)\"}", "2");
     assert_means("{entity=~\"p2-meter-\\\\d+\"}", "12");

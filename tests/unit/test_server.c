@@ -1726,6 +1726,31 @@ static void what_was_flushed_is_told_by_ranges(void **state)
     assert_left();
 }
 
+static void let_many_arrive(void *arg)
+{
+    (void)arg;
+    atomic_store(&fake_source.n_arrived, 5000); /* more than one piece */
+}
+
+static void a_listener_that_is_too_slow_is_told_so_and_dropped(void **state)
+{
+    static const char last[] =
+        "event: dropped\ndata: {\"reason\":\"too slow; come again with the last id\"}\n\n";
+    struct server_opts opts = options();
+    struct err_text error = {0};
+    (void)state;
+    stop_server(5000);
+    opts.behind_max_us = 1;
+    assert_int_equal(server_start(&opts, &server, &error), 0);
+    struct https_answer answer =
+        ask((struct https_request){.path = "/v1/live", .token = reader_token, .on_data = let_many_arrive});
+    assert_int_equal(answer.failed, 0); /* it ends well */
+    assert_string_equal(text(&answer) + answer.body.n - strlen(last), last);
+    assert_null(strstr(text(&answer), "id: position-5001")); /* what was not told whole has no id */
+    https_answer_free(&answer);
+    assert_left();
+}
+
 static void events_want_a_position_of_this_store(void **state)
 {
     static const char *const json[] = {"Accept: application/json", NULL}, *const last[] = {"Last-Event-ID: x", NULL};
@@ -1788,6 +1813,7 @@ int main(void)
         CASE(what_arrives_is_told_as_it_arrives),
         CASE(what_was_flushed_is_told_by_ranges),
         CASE(events_want_a_position_of_this_store),
+        CASE(a_listener_that_is_too_slow_is_told_so_and_dropped),
         CASE(listeners_do_not_hold_up_a_stop),
         CASE(one_series_shows_its_quality_mix),
         CASE(changes_are_told_by_series_and_range),

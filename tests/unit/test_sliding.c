@@ -100,16 +100,18 @@ static void every_window_is_as_if_it_were_alone(void **state)
     printf("# SEED=%" PRIu64 "\n", seed);
     for (int round = 0; round < 300; round++) {
         begin();
-        int64_t t_us = T0, n = random_below(&seed, 120);
+        /* with long units time between windows is passed over */
+        int64_t t_us = T0, n = random_below(&seed, 120), unit_us = round % 2 ? 1 : 6 * US_PER_MINUTE;
         for (int64_t i = 0; i < n; i++)
-            put(t_us += 1 + random_below(&seed, random_below(&seed, 5) ? 10 : 400),
+            put(t_us += unit_us * (1 + random_below(&seed, random_below(&seed, 5) ? 10 : 400)),
                 (struct decimal){random_below(&seed, 2000) - 1000, (int8_t)-random_below(&seed, 3)},
                 random_below(&seed, 6) ? QUALITY_ESTIMATED : QUALITY_SUSPECT);
         for (int k = 0; k < 12; k++) {
-            int64_t start_us = T0 - 50 + random_below(&seed, 300);
+            int64_t start_us = T0 + unit_us * (random_below(&seed, 300) - 50), rest_us = random_below(&seed, unit_us);
             check(&(struct sliding_options){
-                7, (enum sliding_fn)random_below(&seed, SLIDING_N), start_us, start_us + random_below(&seed, 1500),
-                1 + random_below(&seed, 60), 1 + random_below(&seed, random_below(&seed, 2) ? 30 : 500)});
+                7, (enum sliding_fn)random_below(&seed, SLIDING_N), start_us, start_us + unit_us * random_below(&seed, 1500),
+                rest_us + unit_us * (1 + random_below(&seed, 60)),
+                rest_us + unit_us * (1 + random_below(&seed, random_below(&seed, 2) ? 30 : 500)), NULL});
         }
     }
 }
@@ -124,7 +126,7 @@ static void edges_are_those_of_prometheus(void **state)
     for (int i = 0; i <= 4; i++)
         put(T0 + i * US_PER_MINUTE, (struct decimal){i, 0}, QUALITY_MEASURED);
     const int64_t step_us = 2 * US_PER_MINUTE;
-    struct sliding_options options = {7, SLIDING_SUM, T0 + step_us, T0 + 2 * step_us, step_us, step_us};
+    struct sliding_options options = {7, SLIDING_SUM, T0 + step_us, T0 + 2 * step_us, step_us, step_us, NULL};
     assert_int_equal(sliding_open(NULL, &options, &sliding), 0);
     assert_int_equal(sliding_next(sliding, &t_us, &value), 1); /* 1 + 2: the reading at the begin is not in it */
     assert_int_equal(t_us, T0 + 2 * US_PER_MINUTE);
@@ -141,7 +143,7 @@ static void long_silence_costs_nothing(void **state)
     begin();
     put(T0, (struct decimal){1, 0}, QUALITY_MEASURED);
     put(T0 + 3000 * US_PER_DAY, (struct decimal){2, 0}, QUALITY_MEASURED);
-    struct sliding_options options = {7, SLIDING_LAST, T0 - 3000 * US_PER_DAY, T0 + 9000 * US_PER_DAY, 1000, 2500};
+    struct sliding_options options = {7, SLIDING_LAST, T0 - 3000 * US_PER_DAY, T0 + 9000 * US_PER_DAY, 1000, 2500, NULL};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -153,9 +155,50 @@ static void long_silence_costs_nothing(void **state)
     sliding_close(sliding);
 }
 
+static void time_between_windows_is_not_read(void **state)
+{
+    struct sliding_options options = {7, SLIDING_COUNT, T0, T0 + 30 * US_PER_DAY, US_PER_DAY, 5 * US_PER_MINUTE, NULL};
+    struct sliding *sliding;
+    struct value value;
+    int64_t t_us;
+    int n = 0;
+    (void)state;
+    begin();
+    fake_reader.rows_max = 0;
+    for (int i = 0; i < 30 * 24 * 60; i++)
+        put(T0 + i * US_PER_MINUTE / 10, (struct decimal){1, 0}, QUALITY_MEASURED);
+    assert_int_equal(sliding_open(NULL, &options, &sliding), 0);
+    while (sliding_next(sliding, &t_us, &value) > 0)
+        n++;
+    assert_int_equal(n, 4);
+    assert_in_range(fake_reader.n_rows, 1, 5 * 4096);
+    sliding_close(sliding);
+}
+
+static void readings_are_counted_down(void **state)
+{
+    struct sliding_options options = {7, SLIDING_COUNT, T0 + US_PER_DAY, T0 + US_PER_DAY, 1000000, US_PER_DAY, NULL};
+    struct sliding *sliding;
+    struct value value;
+    int64_t t_us;
+    (void)state;
+    begin();
+    for (int i = 1; i <= 100; i++)
+        put(T0 + i, (struct decimal){1, 0}, QUALITY_MEASURED);
+    for (uint64_t n = 99; n <= 101; n++) {
+        uint64_t left = n;
+        options.left = &left;
+        options.step_us = US_PER_DAY;
+        assert_int_equal(sliding_open(NULL, &options, &sliding), 0);
+        assert_int_equal(sliding_next(sliding, &t_us, &value), n < 100 ? ERR_LIMIT : 1);
+        assert_true(n < 100 || left == n - 100);
+        sliding_close(sliding);
+    }
+}
+
 static void too_long_windows_and_failing_reads_are_codes(void **state)
 {
-    struct sliding_options options = {7, SLIDING_AVG, T0, T0, 1, SLIDING_STEPS_MAX + 1};
+    struct sliding_options options = {7, SLIDING_AVG, T0, T0, 1, SLIDING_STEPS_MAX + 1, NULL};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -175,6 +218,8 @@ int main(void)
         cmocka_unit_test(every_window_is_as_if_it_were_alone),
         cmocka_unit_test(edges_are_those_of_prometheus),
         cmocka_unit_test(long_silence_costs_nothing),
+        cmocka_unit_test(time_between_windows_is_not_read),
+        cmocka_unit_test(readings_are_counted_down),
         cmocka_unit_test(too_long_windows_and_failing_reads_are_codes),
     };
     int failed = cmocka_run_group_tests_name("sliding", tests, NULL, NULL);
