@@ -84,7 +84,7 @@ class Client:
             if status != 200:
                 return status, body
             for series in body["series"]:
-                found.setdefault(series["id"], series | {"rows": []})["rows"] += series["rows"]
+                found.setdefault(series.get("id"), series | {"rows": []})["rows"] += series["rows"]  # a group has no id
             if not body["next"]:
                 return status, body | {"series": list(found.values())}
             assert sum(len(series["rows"]) for series in body["series"]) == limit, f"a page of another length than {limit}: {body}"
