@@ -243,8 +243,8 @@ def done_files(site, export):
 
 def test_a_killed_export_goes_on_and_keeps_what_is_whole(context):
     _, site, _ = context
-    whole = files(site, make(site, snapshot="one", window="P1W", group=1))
-    export = post(site, snapshot="one", window="P1W", group=1)
+    whole = files(site, make(site, snapshot="one", window="PT72H", group=1))
+    export = post(site, snapshot="one", window="PT72H", group=1)
     harness.wait_for(lambda: len(done_files(site, export)) > 2, every=0.001)
     site.kill()
     assert not (site.folder / "exports" / export["id"] / "manifest.json").exists(), "it was too fast for the test"
@@ -259,7 +259,7 @@ def test_a_killed_export_goes_on_and_keeps_what_is_whole(context):
     # the last one may not have been noted yet
     assert torn not in same and len(same) >= len(kept) - 2, (len(kept), len(same))
     # a stop in the middle is no failure either
-    export = post(site, snapshot="one", window="P1W", group=1)
+    export = post(site, snapshot="one", window="PT72H", group=1)
     site.stop()
     site.start()
     assert files(site, ready(site, export)) == whole
@@ -424,7 +424,7 @@ def test_the_command_makes_the_same_files(context):
     assert site.cli("export", "--window=P1D", check=False).returncode == 2
     # broken off it goes on
     folder = site.folder.parent / "again"
-    args = ["export", "--folder", str(folder), "--window=P1W", "--group=1", "--dir", str(site.folder)]
+    args = ["export", "--folder", str(folder), "--window=PT72H", "--group=1", "--dir", str(site.folder)]
     process = subprocess.Popen([str(harness.BUILD / "almanac"), *args], stderr=subprocess.PIPE, text=True)
     harness.wait_for(lambda: folder.exists() and len(list(folder.glob("g*.csv"))) > 2, every=0.001)
     process.send_signal(signal.SIGINT)
