@@ -121,6 +121,21 @@ def test_the_files_put_together_are_the_range(context):
         assert export["rows"] == asked.count(b"\n")
 
 
+def test_a_file_is_the_range_in_every_format_and_layout(context):
+    _, site, _ = context
+    span = {"from": "2025-02-01T00:00:00Z", "to": "2025-03-01T00:00:00Z", "snapshot": "one", "entity": "m-2"}
+    for format, end in ("csv", "csv"), ("ndjson", "ndjson"), ("arrow", "arrows"):
+        for more in {}, {"layout": "wide"}, {"step": "P1D", "agg": "mean,count"}, {"step": "P1D", "over": "sum", "agg": "max"}:
+            export = make(site, format=format, **more, **span)
+            [(name, body)] = files(site, export).items()
+            status, _, asked = site.request("/v1/range", {"format": format, **more, **span})
+            assert status == 200 and body == asked and name == f"g00001-20250201T000000Z.{end}", (format, more, name)
+            assert export["rows"] == (28 if "step" in more else 28 * A_DAY), (format, more, export["rows"])
+    export = make(site, format="csv", sep=";", decimal=",", bom="1", **span)
+    [body] = files(site, export).values()
+    assert body.startswith(b"\xef\xbb\xbftime;entity;")
+
+
 def test_a_snapshot_gives_the_same_bytes_again_after_late_readings_and_a_restart(context):
     kafka, site, _ = context
     asked = {"snapshot": "one", "window": "P1W", "group": 4, "compression": "zstd"}
@@ -228,8 +243,8 @@ def done_files(site, export):
 
 def test_a_killed_export_goes_on_and_keeps_what_is_whole(context):
     _, site, _ = context
-    whole = files(site, make(site, snapshot="one", window="P1W", group=1))
-    export = post(site, snapshot="one", window="P1W", group=1)
+    whole = files(site, make(site, snapshot="one", window="PT72H", group=1))
+    export = post(site, snapshot="one", window="PT72H", group=1)
     harness.wait_for(lambda: len(done_files(site, export)) > 2, every=0.001)
     site.kill()
     assert not (site.folder / "exports" / export["id"] / "manifest.json").exists(), "it was too fast for the test"
@@ -244,7 +259,7 @@ def test_a_killed_export_goes_on_and_keeps_what_is_whole(context):
     # the last one may not have been noted yet
     assert torn not in same and len(same) >= len(kept) - 2, (len(kept), len(same))
     # a stop in the middle is no failure either
-    export = post(site, snapshot="one", window="P1W", group=1)
+    export = post(site, snapshot="one", window="PT72H", group=1)
     site.stop()
     site.start()
     assert files(site, ready(site, export)) == whole
@@ -409,7 +424,7 @@ def test_the_command_makes_the_same_files(context):
     assert site.cli("export", "--window=P1D", check=False).returncode == 2
     # broken off it goes on
     folder = site.folder.parent / "again"
-    args = ["export", "--folder", str(folder), "--window=P1W", "--group=1", "--dir", str(site.folder)]
+    args = ["export", "--folder", str(folder), "--window=PT72H", "--group=1", "--dir", str(site.folder)]
     process = subprocess.Popen([str(harness.BUILD / "almanac"), *args], stderr=subprocess.PIPE, text=True)
     harness.wait_for(lambda: folder.exists() and len(list(folder.glob("g*.csv"))) > 2, every=0.001)
     process.send_signal(signal.SIGINT)
