@@ -72,8 +72,8 @@ static bool kind_has(enum kind kind, enum agg agg)
 }
 
 static const char *const instead[] = {
-    [KIND_GAUGE] = "mean, min, max, count, first, last, twa, stddev, median, p01 to p99, mintime, maxtime, covered, or integral "
-                   "of a power or flow",
+    [KIND_GAUGE] = ("mean, min, max, count, first, last, twa, stddev, median, p01 to p99, mintime, maxtime, covered, or integral "
+                    "of a power or flow"),
     [KIND_COUNTER] = "increase, first, last, min, max, count or covered",
     [KIND_INTERVAL] = "sum, mean, min, max, count, first, last, median, p01 to p99 or covered",
     [KIND_STATE] = "first, last, count or covered",
