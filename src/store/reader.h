@@ -131,7 +131,7 @@ MUST_CHECK int scan_open(struct view *view, uint32_t series_id, int64_t begin_us
  * With a lead only forecasts count, those issued lead_us or more before their time, of an amount before its
  * beginning: plain readings are none, however early they came, and so a back-test never sees an observation. Of what
  * is left the plain reading, else the newest issue. Sealed files hold the known-at of plain readings to the second,
- * rounded down, where one source has the series (docs/FORMAT.md). */
+ * rounded up, where one source has the series (docs/FORMAT.md). */
 struct knowledge {
     int64_t asof_us; /* INT64_MAX: everything */
     int64_t lead_us; /* INT64_MIN: any */
