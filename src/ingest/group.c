@@ -53,7 +53,6 @@ static void forget_feeds(struct group *group)
 void group_done(struct group *group)
 {
     forget_feeds(group);
-    members_done(&group->members);
     if (group->messages)
         rd_kafka_queue_destroy(group->messages);
     group->messages = NULL;

@@ -21,7 +21,7 @@ check_PROGRAMS += tests/unit/test_place tests/unit/test_consumer tests/kafka/tes
 tests_unit_test_place_SOURCES = tests/unit/test_place.c
 tests_unit_test_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_place_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_place_LDADD = src/ingest/libingest.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+tests_unit_test_place_LDADD = src/ingest/libingest.a src/common/libcommon.a $(CMOCKA_LIBS) $(RDKAFKA_LIBS) $(SODIUM_LIBS)
 
 ingest_rig = tests/kafka/memory_sink.c tests/kafka/memory_sink.h tests/kafka/rig.c tests/kafka/rig.h tests/lib/parallel.h
 ingest_rig_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir) $(RDKAFKA_CFLAGS)

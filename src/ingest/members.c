@@ -7,20 +7,14 @@
 
 #include "common/log.h"
 
-#define ASK_MS 5000
+/* The question waits for its answer, since librdkafka 2.0.2 has it otherwise only by its admin interface, which ends the process
+ * when the coordinator is not found meanwhile (an assertion of rd_kafka_enq_once_del_source_return). */
+#define ASK_MS 1000
 #define ASK_AGAIN_US 5000000
-
-void members_done(struct members *members)
-{
-    if (members->queue)
-        rd_kafka_queue_destroy(members->queue);
-    *members = (struct members){0};
-}
 
 void members_want(struct members *members)
 {
-    members_done(members);
-    members->wanted = true;
+    *members = (struct members){.wanted = true};
 }
 
 static char *group_of(rd_kafka_t *rk)
@@ -32,55 +26,85 @@ static char *group_of(rd_kafka_t *rk)
     return group;
 }
 
-static void ask(struct members *members, rd_kafka_t *rk)
+/* ---- an assignment as Kafka's consumers encode it (Apache Kafka, ConsumerProtocolAssignment), big-endian ---- */
+
+struct assignment {
+    const uint8_t *at, *end;
+};
+
+/* A number of n bytes; -1 where there are not so many, or it is below 0. */
+static int64_t take_number(struct assignment *in, int n)
 {
-    char *group = group_of(rk), why[200];
-    if (!group)
-        return;
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    rd_kafka_AdminOptions_set_request_timeout(options, ASK_MS, why, sizeof(why));
-    members->queue = rd_kafka_queue_new(rk);
-    rd_kafka_DescribeConsumerGroups(rk, (const char **)&group, 1, options, members->queue);
-    rd_kafka_AdminOptions_destroy(options);
-    free(group);
+    int64_t number = 0;
+    if (in->end - in->at < n || *in->at & 0x80)
+        return -1;
+    for (int i = 0; i < n; i++)
+        number = number << 8 | *in->at++;
+    return number;
 }
 
-/* -1: the group is between two assignments, or has not told. */
-static int32_t count_elsewhere(rd_kafka_event_t *event, const char *member)
+static bool pass_over(struct assignment *in, int64_t size)
 {
-    const rd_kafka_DescribeConsumerGroups_result_t *result = rd_kafka_event_DescribeConsumerGroups_result(event);
-    size_t n = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups =
-        result && !rd_kafka_event_error(event) ? rd_kafka_DescribeConsumerGroups_result_groups(result, &n) : NULL;
-    if (n != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) ||
-        rd_kafka_ConsumerGroupDescription_state(groups[0]) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE)
-        return -1;
+    if (size < 0 || size > in->end - in->at)
+        return false;
+    in->at += size;
+    return true;
+}
+
+int32_t members_count_partitions(const void *bytes, size_t size)
+{
+    struct assignment in = {bytes, (const uint8_t *)bytes + size};
+    int64_t n = 0, n_topics = take_number(&in, 2) < 0 ? -1 : take_number(&in, 4);
+    for (int64_t i = 0; i < n_topics; i++) {
+        if (!pass_over(&in, take_number(&in, 2)))
+            return -1;
+        int64_t n_partitions = take_number(&in, 4);
+        if (n_partitions < 0 || !pass_over(&in, 4 * n_partitions))
+            return -1;
+        n += n_partitions;
+    }
+    return n_topics < 0 || n > INT32_MAX ? -1 : (int32_t)n;
+}
+
+/* ---- the question ---- */
+
+/* -1: the group is between two assignments, or has not told. */
+static int32_t count_elsewhere(const struct rd_kafka_group_list *list, const char *member)
+{
     int32_t n_elsewhere = 0;
-    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(groups[0]); i++) {
-        const rd_kafka_MemberDescription_t *other = rd_kafka_ConsumerGroupDescription_member(groups[0], i);
-        if (strcmp(rd_kafka_MemberDescription_consumer_id(other), member) != 0)
-            n_elsewhere += rd_kafka_MemberAssignment_partitions(rd_kafka_MemberDescription_assignment(other))->cnt;
+    if (list->group_cnt != 1 || list->groups[0].err || !list->groups[0].state || strcmp(list->groups[0].state, "Stable") != 0)
+        return -1;
+    for (int i = 0; i < list->groups[0].member_cnt; i++) {
+        const struct rd_kafka_group_member_info *other = &list->groups[0].members[i];
+        if (!other->member_id || strcmp(other->member_id, member) == 0)
+            continue;
+        int32_t n = members_count_partitions(other->member_assignment, (size_t)other->member_assignment_size);
+        if (n < 0)
+            return -1;
+        n_elsewhere += n;
     }
     return n_elsewhere;
 }
 
+static int32_t ask(rd_kafka_t *rk, const char *member)
+{
+    const struct rd_kafka_group_list *list = NULL;
+    char *group = group_of(rk);
+    rd_kafka_resp_err_t err = group ? rd_kafka_list_groups(rk, group, &list, ASK_MS) : RD_KAFKA_RESP_ERR__FAIL;
+    int32_t n = err || !list ? -1 : count_elsewhere(list, member);
+    if (n < 0)
+        log_event(LOG_DEBUG, "members_unknown", "text=\"%s\"", rd_kafka_err2str(err));
+    if (list)
+        rd_kafka_group_list_destroy(list);
+    free(group);
+    return n;
+}
+
 bool members_tend(struct members *members, rd_kafka_t *rk, const char *member, int64_t now_us, int32_t *ret_elsewhere)
 {
-    if (!members->wanted)
+    if (!members->wanted || now_us < members->ask_us)
         return false;
-    if (!members->queue) {
-        if (now_us >= members->ask_us)
-            ask(members, rk);
-        return false;
-    }
-    rd_kafka_event_t *event = rd_kafka_queue_poll(members->queue, 0);
-    if (!event)
-        return false;
-    int32_t n = count_elsewhere(event, member);
-    if (n < 0)
-        log_event(LOG_DEBUG, "members_unknown", "text=\"%s\"", rd_kafka_event_error_string(event));
-    rd_kafka_event_destroy(event);
-    members_want(members);
+    int32_t n = ask(rk, member);
     members->wanted = n < 0;
     members->ask_us = now_us + ASK_AGAIN_US;
     if (n >= 0)

@@ -2,6 +2,7 @@
 
 #include "tests/lib/test.h"
 
+#include "ingest/members.h"
 #include "ingest/place.h"
 
 #define TAKE(offset) assert_int_equal(meet(&place, offset, round), PLACE_TAKE), place_taken(&place, offset)
@@ -107,9 +108,23 @@ static void stored_message_is_the_one_that_is_verified_after_doubt(void **state)
     assert_int_equal(meet(&place, 0, 1), PLACE_TAKE);
 }
 
+/* Version 1: topic "ab" with partitions 3 and 7, topic "c" with none, no user data. */
+static void partitions_of_an_assignment_are_counted_whatever_is_cut_off(void **state)
+{
+    static const uint8_t bytes[] = {0, 1, 0, 0, 0, 2, 0, 2, 'a', 'b', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7, 0, 1, 'c', 0, 0, 0, 0};
+    static const uint8_t many[] = {0, 1, 0, 0, 0, 1, 0, 1, 'a', 0x7f, 0xff, 0xff, 0xff}, below[] = {0, 1, 0xff, 0xff, 0xff, 0xff};
+    (void)state;
+    assert_int_equal(members_count_partitions(bytes, sizeof(bytes)), 2);
+    for (size_t n = 0; n < sizeof(bytes); n++)
+        assert_int_equal(members_count_partitions(bytes, n), -1);
+    assert_int_equal(members_count_partitions(many, sizeof(many)), -1);
+    assert_int_equal(members_count_partitions(below, sizeof(below)), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(partitions_of_an_assignment_are_counted_whatever_is_cut_off),
         cmocka_unit_test(first_message_of_an_empty_store_is_taken_whatever_its_offset),
         cmocka_unit_test(reading_starts_at_the_last_message_and_goes_on_when_it_is_the_same),
         cmocka_unit_test(another_message_at_the_last_offset_is_another_topic),
