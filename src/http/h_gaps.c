@@ -76,12 +76,6 @@ static int check_left(const struct gaps_stream *answer, const struct series_info
 
 /* ---- series by series ---- */
 
-static void put_member(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, ",\"%s\":", name);
-    jsontext_put(out, text);
-}
-
 struct begin {
     struct gaps_stream *answer;
     struct buf *out;
@@ -105,11 +99,11 @@ static int begin_series(void *arg, const struct series_info *info)
     if (rc)
         return err_set(begin->error, rc, "series %" PRIu32 " could not be read: %s", info->id, err_name(rc));
     buf_printf(out, "%s{\"id\":%" PRIu32, answer->n_series++ ? ",\n" : "{\"series\":[\n", info->id);
-    put_member(out, "entity", info->entity);
-    put_member(out, "type", info->type);
-    put_member(out, "property", info->property);
-    put_member(out, "unit", info->unit);
-    put_member(out, "kind", kind_name(info->kind));
+    jsontext_put_member(out, "entity", info->entity);
+    jsontext_put_member(out, "type", info->type);
+    jsontext_put_member(out, "property", info->property);
+    jsontext_put_member(out, "unit", info->unit);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
     buf_puts(out, ",\"missing\":[");
     answer->n_missing = 0;
     return 0;

@@ -75,6 +75,12 @@ void jsontext_put(struct buf *out, const char *text)
     buf_putc(out, '"');
 }
 
+void jsontext_put_member(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, ",\"%s\":", name);
+    jsontext_put(out, text);
+}
+
 void jsontext_put_time(struct buf *out, int64_t t_us)
 {
     char text[CIVIL_TEXT_MAX];

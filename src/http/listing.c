@@ -13,20 +13,14 @@
 
 /* ---- one series as JSON ---- */
 
-static void put_member(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, ",\"%s\":", name);
-    jsontext_put(out, text);
-}
-
 void listing_put_series(struct buf *out, const struct series_info *info, const struct series_stats *stats)
 {
     buf_printf(out, "{\"id\":%" PRIu32, info->id);
-    put_member(out, "entity", info->entity);
-    put_member(out, "type", info->type);
-    put_member(out, "property", info->property);
-    put_member(out, "unit", info->unit);
-    put_member(out, "kind", kind_name(info->kind));
+    jsontext_put_member(out, "entity", info->entity);
+    jsontext_put_member(out, "type", info->type);
+    jsontext_put_member(out, "property", info->property);
+    jsontext_put_member(out, "unit", info->unit);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
     buf_puts(out, ",\"cadence\":");
     if (info->cadence_us) {
         char text[CIVIL_TEXT_MAX];

@@ -7,12 +7,6 @@
 
 #include "http/jsontext.h"
 
-static void put_member(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, ",\"%s\":", name);
-    jsontext_put(out, text);
-}
-
 static void begin(struct render *render, struct buf *out)
 {
     const struct range *range = render->range;
@@ -26,11 +20,11 @@ static void begin(struct render *render, struct buf *out)
 static void put_info(struct render *render, const struct series_info *info, struct buf *out)
 {
     buf_printf(out, "%s\n{\"id\":%" PRIu32, render->n_series++ ? "," : "", info->id);
-    put_member(out, "entity", info->entity);
-    put_member(out, "type", info->type);
-    put_member(out, "property", info->property);
-    put_member(out, "unit", info->unit);
-    put_member(out, "kind", kind_name(info->kind));
+    jsontext_put_member(out, "entity", info->entity);
+    jsontext_put_member(out, "type", info->type);
+    jsontext_put_member(out, "property", info->property);
+    jsontext_put_member(out, "unit", info->unit);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
 }
 
 /* What makes a group: how its series are put together, and what they have in common. */
@@ -44,8 +38,8 @@ static void put_group(struct render *render, const struct series_info *info, str
         jsontext_put(out, keys.values[i]);
     }
     buf_putc(out, '}');
-    put_member(out, "unit", info->unit);
-    put_member(out, "kind", kind_name(info->kind));
+    jsontext_put_member(out, "unit", info->unit);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
 }
 
 static void begin_series(struct render *render, struct buf *out)
