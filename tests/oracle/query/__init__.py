@@ -45,7 +45,8 @@ Q17      lead_min: plain readings are no forecasts and are left out; issued <= t
 Q18 (1)  Is `tz=UTC` the same as no tz? Not for widths that do not divide a day: with a zone they begin anew each day.
 Q19 (2)  A date that a zone skipped is no bucket: one of no length would have its successor's label.
 Q20      over: the rounded values of the series are put together, as a reader of their rows would, after each series' fill; a mean is rounded
-         once more. A series contributes to a bucket where one of its asked aggregates is not null (a count of 0 is nothing).
+         once more. A series contributes to a bucket where one of its asked aggregates is not null (a count of 0 is nothing); a
+         count of one that does not contribute is no 0 for min and mean either, it is missing.
 Q21      unit converts every aggregate with the dimension of the series; of integral, whose unit is the series' times an hour, kW means kWh.
          increase, sum, integral and stddev have no offset. A quotient is converted before it is rounded. count, covered, times: untouched.
          What of unit=kWh with integral of a power, and kW with an amount? Not asked here: the contract says neither.

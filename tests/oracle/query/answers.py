@@ -3,7 +3,6 @@
 Every bucket looks at the readings by itself; nothing is carried from one bucket to the next. CHOICES are the places where the
 contract is silent or has two readings; the package's docstring says why each stands as it does."""
 import dataclasses
-import itertools
 import math
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
@@ -343,12 +342,13 @@ def answer_over(many, question):
     columns = [steps(series, plainly) for series in many]
     rows = []
     for same in zip(*columns):
-        cells = [[c for c in of_one if c is not None] for of_one in itertools.islice(zip(*same), 1, None)]
-        contributing = sum(any(v not in (None, 0) if name == "count" else v is not None for name, v in zip(question.agg, row[1:]))
-                           for row in same)
-        if question.fill == "none" and not contributing:
+        saying = [row[1:] for row in same
+                  if any(v not in (None, 0) if name == "count" else v is not None for name, v in zip(question.agg, row[1:]))]
+        if question.fill == "none" and not saying:
             continue
-        rows.append([same[0][0]] + [across(question.over, values) for values in cells] + [contributing, len(many) - contributing])
+        cells = [[row[i] for row in saying if row[i] is not None] for i in range(len(question.agg))]
+        values = [across(question.over, of_one) if of_one or name != "count" else 0 for name, of_one in zip(question.agg, cells)]
+        rows.append([same[0][0]] + values + [len(saying), len(many) - len(saying)])
     return rows
 
 
