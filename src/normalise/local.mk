@@ -1,5 +1,9 @@
 noinst_LIBRARIES += %D%/libnormalise.a
 %C%_libnormalise_a_SOURCES = \
+	%D%/asset_rules.c %D%/asset_rules.h \
+	%D%/assets.c %D%/assets.h \
+	%D%/calendar.c \
+	%D%/documents.c %D%/checker.h \
 	%D%/decode.c %D%/decode.h %D%/decoder.h \
 	%D%/names.c %D%/names.h \
 	%D%/object.c \

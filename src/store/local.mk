@@ -1,6 +1,8 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h \
+	%D%/assets.c %D%/assets.h %D%/assets_reader.h \
+	%D%/assets_file.c %D%/assets_file.h \
 	%D%/carry.c %D%/carry.h \
 	%D%/catalog.c %D%/catalog.h \
 	%D%/changes.c %D%/changes.h \
