@@ -24,7 +24,7 @@ struct replaying {
     struct producer *producer; /* NULL on a dry run */
     struct progress progress;
     struct err_text *error;
-    int64_t n, n_cut; /* sent; left out, since not all of them was kept */
+    int64_t n, n_cut, n_documents; /* sent; left out, since not all of them was kept, or since they are documents */
 };
 
 static bool is_meant(const struct replaying *replaying, const struct dead_letter *letter)
@@ -62,6 +62,10 @@ static int letter_cb(void *arg, const struct dead_letter *letter)
                        "stopped; what was sent is replayed, the rest stays in the list");
     if (!is_meant(replaying, letter))
         return 0;
+    if (letter->is_document) {
+        replaying->n_documents++;
+        return 0;
+    }
     if (strcmp(letter->reason, refusal_name(REFUSED_SIZE)) == 0) {
         replaying->n_cut++;
         return 0;
@@ -126,7 +130,7 @@ static int replay_letters(const struct conf *conf, struct replaying *replaying)
     progress_done(&replaying->progress);
     producer_close(replaying->producer);
     reader_dir_close(reader);
-    if (code == 0 && replaying->place.topic && replaying->n + replaying->n_cut == 0)
+    if (code == 0 && replaying->place.topic && replaying->n + replaying->n_cut + replaying->n_documents == 0)
         code = deadletter_none_at(&replaying->place, replaying->error);
     return code;
 }
@@ -135,12 +139,17 @@ static void tell(const struct args *args, const struct replaying *replaying)
 {
     if (args_has(args, "json"))
         printf("{\"replayed\":%" PRId64 ",\"left_out\":%" PRId64 "}\n",
-               replaying->dry_run ? 0 : replaying->n, replaying->n_cut);
+               replaying->dry_run ? 0 : replaying->n,
+               replaying->n_cut + replaying->n_documents);
     fprintf(stderr, "%" PRId64 " dead %s %s\n", replaying->n,
             replaying->n == 1 ? "letter" : "letters",
             replaying->dry_run ? "would be sent to Kafka again"
                                : "sent to Kafka again; what is accepted now leaves the list as the "
                                  "daemon reads it");
+    if (replaying->n_documents)
+        fprintf(stderr,
+                "%" PRId64 " documents of assets or optimizations %s left out: send them corrected, or what they refer to\n",
+                replaying->n_documents, replaying->n_documents == 1 ? "is" : "are");
     if (replaying->n_cut)
         fprintf(stderr,
                 "%" PRId64 " refused as \"size\" %s left out: of such messages only the first %d "
