@@ -148,7 +148,7 @@ def test_groups_by_board_and_location_leave_out_what_has_no_place(site):
     assert answer["left_out"] == 1, answer
     [one] = site.get("/v1/range", by="location", **common)["series"]
     assert one["by"]["location"] == "l-1" and one["rows"][0][1:] == [60, 3, 0], one
-    nothing = site.problem("/v1/range", 404, by="board", **common | {"entity": "a-4"})
+    nothing = site.problem("/v1/range", 404, "by", by="board", **common | {"entity": "a-4"})
     assert "board" in nothing["detail"], nothing
 
 
