@@ -343,13 +343,20 @@ def answer_over(many, question):
     columns = [steps(series, plainly) for series in many]
     rows = []
     for same in zip(*columns):
-        cells = [[c for c in of_one if c is not None] for of_one in itertools.islice(zip(*same), 1, None)]
-        contributing = sum(any(v not in (None, 0) if name == "count" else v is not None for name, v in zip(question.agg, row[1:]))
-                           for row in same)
+        contributing = [row for row in same if any(v not in (None, 0) if name == "count" else v is not None
+                                                   for name, v in zip(question.agg, row[1:]))]
+        cells = [[row[i] for row in contributing if row[i] is not None] for i in range(1, len(same[0]))]
         if question.fill == "none" and not contributing:
             continue
-        rows.append([same[0][0]] + [across(question.over, values) for values in cells] + [contributing, len(many) - contributing])
+        n = len(contributing)
+        rows.append([same[0][0]] + [nothing_of(question, i) if not n else across(question.over, values) for i, values in enumerate(cells)] +
+                    [n, len(many) - n])
     return rows
+
+
+def nothing_of(question, i):
+    """Of a bucket in which no series has anything to say."""
+    return 0 if question.agg[i] == "count" else None
 
 
 def across(over, values):
