@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/civil.h"
+#include "common/clock.h"
 #include "common/hash.h"
 #include "normalise/assets.h"
 
@@ -321,7 +322,7 @@ static void outputs_of_optimizations_are_any_object(void **state)
 {
     (void)state;
     static const char *const bad[] = {"[1]", "7", "{\"a\":1} {}", "{\"a\":", ""};
-    struct document_message message = {.topic = "optimization", .value = " {\"plan\":[1,2.50]} ", .size = 20};
+    struct document_message message = {.topic = "optimization", .value = " {\"plan\":[1,2.50]} ", .size = 19};
     documents_clear(&documents);
     assert_int_equal(assets_check_output(checker, &message, &documents), 0);
     assert_int_equal(documents.n_outputs, 1);
@@ -370,7 +371,7 @@ static void a_calendar_has_a_reading_a_day_at_local_midnight(void **state)
     buf_putc(&first, '\0');
     const char *text = (const char *)first.data;
     assert_int_equal(count(text, "\n"), 2); /* years */
-    assert_int_equal(count(text, "\"2024-") + count(text, "\"2025-"), 366 + 365 + 2); /* the two issues lie in 2025, too */
+    assert_int_equal(count(text, "\"2024-") + count(text, "\"2025-"), 366 + 365 - 1 + 2); /* the first in 2023, and two issues */
     assert_int_equal(count(text, "\"2023-12-31T23:00:00Z\""), 1);
     assert_int_equal(count(text, "\"2025-07-04T22:00:00Z\""), 1);
     assert_int_equal(count(text, "publicHoliday"), 1);
@@ -384,18 +385,22 @@ static void a_calendar_has_a_reading_a_day_at_local_midnight(void **state)
 static void random_bytes_do_no_harm_and_leave_nothing_dangling(void **state)
 {
     (void)state;
-    uint64_t seed = test_seed();
-    struct random rng = random_of(seed);
+    const char *text_seed = getenv("ALMANAC_SEED");
+    uint64_t seed = text_seed ? strtoull(text_seed, NULL, 10) : (uint64_t)clock_wall_us(), rng = seed;
+    print_message("# ALMANAC_SEED=%llu\n", (unsigned long long)seed);
     static const char good[] = "{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"HeatStorage\",\"board\":\"b-1\",\"entity\":\"e\","
                                "\"static\":{\"heatPumpIds\":[\"s-2\",\"s-3\"],\"lossCoefficient\":0.5}}";
     for (int i = 0; i < 20000; i++) {
         char text[sizeof(good)];
         memcpy(text, good, sizeof(good));
-        for (uint64_t k = 0; k <= random_below(&rng, 3); k++)
+        for (int64_t k = random_below(&rng, 3); k >= 0; k--)
             text[random_below(&rng, sizeof(good) - 1)] = (char)(random_below(&rng, 2) ? random_below(&rng, 255) + 1 : '"');
         check(text);
         assert_true(documents.n + documents.n_refusals > 0);
-        assert_int_equal(documents.n_references, documents.n ? 3 - 2 * (documents.rows[0].n_references == 1) : 0);
+        size_t n_references = 0;
+        for (size_t n = 0; n < documents.n; n++)
+            n_references += documents.rows[n].n_references;
+        assert_int_equal(documents.n_references, n_references);
     }
 }
 
