@@ -116,11 +116,15 @@ static int show_cb(void *arg, const struct dead_letter *letter)
     time_text(letter, time);
     fprintf(stderr, "%s partition %" PRId32 " offset %" PRId64 " at %s: refused as %s: %s\n",
             letter->topic, letter->partition, letter->offset, time, letter->reason, letter->detail);
+    wanted->n++;
+    if (letter->is_document) {
+        fprintf(stderr, "a refused document is kept in Kafka only\n");
+        return 0;
+    }
     if (letter->payload_size > 0 &&
         fwrite(letter->payload, 1, letter->payload_size, stdout) != letter->payload_size)
         return ERR_IO;
     putchar('\n');
-    wanted->n++;
     return 0;
 }
 

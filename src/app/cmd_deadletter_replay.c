@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/brokers.h"
 #include "app/cmd.h"
 #include "app/deadletters.h"
 #include "app/progress.h"
@@ -24,7 +25,7 @@ struct replaying {
     struct producer *producer; /* NULL on a dry run */
     struct progress progress;
     struct err_text *error;
-    int64_t n, n_cut; /* sent; left out, since not all of them was kept */
+    int64_t n, n_cut, n_documents; /* sent; left out, since not all of them was kept, or since they are documents */
 };
 
 static bool is_meant(const struct replaying *replaying, const struct dead_letter *letter)
@@ -62,6 +63,10 @@ static int letter_cb(void *arg, const struct dead_letter *letter)
                        "stopped; what was sent is replayed, the rest stays in the list");
     if (!is_meant(replaying, letter))
         return 0;
+    if (letter->is_document) {
+        replaying->n_documents++;
+        return 0;
+    }
     if (strcmp(letter->reason, refusal_name(REFUSED_SIZE)) == 0) {
         replaying->n_cut++;
         return 0;
@@ -79,41 +84,12 @@ static int letter_cb(void *arg, const struct dead_letter *letter)
     return code;
 }
 
-/* The brokers of the configuration, or else the embedded one of a daemon that runs. */
-static int open_producer(const struct conf *conf, struct producer **ret_producer,
-                         struct err_text *error)
-{
-    char path[4096], address[256] = "";
-    if (conf_kafka(conf, "bootstrap.servers"))
-        return producer_open(conf->kafka, conf->n_kafka, ret_producer, error);
-    snprintf(path, sizeof path, "%s/run/broker", conf->data);
-    FILE *file = fopen(path, "r");
-    bool found = file && fgets(address, sizeof address, file);
-    if (file)
-        fclose(file);
-    address[strcspn(address, "\n")] = '\0';
-    if (!found || !*address)
-        return err_set(error, ERR_NOTFOUND,
-                       "there is no broker: \"bootstrap.servers\" is not set, and no daemon with an "
-                       "embedded broker runs on \"%s\"",
-                       conf->data);
-    struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
-    if (!properties)
-        return ERR_NOMEM;
-    if (conf->n_kafka)
-        memcpy(properties, conf->kafka, conf->n_kafka * sizeof *properties);
-    properties[conf->n_kafka] = (struct kafka_property){"bootstrap.servers", address};
-    int code = producer_open(properties, conf->n_kafka + 1, ret_producer, error);
-    free(properties);
-    return code;
-}
-
 static int replay_letters(const struct conf *conf, struct replaying *replaying)
 {
     struct reader_dir *reader = NULL;
     int code = reader_dir_open(conf->data, &reader, replaying->error);
     if (code == 0 && !replaying->dry_run)
-        code = open_producer(conf, &replaying->producer, replaying->error);
+        code = brokers_producer(conf, &replaying->producer, replaying->error);
     progress_start(&replaying->progress, "replaying", 0);
     if (code == 0)
         code = reader_dead_letters(reader, !replaying->dry_run, letter_cb, replaying);
@@ -126,7 +102,7 @@ static int replay_letters(const struct conf *conf, struct replaying *replaying)
     progress_done(&replaying->progress);
     producer_close(replaying->producer);
     reader_dir_close(reader);
-    if (code == 0 && replaying->place.topic && replaying->n + replaying->n_cut == 0)
+    if (code == 0 && replaying->place.topic && replaying->n + replaying->n_cut + replaying->n_documents == 0)
         code = deadletter_none_at(&replaying->place, replaying->error);
     return code;
 }
@@ -135,12 +111,17 @@ static void tell(const struct args *args, const struct replaying *replaying)
 {
     if (args_has(args, "json"))
         printf("{\"replayed\":%" PRId64 ",\"left_out\":%" PRId64 "}\n",
-               replaying->dry_run ? 0 : replaying->n, replaying->n_cut);
+               replaying->dry_run ? 0 : replaying->n,
+               replaying->n_cut + replaying->n_documents);
     fprintf(stderr, "%" PRId64 " dead %s %s\n", replaying->n,
             replaying->n == 1 ? "letter" : "letters",
             replaying->dry_run ? "would be sent to Kafka again"
                                : "sent to Kafka again; what is accepted now leaves the list as the "
                                  "daemon reads it");
+    if (replaying->n_documents)
+        fprintf(stderr,
+                "%" PRId64 " documents of assets or optimizations %s left out: send them corrected, or what they refer to\n",
+                replaying->n_documents, replaying->n_documents == 1 ? "is" : "are");
     if (replaying->n_cut)
         fprintf(stderr,
                 "%" PRId64 " refused as \"size\" %s left out: of such messages only the first %d "

@@ -28,7 +28,7 @@ struct conf {
     /* One field an option that acts; the table names their places. */
     char *data;
     unsigned roles; /* enum role */
-    char *topics, *dead_topic;
+    char *topics, *dead_topic, *assets_topic, *optimization_topic, *calendar_topic;
     int64_t future_max_us, ready_lag_us;
     enum window_length window;
     struct retention retention;

@@ -23,6 +23,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "ingest/consumer.h"
+#include "ingest/documents.h"
 #include "ingest/embedded.h"
 #include "store/access.h"
 #include "store/reader.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct server *server;
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
+    struct documents_reader *documents;
     atomic_bool stopping;
     char *broker_path;        /* run/broker, when it was written */
 };
@@ -178,10 +180,11 @@ static void first_topic(const char *topics, char *out, size_t size)
 static int start_broker(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
-    char topics[600], first[260], folder[PATH_MAX], *path = NULL;
+    char topics[1400], first[260], folder[PATH_MAX], *path = NULL;
     bool expression = conf->topics[0] == '^';
     first_topic(conf->topics, first, sizeof first);
-    snprintf(topics, sizeof topics, "%s %s", expression ? first : conf->topics, conf->dead_topic);
+    snprintf(topics, sizeof topics, "%s %s %s %s %s", expression ? first : conf->topics, conf->dead_topic,
+             conf->assets_topic, conf->optimization_topic, conf->calendar_topic);
     int code = embedded_start(topics, EMBEDDED_PARTITIONS, &daemon->broker, error);
     if (code != 0)
         return code;
@@ -226,8 +229,16 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
                                  .future_max_us = conf->future_max_us,
                                  .registry = writer_registry(daemon->writer),
                                  .sink = writer_sink(daemon->writer)};
+    struct documents_opts documents = {.properties = properties,
+                                       .n_properties = n,
+                                       .assets_topic = conf->assets_topic,
+                                       .optimization_topic = conf->optimization_topic,
+                                       .calendar_topic = conf->calendar_topic,
+                                       .sink = writer_documents(daemon->writer)};
     int code = consumer_start(&opts, &consumer, error);
     atomic_store(&daemon->consumer, consumer);
+    if (code == 0)
+        code = documents_start(&documents, &daemon->documents, error);
     free(properties);
     return code;
 }
@@ -359,6 +370,7 @@ void daemon_stop(struct daemon *daemon)
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);
+    documents_stop(daemon->documents);
     if (daemon->broker)
         embedded_stop(daemon->broker);
     if (daemon->broker_path)

@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/args.c %D%/args.h \
 	%D%/ask.c %D%/ask.h \
 	%D%/backup.c %D%/backup.h \
+	%D%/brokers.c %D%/brokers.h \
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
 	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
@@ -27,6 +28,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_export.c %D%/export_folder.c %D%/export_folder.h \
+	%D%/cmd_import_assets.c \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
 	%D%/cmd_rebuild.c \

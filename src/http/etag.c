@@ -83,6 +83,7 @@ int etag_range(const struct request *request, struct reader_dir *dir, struct vie
     char text[TAG_TEXT_MAX];
     put_question(request, range, &bytes);
     int rc = reader_series(dir, &range->filter, stamp_series, &stamps);
+    buf_put_varint(&bytes, (uint64_t)view_assets_version(view));
     if (rc > 0)
         buf_puts(&bytes, view_position(view));
     if (rc >= 0)

@@ -8,7 +8,8 @@
 #include "query/range.h"
 
 /* Sets the header ETag of a range answer: a hash of what is asked and of what was stored last in that range of each matching
- * series. Where the client has the same (If-None-Match), the reply becomes 304. Errors of the view; ERR_NOMEM. */
+ * series, and of the newest change of any asset, since assets declare how series are read. Where the client has the same
+ * (If-None-Match), the reply becomes 304. Errors of the view; ERR_NOMEM. */
 MUST_CHECK int etag_range(const struct request *request, struct reader_dir *dir, struct view *view, const struct range *range,
                           struct reply *reply);
 

@@ -11,6 +11,7 @@
 #include "http/etag.h"
 #include "http/origin.h"
 #include "http/render.h"
+#include "store/assets.h"
 
 /* Buckets a series in one JSON document; who takes more is better off with lines. */
 #define JSON_ROWS_MAX 50000000
@@ -125,6 +126,7 @@ static void begin_answer(struct range_stream *range, struct buf *out)
 {
     struct render *render = &range->render;
     range->begun = true;
+    render->left_out = answer_left_out(range->answer);
     if (range->range.wide)
         render->wide = answer_columns(range->answer, &render->n_wide);
     (range->range.wide ? range->renderer->begin_wide : range->renderer->begin)(render, out);
@@ -173,15 +175,24 @@ static void add_column(struct render *render, enum agg agg)
 
 static int know_series(void *arg, const struct series_info *info)
 {
-    struct render *render = arg;
+    struct range_stream *stream = arg;
+    struct render *render = &stream->render;
     const struct range *range = render->range;
-    struct series_info converted = *info;
+    struct series_info shown = *info, converted;
+    struct asset_place place;
     enum agg aggs[AGG_N];
+    bool has_places = range->by == BY_LOCATION || range->by == BY_BOARD;
+    int rc = has_places ? assets_place(stream->origin.dir, info->entity, &place, NULL) : 1;
+    if (rc <= 0) /* in no group */
+        return rc;
+    if (has_places)
+        shown.entity = range->by == BY_BOARD ? place.board : place.location;
     size_t n = range->raw || range->n_aggs ? 0 : agg_choose(range, info, aggs);
     for (size_t i = 0; i < n; i++)
         add_column(render, aggs[i]);
+    converted = shown;
     converted.unit = range->unit;
-    int rc = render_know(render, info);
+    rc = render_know(render, &shown);
     return rc || !*range->unit ? rc : render_know(render, &converted);
 }
 
@@ -198,7 +209,7 @@ static int find_columns(struct range_stream *range)
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(range->origin.dir, &filter, know_series, &range->render);
+    return reader_series(range->origin.dir, &filter, know_series, range);
 }
 
 /* ---- the request ---- */

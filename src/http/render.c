@@ -20,6 +20,8 @@ struct keys render_keys(const struct range *range, const struct series_info *inf
         return (struct keys){2, {"type", "unit"}, {info->type, info->unit}};
     if (range->by == BY_PROPERTY)
         return (struct keys){2, {"property", "unit"}, {info->property, info->unit}};
+    if (range->by == BY_LOCATION || range->by == BY_BOARD)
+        return (struct keys){2, {range->by == BY_BOARD ? "board" : "location", "unit"}, {info->entity, info->unit}};
     return (struct keys){1, {"unit"}, {info->unit}};
 }
 

@@ -37,6 +37,7 @@ struct gather;
 struct render {
     const struct range *range;  /* raw or step, form of time, zone */
     struct dialect dialect;
+    uint64_t left_out;          /* JSON, by board or location: series that are in no group */
     enum agg columns[AGG_N];    /* CSV, NDJSON, Arrow: the columns of the whole answer, when not raw */
     size_t n_columns;
     struct known known;         /* Arrow */

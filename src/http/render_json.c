@@ -174,7 +174,7 @@ static void put_points(struct render *render, const struct stretch *stretch, str
 static void end_series(struct render *render, struct buf *out)
 {
     buf_puts(out, render->n_rows ? "\n]" : "]");
-    if (render->range->explain) {
+    if (render->range->explain && !render->range->over) {
         buf_puts(out, ",\"explain\":[");
         if (render->explain.n)
             buf_put(out, render->explain.data, render->explain.n);
@@ -197,6 +197,8 @@ static void put_cursor(const char *cursor, struct buf *out)
 static void end(struct render *render, const char *cursor, struct buf *out)
 {
     buf_puts(out, render->n_series ? "\n]" : "]");
+    if (render->range->explain && render->range->over)
+        buf_printf(out, ",\"left_out\":%" PRIu64, render->left_out);
     put_cursor(cursor, out);
 }
 

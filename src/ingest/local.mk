@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/conf.c %D%/conf.h \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/deadletter.c %D%/deadletter.h \
+	%D%/documents.c %D%/documents.h \
 	%D%/embedded.c %D%/embedded.h \
 	%D%/ends.c %D%/ends.h \
 	%D%/feed.c %D%/feed.h \

@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libmodel.a
 	%D%/nearest.c %D%/nearest.h
 %C%_libmodel_a_SOURCES += %D%/unit.c %D%/unit.h
 %C%_libmodel_a_SOURCES += %D%/models.c %D%/models.h %D%/reading.c %D%/reading.h %D%/registry.c %D%/registry.h %D%/sink.h
+%C%_libmodel_a_SOURCES += %D%/document.c %D%/document.h
 
 if CMOCKA
 check_PROGRAMS += tests/unit/test_registry tests/unit/test_reading

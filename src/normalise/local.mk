@@ -1,5 +1,9 @@
 noinst_LIBRARIES += %D%/libnormalise.a
 %C%_libnormalise_a_SOURCES = \
+	%D%/asset_rules.c %D%/asset_rules.h \
+	%D%/assets.c %D%/assets.h \
+	%D%/calendar.c \
+	%D%/documents.c %D%/checker.h \
 	%D%/decode.c %D%/decode.h %D%/decoder.h \
 	%D%/names.c %D%/names.h \
 	%D%/object.c \
@@ -27,7 +31,19 @@ tests_unit_test_decode_LDADD = src/normalise/libnormalise.a src/model/libmodel.a
 	$(CMOCKA_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 endif
 
+if CMOCKA
+check_PROGRAMS += tests/unit/test_assets
+tests_unit_test_assets_SOURCES = tests/unit/test_assets.c tests/lib/random.h
+tests_unit_test_assets_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_assets_LDADD = src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+endif
+
 if FUZZING
+FUZZERS += tests/fuzz/fuzz_assets
+EXTRA_PROGRAMS += tests/fuzz/fuzz_assets
+tests_fuzz_fuzz_assets_SOURCES = tests/fuzz/fuzz_assets.c
+tests_fuzz_fuzz_assets_LDADD = src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a $(SODIUM_LIBS)
+tests_fuzz_fuzz_assets_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZERS += tests/fuzz/fuzz_decode
 EXTRA_PROGRAMS += tests/fuzz/fuzz_decode
 tests_fuzz_fuzz_decode_SOURCES = tests/fuzz/fuzz_decode.c tests/lib/decode_oracle.c tests/lib/decode_oracle.h \
@@ -39,4 +55,4 @@ tests_fuzz_fuzz_decode_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_decode_LDADD = src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
 	$(JANSSON_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/corpus/decode tests/fuzz/decode.dict
+EXTRA_DIST += tests/fuzz/corpus/assets tests/fuzz/corpus/decode tests/fuzz/decode.dict

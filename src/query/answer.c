@@ -168,7 +168,10 @@ static int check_series(void *arg, const struct series_info *info)
     struct check *check = arg;
     struct answer *answer = check->answer;
     bool tiered = answer->has_tier && lane_may_use_tiers(answer->range, info);
-    int rc = check_meaning(answer, info, check->error);
+    int rc = answer->groups ? groups_want(answer->groups, info, check->error) : 1;
+    if (rc <= 0)
+        return rc;
+    rc = check_meaning(answer, info, check->error);
     if (!rc && answer->wide)
         rc = wide_add(answer->wide, info, check->error);
     if (!rc && answer->groups)
@@ -193,11 +196,25 @@ static int begin_wide(struct answer *answer)
     return wide_new(&options, &answer->wide);
 }
 
-static int begin_groups(struct answer *answer)
+static int begin_groups(struct answer *answer, struct reader_dir *dir)
 {
-    struct groups_options options = {.view = answer->view, .units = answer->units, .range = answer->range,
+    struct groups_options options = {.dir = dir, .view = answer->view, .units = answer->units, .range = answer->range,
                                      .has_tier = answer->has_tier, .tier = answer->tier};
     return groups_new(&options, &answer->groups);
+}
+
+static int check_groups(const struct answer *answer, struct err_text *error)
+{
+    uint32_t first_id;
+    if (groups_at(answer->groups, 0, &first_id))
+        return 0;
+    return err_set_field(error, ERR_NOTFOUND, "by", "no sensor on a board is declared for the %" PRIu64 " series that match; their "
+                         "assets are to come first", groups_left_out(answer->groups));
+}
+
+uint64_t answer_left_out(const struct answer *answer)
+{
+    return answer->groups ? groups_left_out(answer->groups) : 0;
 }
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
@@ -215,9 +232,11 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     struct check check = {answer, error};
     rc = *range->unit ? reader_units(dir, &answer->units) : 0;
     if (!rc)
-        rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer) : 0;
+        rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer, dir) : 0;
     if (!rc)
         rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
+    if (!rc && answer->groups)
+        rc = check_groups(answer, error);
     if (rc) {
         answer_close(answer);
         return rc;

@@ -8,6 +8,7 @@
 #include "common/array.h"
 #include "query/agg.h"
 #include "query/matches.h"
+#include "store/assets.h"
 
 /* Values in hand at once: some 80 bytes each. */
 #define SUMS_MAX 16384
@@ -36,6 +37,9 @@ struct groups {
     struct groups_options options;
     struct group **rows;        /* texts stay where they are */
     size_t n_rows, rows_cap;
+    struct texts keys;          /* what the series of a group have in common, by group; with an empty one before them */
+    struct asset_place place;   /* of the series at hand */
+    uint64_t n_left_out;
     struct member *members;
     size_t n_members, members_cap;
     /* the group that has its turn */
@@ -81,15 +85,37 @@ void groups_free(struct groups *groups)
     for (size_t i = 0; i < groups->n_rows; i++)
         free(groups->rows[i]);
     free(groups->rows);
+    texts_free(&groups->keys);
     free(groups->members);
     free_window(groups);
     free(groups);
 }
 
 /* What a series has in common with its group. */
-static const char *key_of(const struct range *range, const struct series_info *info)
+static const char *key_of(const struct groups *groups, const struct series_info *info)
 {
-    return range->by == BY_TYPE ? info->type : range->by == BY_PROPERTY ? info->property : "";
+    switch (groups->options.range->by) {
+    case BY_TYPE: return info->type;
+    case BY_PROPERTY: return info->property;
+    case BY_LOCATION: return groups->place.location;
+    case BY_BOARD: return groups->place.board;
+    default: return "";
+    }
+}
+
+int groups_want(struct groups *groups, const struct series_info *info, struct err_text *error)
+{
+    const struct range *range = groups->options.range;
+    if (range->by != BY_LOCATION && range->by != BY_BOARD)
+        return 1;
+    int rc = assets_place(groups->options.dir, info->entity, &groups->place, error);
+    groups->n_left_out += rc == 0;
+    return rc;
+}
+
+uint64_t groups_left_out(const struct groups *groups)
+{
+    return groups->n_left_out;
 }
 
 static int make_group(struct groups *groups, const struct series_info *info)
@@ -101,7 +127,7 @@ static int make_group(struct groups *groups, const struct series_info *info)
         free(group);
         return ERR_NOMEM;
     }
-    common.entity = "";
+    common.entity = range->by == BY_LOCATION || range->by == BY_BOARD ? key_of(groups, info) : "";
     common.type = range->by == BY_TYPE ? info->type : "";
     common.property = range->by == BY_PROPERTY ? info->property : "";
     int rc = match_copy(&group->match, &common);
@@ -118,13 +144,13 @@ static int make_group(struct groups *groups, const struct series_info *info)
 
 static int find_group(struct groups *groups, const struct series_info *info, size_t *ret_group)
 {
-    const struct range *range = groups->options.range;
-    const char *key = key_of(range, info);
-    size_t i = 0;
-    while (i < groups->n_rows && strcmp(key, key_of(range, &groups->rows[i]->match.info)) != 0)
-        i++;
-    *ret_group = i;
-    return i < groups->n_rows ? 0 : make_group(groups, info);
+    const char *key = key_of(groups, info);
+    int64_t index;
+    int rc = texts_intern(&groups->keys, key, strlen(key), &index);
+    if (rc)
+        return rc;
+    *ret_group = index ? (size_t)index - 1 : 0;
+    return *ret_group < groups->n_rows ? 0 : make_group(groups, info);
 }
 
 /* Whether an aggregate of such a series can be put together with others. */

@@ -8,6 +8,7 @@
 #include "query/range.h"
 
 struct groups_options {
+    struct reader_dir *dir;
     struct view *view;
     const struct unit_table *units; /* where the range asks for a unit */
     const struct range *range;  /* by step */
@@ -21,12 +22,17 @@ struct groups;
 MUST_CHECK int groups_new(const struct groups_options *options, struct groups **ret_groups);
 void groups_free(struct groups *groups);
 
+/* Where the groups are boards or locations: 1 when the series has one, 0 when it is to be left out, or a code; to be asked before
+ * the series is added. Other groups take every series. */
+MUST_CHECK int groups_want(struct groups *groups, const struct series_info *info, struct err_text *error);
+uint64_t groups_left_out(const struct groups *groups);
+
 /* A series behind those added before. ERR_MEANING where it does not go with the others of its group, or with no other at all;
  * ERR_NOMEM. */
 MUST_CHECK int groups_add(struct groups *groups, const struct series_info *info, struct err_text *error);
 
 /* The groups, in the order of their first series, whose id names them. Of a group's info the id is 0, and entity,
- * type and property are "" but for the one that makes the group. NULL: there is none at that place. */
+ * type and property are "" but for the one that makes the group; entity is the id of its board or location. NULL: there is none at that place. */
 const struct series_info *groups_at(const struct groups *groups, size_t group, uint32_t *ret_first_id);
 
 /* Goes to the buckets of a group from the one that starts at begin_us on; aggs (n_aggs of them) live as long as that takes. */

@@ -104,8 +104,8 @@ MUST_CHECK int range_check_rows(const struct range *range, int64_t rows_max, str
 
 /* ---- the answer: series after series, each with rows in time order ----
  *
- * With `over` there are groups in their place: an info without id and entity, and of type and property only what `by`
- * names; behind the aggregates of a row stand the counts `series` and `missing`. */
+ * With `over` there are groups in their place: an info without id, and of entity (the board's or location's id), type and
+ * property only what `by` names; behind the aggregates of a row stand the counts `series` and `missing`. */
 
 /* One cell of a row. */
 struct value {
@@ -192,6 +192,9 @@ const char *answer_cursor(struct answer *answer);
 
 /* Which tiers the plan uses, "raw" or "15m,raw" (header Almanac-Tiers). */
 const char *answer_tiers(const struct answer *answer);
+
+/* With by=location and by=board: how many matching series are in no group, because their entity has no sensor on a board. */
+uint64_t answer_left_out(const struct answer *answer);
 void answer_close(struct answer *answer);
 
 #endif

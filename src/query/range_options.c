@@ -194,12 +194,10 @@ static int check_together(const struct draft *draft, const struct range *range, 
     if (range->wide && (range->bounds || range->reduce))
         return err_set_field(error, ERR_MEANING, "layout", "\"%s\" chooses readings series by series; take layout=long with it",
                              range->bounds ? "bounds" : "reduce");
-    if (range->by == BY_LOCATION || range->by == BY_BOARD)
-        return err_set_field(error, ERR_MEANING, "by", "groups by %s need assets, which are not there yet in this version; take "
-                             "type or property", draft->single[BY]);
     if (range->wide && range->over)
         return err_set_field(error, ERR_MEANING, "layout", "series that are put together with \"over\" come in layout=long");
-    if (range->explain && (range->wide || range->over))
+    bool has_places = range->by == BY_LOCATION || range->by == BY_BOARD; /* tell what they leave out */
+    if (range->explain && (range->wide || (range->over && !has_places)))
         return err_set_field(error, ERR_MEANING, "explain", "what buckets were made of is told of single series, in layout=long");
     if (range->by && !range->over)
         return err_set_field(error, ERR_INVALID, "by", "\"by\" needs \"over\", what to make of the series of a group");

@@ -13,6 +13,7 @@
 #include "common/array.h"
 #include "common/files.h"
 #include "common/hash.h"
+#include "store/assets_file.h"
 #include "store/catalog.h"
 #include "store/manifest.h"
 #include "store/partition.h"
@@ -221,9 +222,25 @@ static int begin(struct copy *copy)
     return 0;
 }
 
-static int copy_all(struct copy *copy)
+/* A file of the data directory itself, where it is there. */
+static int copy_database(struct copy *copy, const char *name, const struct db_format *format)
 {
     char from[4096], to[4096];
+    snprintf(from, sizeof(from), "%s/%s", copy->opts->dir, name);
+    snprintf(to, sizeof(to), "%s/%s", copy->part, name);
+    int rc = db_copy(from, format, to, copy->error);
+    return rc ? rc : tell(copy, to);
+}
+
+static int copy_assets(struct copy *copy)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/assets.db", copy->opts->dir);
+    return access(path, F_OK) ? 0 : copy_database(copy, "assets.db", &assets_format); /* no document has come yet */
+}
+
+static int copy_all(struct copy *copy)
+{
     struct reader_dir *dir;
     struct view *view = NULL;
     int rc = reader_dir_open(copy->opts->dir, &dir, copy->error);
@@ -232,13 +249,8 @@ static int copy_all(struct copy *copy)
     rc = view_open(dir, &view, copy->error);
     for (size_t i = 0; !rc && i < view->n_sources; i++)
         rc = copy_partition(copy, &view->sources[i]);
-    if (!rc) {
-        /* last, so that it knows every series */
-        snprintf(from, sizeof(from), "%s/catalog.db", copy->opts->dir);
-        snprintf(to, sizeof(to), "%s/catalog.db", copy->part);
-        rc = db_copy(from, &catalog_format, to, copy->error);
-        rc = rc ? rc : tell(copy, to);
-    }
+    rc = rc ? rc : copy_assets(copy);
+    rc = rc ? rc : copy_database(copy, "catalog.db", &catalog_format); /* last, so that it knows every series */
     rc = rc ? rc : manifest_write(copy->part, copy->error);
     view_close(view);
     reader_dir_close(dir);

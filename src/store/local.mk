@@ -1,6 +1,8 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h \
+	%D%/assets.c %D%/assets.h %D%/assets_reader.h \
+	%D%/assets_file.c %D%/assets_file.h \
 	%D%/carry.c %D%/carry.h \
 	%D%/catalog.c %D%/catalog.h \
 	%D%/changes.c %D%/changes.h \
@@ -78,6 +80,7 @@ STORE_LIBS = src/store/libstore.a src/rollup/librollup.a src/db/libdb.a src/code
 	src/common/libcommon.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS)
 
 if CMOCKA
+check_PROGRAMS += tests/unit/test_assets_file
 check_PROGRAMS += tests/unit/test_backfill
 check_PROGRAMS += tests/unit/test_bits
 check_PROGRAMS += tests/unit/test_changes
@@ -100,6 +103,9 @@ check_PROGRAMS += tests/unit/test_verify
 check_PROGRAMS += tests/unit/test_window
 check_PROGRAMS += tests/unit/test_window_file
 check_PROGRAMS += tests/unit/test_writer
+tests_unit_test_assets_file_SOURCES = tests/unit/test_assets_file.c tests/lib/random.h
+tests_unit_test_assets_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_assets_file_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_bits_SOURCES = tests/unit/test_bits.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_bits_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/lib/naive.c tests/lib/stream.c

@@ -10,6 +10,7 @@
 
 #include "common/array.h"
 #include "common/hash.h"
+#include "store/assets_reader.h"
 #include "store/catalog.h"
 #include "store/units.h"
 #include "store/view.h"
@@ -44,6 +45,7 @@ struct reader_dir {
     size_t n_sources;
     struct unit_table *units; /* NULL until they are asked for */
     struct pool *pool; /* has its own lock */
+    struct assets_reader *assets; /* the same */
 };
 
 static char *copy_column(sqlite3_stmt *stmt, int column)
@@ -81,6 +83,8 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
                                        .n_sql = SQL_N}, &reader->catalog, error);
     if (!rc && (rc = read_tag(reader)))
         db_error(reader->catalog, error, rc, "read");
+    if (!rc && (rc = assets_reader_new(dir, &reader->assets)))
+        err_set(error, rc, "cannot open \"%s\": out of memory", dir);
     if (rc) {
         reader_dir_close(reader);
         return rc;
@@ -100,6 +104,7 @@ void reader_dir_close(struct reader_dir *dir)
     free(dir->sources);
     db_close(dir->catalog);
     pool_free(dir->pool);
+    assets_reader_free(dir->assets);
     unit_table_free(dir->units);
     pthread_mutex_destroy(&dir->lock);
     free(dir->dir);
@@ -109,6 +114,11 @@ void reader_dir_close(struct reader_dir *dir)
 struct pool *reader_dir_pool(struct reader_dir *dir)
 {
     return dir->pool;
+}
+
+struct assets_reader *reader_dir_assets(struct reader_dir *dir)
+{
+    return dir->assets;
 }
 
 const uint8_t *reader_dir_tag(const struct reader_dir *dir)
@@ -206,6 +216,12 @@ static int page_add(struct page *page, sqlite3_stmt *stmt)
     return kind && kind_parse(kind, &info->kind) == 0 ? 0 : ERR_CORRUPT;
 }
 
+static void declare(struct reader_dir *dir, struct page *page)
+{
+    for (size_t i = 0; i < page->n; i++)
+        assets_reader_declare(dir->assets, &page->rows[i]);
+}
+
 /* Reads the next max rows after an id, of one entity or (NULL) of all. */
 static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
 {
@@ -224,6 +240,7 @@ static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_
         }
     }
     pthread_mutex_unlock(&dir->lock);
+    declare(dir, page);
     return rc;
 }
 
@@ -281,6 +298,9 @@ static int walk_ids(struct reader_dir *dir, const struct series_filter *filter,
 int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                   int (*row)(void *arg, const struct series_info *info), void *arg)
 {
+    int rc = assets_reader_follow(dir->assets, NULL);
+    if (rc)
+        return rc;
     if (filter->n_ids)
         return walk_ids(dir, filter, row, arg);
     bool one_entity = filter->n_entities == 1 && !strpbrk(filter->entities[0], "*?");
@@ -466,8 +486,10 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     if (!view)
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     view->dir = dir;
+    int rc = assets_reader_follow(dir->assets, error);
+    view->assets_version = assets_reader_version(dir->assets);
     pthread_mutex_lock(&dir->lock);
-    int rc = follow_sources(dir, error);
+    rc = rc ? rc : follow_sources(dir, error);
     if (!rc && (rc = ask_elsewhere(dir, &view->partial)))
         rc = db_error(dir->catalog, error, rc, "read");
     if (!rc && !(view->sources = calloc(dir->n_sources + 1, sizeof(*view->sources))))
@@ -505,6 +527,11 @@ void view_close(struct view *view)
 const char *view_position(const struct view *view)
 {
     return view->position;
+}
+
+int64_t view_assets_version(const struct view *view)
+{
+    return view->assets_version;
 }
 
 bool view_is_partial(const struct view *view)
@@ -572,5 +599,5 @@ int reader_dead_letters(struct reader_dir *dir, bool payloads,
     for (size_t i = 0; i < view->n_sources && !rc; i++)
         rc = read_dead(&view->sources[i], payloads, row, arg);
     view_close(view);
-    return rc;
+    return rc ? rc : assets_reader_refused(dir->assets, row, arg);
 }

@@ -66,6 +66,8 @@ void view_close(struct view *view);
 
 /* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
 const char *view_position(const struct view *view);
+/* assets_version as of the opening of the view: what is asked of series since is declared by it or by a later one. */
+int64_t view_assets_version(const struct view *view);
 /* Whether another store of the same consumer group holds a part: readings of times and series that are not here. */
 bool view_is_partial(const struct view *view);
 
@@ -196,7 +198,7 @@ MUST_CHECK int view_expired(struct view *view, uint32_t series_id, struct span *
 MUST_CHECK int view_left(struct view *view, uint32_t series_id, const enum tier *tier, int64_t begin_us, int64_t end_us,
                          int64_t *ret_left_us);
 
-/* ---- dead letters ---- */
+/* ---- dead letters, refused documents among them ---- */
 
 struct dead_letter {
     const char *topic;
@@ -206,6 +208,7 @@ struct dead_letter {
     int64_t offset, known_ms;
     const char *reason, *detail, *property;
     int32_t slot;
+    bool is_document;    /* of an asset or an output: its bytes are in Kafka only, and it is not replayed */
     const void *payload; /* the refused object or message, only where asked for */
     size_t payload_size;
 };

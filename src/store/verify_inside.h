@@ -19,6 +19,7 @@
 #define VERIFY_ACT_MANIFEST "run `almanac rebuild`"
 #define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
 #define VERIFY_ACT_SNAPSHOT "remove the snapshot and make another one" /* said of all that is in one */
+#define VERIFY_ACT_ASSETS "move it away: the daemon reads topics assets and optimization anew, as far as Kafka has them"
 #define VERIFY_ACT_INGEST \
     "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 

@@ -22,6 +22,7 @@ struct view {
     struct view_source *sources; /* by (topic, partition) */
     size_t n_sources;
     char *position;
+    int64_t assets_version; /* when it was opened */
     bool partial; /* another store of the consumer group holds a part */
 };
 

@@ -20,6 +20,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "store/assets_file.h"
 #include "store/catalog.h"
 #include "store/expire.h"
 #include "store/flush.h"
@@ -90,6 +91,7 @@ struct writer {
     char *dir;
     int lock_fd;
     struct catalog *catalog;
+    struct assets_file *assets;
     struct registry *registry;
     struct catalog_reader *lookup; /* of the background thread */
     pthread_mutex_t lock;          /* shards, stop */
@@ -744,6 +746,7 @@ static void writer_free(struct writer *writer)
     free(writer->shards);
     catalog_reader_close(writer->lookup);
     catalog_close(writer->catalog);
+    assets_file_close(writer->assets);
     registry_free(writer->registry);
     if (writer->lock_fd >= 0)
         close(writer->lock_fd);
@@ -797,6 +800,8 @@ int writer_open(const struct writer_opts *opts, struct writer **ret_writer, stru
     if (!rc)
         rc = catalog_reader_open(writer->dir, &writer->lookup, error);
     if (!rc)
+        rc = assets_file_open(writer->dir, &writer->assets, error);
+    if (!rc)
         rc = open_shards(writer, error);
     if (!rc) {
         writer->started = pthread_create(&writer->thread, NULL, tend, writer) == 0;
@@ -814,6 +819,11 @@ int writer_open(const struct writer_opts *opts, struct writer **ret_writer, stru
 struct sink *writer_sink(struct writer *writer)
 {
     return &writer->sink;
+}
+
+struct documents_sink *writer_documents(struct writer *writer)
+{
+    return assets_file_sink(writer->assets);
 }
 
 struct registry *writer_registry(struct writer *writer)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "model/document.h"
 #include "model/registry.h"
 #include "model/sink.h"
 #include "store/retention.h"
@@ -45,6 +46,7 @@ MUST_CHECK int store_create(const char *dir, struct err_text *error);
  * starts the flush and seal thread. ERR_NOTFOUND, ERR_VERSION, ERR_CORRUPT. */
 MUST_CHECK int writer_open(const struct writer_opts *opts, struct writer **ret_writer, struct err_text *error);
 struct sink *writer_sink(struct writer *writer);
+struct documents_sink *writer_documents(struct writer *writer); /* its calls come from one thread, another than the sink's too */
 struct registry *writer_registry(struct writer *writer);
 const char *writer_uuid(const struct writer *writer);
 

@@ -70,6 +70,11 @@ class Kafka:
                               stdout=subprocess.PIPE, text=True)
         self.bootstrap = done.stdout.strip()
 
+    def topic(self, *what):
+        """Kafka's own tool for topics: --delete, --create ..."""
+        subprocess.run(["sh", str(BROKER), "tool", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.bootstrap, *what],
+                       check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+
     def group(self, group, *what):
         """Kafka's own tool for consumer groups: --delete, --reset-offsets ... Waits until the group has no members."""
         def tried():

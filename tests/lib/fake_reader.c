@@ -2,11 +2,13 @@
 
 #include "fake_reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/civil.h"
 #include "random.h"
+#include "store/assets.h"
 
 struct fake_reader fake_reader;
 
@@ -303,6 +305,20 @@ int view_cells(struct view *view, uint32_t series_id, enum tier tier, int64_t be
         }
         t_us = next_us;
         row = next;
+    }
+    return 0;
+}
+
+int assets_place(struct reader_dir *dir, const char *entity, struct asset_place *ret_place, struct err_text *error)
+{
+    (void)dir;
+    (void)error;
+    for (const struct fake_place *place = fake_reader.places; place && place->entity; place++) {
+        if (strcmp(place->entity, entity) != 0)
+            continue;
+        snprintf(ret_place->board, sizeof(ret_place->board), "%s", place->board);
+        snprintf(ret_place->location, sizeof(ret_place->location), "%s", place->location);
+        return 1;
     }
     return 0;
 }

@@ -19,6 +19,9 @@ struct fake_reader {
     size_t rows_max;            /* of one scan_next; 0: 4096 */
     uint64_t seed;              /* which spans are raw */
     const struct unit_table *units;
+    struct fake_place {         /* of sensors; ended by one without an entity */
+        const char *entity, *board, *location;
+    } *places;
     int64_t known_from_us;      /* revisions are missing from before; 0 none */
     int fail_scan;              /* a code that every scan ends in */
     /* what was asked */

@@ -20,6 +20,7 @@ struct fake_source {
     const struct fake_series *series;
     size_t n_series;
     bool partial;                /* another store has a part */
+    int64_t assets_version;
     const struct view_change *changes; /* since position "position-0"; every other is no position, but "long-ago" */
     size_t n_changes;
     atomic_int n_arrived;        /* readings so far, and the number of the position before its last */

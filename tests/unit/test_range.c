@@ -311,7 +311,10 @@ static void unknown_parameters_are_refused_by_their_name(void **state)
     REFUSED("over", "needs a step", "over", "sum");
     REFUSED("by", "needs \"over\"", "by", "type", "step", "PT1H");
     REFUSED("by", "type, property", "by", "colour", "over", "sum", "step", "PT1H");
-    assert_refused(ERR_MEANING, "by", "assets", "by", "location", "over", "sum", "step", "PT1H", NULL);
+    assert_refused(ERR_MEANING, "explain", "single series", "by", "type", "over", "sum", "step", "PT1H", "explain", "1", NULL);
+    struct range range = PARSE("by", "location", "over", "sum", "step", "PT1H", "explain", "1"); /* tells what it leaves out */
+    assert_int_equal(range.by, BY_LOCATION);
+    range_free(&range);
     assert_refused(ERR_MEANING, "layout", "layout=long", "layout", "wide", "over", "sum", "step", "PT1H", NULL);
     REFUSED("From", "no parameter", "From", "now");
     REFUSED("", "no parameter", "", "");

@@ -3,6 +3,7 @@
 Every bucket looks at the readings by itself; nothing is carried from one bucket to the next. CHOICES are the places where the
 contract is silent or has two readings; the package's docstring says why each stands as it does."""
 import dataclasses
+import itertools
 import math
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
@@ -342,14 +343,20 @@ def answer_over(many, question):
     columns = [steps(series, plainly) for series in many]
     rows = []
     for same in zip(*columns):
-        saying = [row[1:] for row in same
-                  if any(v not in (None, 0) if name == "count" else v is not None for name, v in zip(question.agg, row[1:]))]
-        if question.fill == "none" and not saying:
+        contributing = [row for row in same if any(v not in (None, 0) if name == "count" else v is not None
+                                                   for name, v in zip(question.agg, row[1:]))]
+        cells = [[row[i] for row in contributing if row[i] is not None] for i in range(1, len(same[0]))]
+        if question.fill == "none" and not contributing:
             continue
-        cells = [[row[i] for row in saying if row[i] is not None] for i in range(len(question.agg))]
-        values = [across(question.over, of_one) if of_one or name != "count" else 0 for name, of_one in zip(question.agg, cells)]
-        rows.append([same[0][0]] + values + [len(saying), len(many) - len(saying)])
+        n = len(contributing)
+        rows.append([same[0][0]] + [nothing_of(question, i) if not n else across(question.over, values) for i, values in enumerate(cells)] +
+                    [n, len(many) - n])
     return rows
+
+
+def nothing_of(question, i):
+    """Of a bucket in which no series has anything to say."""
+    return 0 if question.agg[i] == "count" else None
 
 
 def across(over, values):

@@ -13,7 +13,6 @@ FILLS = "null", "none", "previous", "linear"
 
 class Case:
     type, quantity, unit, period = "SmartMeter", "voltage", None, None
-    needs_declared = False
     name = None
 
     @property
@@ -138,7 +137,7 @@ class Weighted23929(Case):
 class Jitter99(Case):
     """A register that steps back by 0.1 kWh has not been read from 0 again."""
     name = "grott_99_a_small_step_back_is_no_new_meter"
-    quantity, unit, needs_declared = "activeEnergyExport", "kWh", True
+    quantity, unit = "activeEnergyExport", "kWh"
     begin = grid.at("2022-02-02T10:00:00Z")
 
     def readings(self):

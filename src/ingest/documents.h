@@ -1,0 +1,31 @@
+/* Reads topics `assets` and `optimization` whole, every partition of them whatever the consumer group has assigned: each store of a
+ * group needs all assets. Checks what they hold, hands it to the store (model/document.h), and has the days of calendars produced
+ * as readings. One thread of its own beside librdkafka's.
+ *
+ * A topic that does not exist is no error: it is read once it does. Reading goes on at the stored offset, if the message before it
+ * still is the one that was stored last; else the topic was made anew or cut, and is read from its start, which changes
+ * nothing of what is stored already. */
+#ifndef INGEST_DOCUMENTS_H
+#define INGEST_DOCUMENTS_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+#include "ingest/consumer.h"
+#include "model/document.h"
+
+struct documents_opts {
+    const struct kafka_property *properties;
+    size_t n_properties;
+    const char *assets_topic, *optimization_topic; /* "": none; borrowed, as the sink */
+    const char *calendar_topic;                    /* where days of calendars go; "": nowhere */
+    struct documents_sink *sink;                   /* called from the reader's thread only */
+};
+
+struct documents_reader;
+/* ERR_INVALID: a property that librdkafka refuses. ERR_NOMEM. */
+MUST_CHECK int documents_start(const struct documents_opts *opts, struct documents_reader **ret_reader, struct err_text *error);
+/* Ends the thread; what was not handed over is read again by the next one. */
+void documents_stop(struct documents_reader *reader);
+
+#endif
