@@ -7,8 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/hash.h"
 #include "http/encode.h"
 
+#define PASSWORD_TEXT_MAX 1024 /* in base64; the longest password and name have 321 bytes */
 #define PART_MAX sizeof(((struct request *)NULL)->id)
 
 bool request_is_over(const struct request *request)
@@ -125,17 +127,45 @@ static const char *scope_name(unsigned scope)
 static int check_credentials(struct request *request, struct reply *reply)
 {
     const char *text = request->authorization;
-    enum access_needed access = request->route->access;
-    if (access == ACCESS_PUBLIC || (access == ACCESS_LOOPBACK && request->loopback))
-        return 0;
-    if (!text || strncasecmp(text, "Bearer ", 7)) {
-        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"");
-        reply_problem(reply, 401, "", "no credentials: send the header Authorization: Bearer TOKEN");
-        return -1;
+    return (text && !strncasecmp(text, "Basic ", 6)) || (!strncmp(request->path, "/api/", 5) && strncmp(request->path, "/api/v1/", 8));
+}
+
+static int refuse_credentials(const struct request *request, struct reply *reply, const char *why)
+{
+    bool is_token = request->authorization && !strncasecmp(request->authorization, "Bearer ", 7);
+    reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"%s%s", is_token ? ", error=\"invalid_token\"" : "",
+                 asks_for_password(request) ? ", Basic realm=\"almanac\", charset=\"UTF-8\"" : "");
+    reply_problem(reply, 401, "", "%s", why);
+    return -1;
+}
+
+/* Name and password of HTTP Basic (RFC 7617); 1: they are to be computed. */
+static int check_password(struct request *request, const char *text, size_t size, bool may_compute)
+{
+    char plain[PASSWORD_TEXT_MAX];
+    size_t n;
+    if (size >= sizeof(plain) || hash_from_base64(text, size, plain, &n))
+        return ERR_DENIED;
+    plain[n] = '\0';
+    char *colon = memchr(plain, ':', n);
+    int rc = ERR_DENIED;
+    if (colon && !memchr(plain, '\0', n)) {
+        *colon = '\0';
+        rc = access_check_password(request->opts->access, plain, colon + 1, may_compute, &request->principal);
     }
-    text += 7;
-    while (*text == ' ')
-        text++;
+    explicit_bzero(plain, sizeof(plain));
+    return rc == ERR_BUSY ? 1 : rc;
+}
+
+/* Who asks: 0, 1 the password is to be computed, or -1 with the reply made. */
+static int find_principal(struct request *request, struct reply *reply, bool may_compute)
+{
+    const char *text = request->authorization;
+    bool is_token = text && !strncasecmp(text, "Bearer ", 7), is_password = text && !strncasecmp(text, "Basic ", 6);
+    if (!is_token && !is_password)
+        return refuse_credentials(request, reply, "no credentials: send the header Authorization: Bearer TOKEN, or Basic with a user");
+    text += is_token ? 7 : 6;
+    text += strspn(text, " ");
     size_t size = strcspn(text, " ");
     int rc = access_check_token(request->opts->access, text, size, &request->principal);
     if (rc == ERR_DENIED) {
@@ -156,6 +186,23 @@ static int check_serving(const struct request *request, struct reply *reply)
 {
     struct health health = {0};
     if (request->route->access != ACCESS_SCOPE)
+static int check_credentials(struct request *request, struct reply *reply)
+{
+    enum access_needed access = request->route->access;
+    if (access == ACCESS_PUBLIC || (access == ACCESS_LOOPBACK && request->loopback))
+        return 0;
+    int rc = find_principal(request, reply, false);
+    request->unverified = rc > 0;
+    return rc ? (rc < 0 ? rc : 0) : check_scope(request, reply);
+}
+
+void route_verify(struct request *request, struct reply *reply)
+{
+    if (!find_principal(request, reply, true))
+        (void)check_scope(request, reply);
+    request->unverified = false;
+}
+
         return 0;
     request->opts->health(request->opts->health_arg, &health);
     if (health.serving)

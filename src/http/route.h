@@ -44,6 +44,7 @@ struct request {
     const struct route *route;
     struct principal principal;
     struct parameters parameters;
+    bool unverified;             /* the password is still to be computed: route_verify */
     const struct media *media;   /* the chosen one; NULL where a route has none */
 };
 
@@ -74,7 +75,11 @@ extern const struct route routes[]; /* routes.c; ended by a NULL method */
 /* The checks that need no body. Leaves reply->status 0 when the request may go on. */
 void route_head(struct request *request, struct reply *reply);
 
-/* The rest of the checks, and the handler; the body is whole. */
+/* Of a request that route_head left unverified: the check of its password, which takes some tenths of a second. Leaves reply->status 0
+ * when the request may go on. */
+void route_verify(struct request *request, struct reply *reply);
+
+/* The rest of the checks, and the handler; the body is whole, and the request verified. */
 void route_answer(struct request *request, struct reply *reply);
 
 /* Whether nobody waits for the answer any more; for handlers and streams that compute for long, as often as they like. */
