@@ -124,7 +124,8 @@ static const char *scope_name(unsigned scope)
     return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
 }
 
-static int check_credentials(struct request *request, struct reply *reply)
+/* Browsers ask people for a password where they see this, so routes that our own pages call do without. */
+static bool asks_for_password(const struct request *request)
 {
     const char *text = request->authorization;
     return (text && !strncasecmp(text, "Basic ", 6)) || (!strncmp(request->path, "/api/", 5) && strncmp(request->path, "/api/v1/", 8));
@@ -167,25 +168,24 @@ static int find_principal(struct request *request, struct reply *reply, bool may
     text += is_token ? 7 : 6;
     text += strspn(text, " ");
     size_t size = strcspn(text, " ");
-    int rc = access_check_token(request->opts->access, text, size, &request->principal);
-    if (rc == ERR_DENIED) {
-        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\", error=\"invalid_token\"");
-        reply_problem(reply, 401, "", "the token is not known here: `almanac token create` makes one");
-    } else if (rc) {
-        reply_error(reply, rc, &(struct err_text){.text = "the token could not be checked"});
-    } else if ((request->principal.scopes & request->route->scope) != request->route->scope) {
-        reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name,
-                      scope_name(request->route->scope));
-    } else {
+    int rc = is_token ? access_check_token(request->opts->access, text, size, &request->principal)
+                      : check_password(request, text, size, may_compute);
+    if (rc == ERR_DENIED)
+        return refuse_credentials(request, reply, is_token ? "the token is not known here: `almanac token create` makes one"
+                                                           : "no user has this name and password: `almanac user add` makes one");
+    if (rc < 0)
+        reply_error(reply, rc, &(struct err_text){.text = "the credentials could not be checked"});
+    return rc < 0 ? -1 : rc;
+}
+
+static int check_scope(const struct request *request, struct reply *reply)
+{
+    if ((request->principal.scopes & request->route->scope) == request->route->scope)
         return 0;
-    }
+    reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, scope_name(request->route->scope));
     return -1;
 }
 
-static int check_serving(const struct request *request, struct reply *reply)
-{
-    struct health health = {0};
-    if (request->route->access != ACCESS_SCOPE)
 static int check_credentials(struct request *request, struct reply *reply)
 {
     enum access_needed access = request->route->access;
@@ -203,6 +203,10 @@ void route_verify(struct request *request, struct reply *reply)
     request->unverified = false;
 }
 
+static int check_serving(const struct request *request, struct reply *reply)
+{
+    struct health health = {0};
+    if (request->route->access != ACCESS_SCOPE)
         return 0;
     request->opts->health(request->opts->health_arg, &health);
     if (health.serving)
@@ -255,12 +259,23 @@ static int parse_body(struct request *request, struct reply *reply, struct err_t
     return 0;
 }
 
+/* What the client sends is for the handler to read. */
+static int check_document(const struct request *request, struct reply *reply)
+{
+    const char *type = request->content_type ? request->content_type : "";
+    if (!has_type(type, "application/json"))
+        reply_problem(reply, 415, "", "the body is of type \"%.100s\": send application/json", type);
+    return 0;
+}
+
 static int parse_parameters(struct request *request, struct reply *reply, struct err_text *error)
 {
     const struct route *route = request->route;
     const char *query = strchr(request->target, '?');
     int rc = query ? parameters_from_form(&request->parameters, query + 1, strlen(query + 1), error) : 0;
-    if (!rc && !strcmp(route->method, "POST"))
+    if (!rc && !strcmp(route->method, "POST") && route->takes_document && !request->parameters.n)
+        rc = check_document(request, reply);
+    else if (!rc && !strcmp(route->method, "POST"))
         rc = request->parameters.n ? err_set_field(error, ERR_INVALID, request->parameters.rows[0].name,
                                                    "parameters of a POST belong into its body, not into the URL")
                                    : parse_body(request, reply, error);

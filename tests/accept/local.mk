@@ -20,6 +20,7 @@ ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
 ACCEPT += %D%/62-live.py
 ACCEPT += %D%/65-sql.py
+ACCEPT += %D%/66-pilot.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
 ACCEPT += %D%/72-disk.py
