@@ -27,6 +27,7 @@ if [ -z "${HOME-}" ] || [ ! -w "$HOME" ]; then
     mkdir -p "$HOME"
     export HOME
 fi
+sh contrib/swagger.sh fetch >"$work/fetch-swagger.log" 2>&1 || echo "Swagger UI cannot be had (contrib/swagger.sh)"
 jobs=$(nproc)
 # What is built: this tree, or a copy when it was configured in itself, since then it builds nowhere else.
 source=$top

@@ -4,6 +4,7 @@ optimizations, users with passwords.
 """
 import base64
 import json
+import re
 import sys
 import time
 from datetime import datetime, timedelta, timezone
@@ -114,10 +115,6 @@ def teardown(context):
     if site.process:
         site.stop()
     kafka.stop()
-
-
-def names_of(site, path):
-    return list(site.get(path))
 
 
 def test_the_tree_of_assets(context):
@@ -349,6 +346,26 @@ def test_tokens_are_listed_and_taken_back(context):
     assert listed["gone"]["scopes"] == ["read", "ops"] and token not in site.cli("token", "list").stdout
     site.cli("token", "revoke", "gone")
     harness.wait_for(lambda: site.request("/v1/series", token=token)[0] == 401, 5)
+
+
+def test_swagger_ui_is_served_from_here(context):
+    _, site = context
+    status, headers, page = site.request("/docs", token=None)
+    assert status == 200 and headers["Content-Type"].startswith("text/html") and b"Swagger UI" in page
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'" and policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert not re.search(rb"""(src|href)\s*=\s*["']?(https?:)?//""", page) and b"<script>" not in page
+    site.problem("/docs/..%2fREADME.md", 404)
+    site.problem("/docs/index.html", 404)
+    if not (harness.BUILD / "swagger-ui" / "ORIGIN").exists():
+        assert b"contrib/swagger.sh fetch" in page
+        raise harness.Skip("Swagger UI was not fetched: contrib/swagger.sh fetch")
+    for file in re.findall(rb'(?:src|href)="([^"]+)"', page):
+        status, headers, body = site.request(file.decode(), token=None)
+        assert status == 200 and int(headers["Content-Length"]) == len(body) > 100, file
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["Content-Type"].split(";")[0] in (
+            "text/css", "text/javascript", "image/png")
+        assert site.request(file.decode(), token=None, method="HEAD")[0] == 200
 
 
 def test_the_description_has_the_shapes(context):
