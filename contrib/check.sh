@@ -155,9 +155,10 @@ fetch_kafka() {
     step "fetch Kafka" sh tests/kafka/broker.sh fetch
 }
 
-# Other readers of Arrow, likewise; without them only their test is skipped.
+# Other readers of Arrow, and a client that asks anything, likewise; without them only their tests are skipped.
 fetch_readers() {
     sh tests/readers/readers.sh fetch >"$work/fetch-readers.log" 2>&1 || echo "the readers of tests/readers/readers.sh cannot be had"
+    sh tests/readers/schemathesis.sh fetch >"$work/fetch-schemathesis.log" 2>&1 || echo "schemathesis cannot be had"
 }
 
 stage_accept() {
