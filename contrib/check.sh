@@ -27,6 +27,7 @@ if [ -z "${HOME-}" ] || [ ! -w "$HOME" ]; then
     mkdir -p "$HOME"
     export HOME
 fi
+sh contrib/swagger.sh fetch >"$work/fetch-swagger.log" 2>&1 || echo "Swagger UI cannot be had (contrib/swagger.sh)"
 jobs=$(nproc)
 # What is built: this tree, or a copy when it was configured in itself, since then it builds nowhere else.
 source=$top
@@ -154,9 +155,10 @@ fetch_kafka() {
     step "fetch Kafka" sh tests/kafka/broker.sh fetch
 }
 
-# Other readers of Arrow, likewise; without them only their test is skipped.
+# Other readers of Arrow, and a client that asks anything, likewise; without them only their tests are skipped.
 fetch_readers() {
     sh tests/readers/readers.sh fetch >"$work/fetch-readers.log" 2>&1 || echo "the readers of tests/readers/readers.sh cannot be had"
+    sh tests/readers/schemathesis.sh fetch >"$work/fetch-schemathesis.log" 2>&1 || echo "schemathesis cannot be had"
 }
 
 stage_accept() {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the build and the checks need on Debian 12: as root, or with sudo. Says nothing and needs no network when
 # nothing is missing.
-#   contrib/setup.sh          everything: both compilers, test libraries, Java for a real Kafka
+#   contrib/setup.sh          everything: both compilers, test libraries, Java for a real Kafka, Swagger UI for /docs
 #   contrib/setup.sh --demo   only what contrib/demo.sh builds with
 set -eu
 
@@ -10,6 +10,12 @@ build="gcc libc6-dev make autoconf automake pkg-config libsqlite3-dev librdkafka
     libcurl4-gnutls-dev|libcurl4-openssl-dev|libcurl4-nss-dev tzdata"
 checks="clang libclang-rt-14-dev libcmocka-dev sqlite3 kcat perl-base curl ca-certificates python3 python3-venv openjdk-17-jre-headless
     maven xz-utils git"
+
+# What is not a package. Without it the page /docs says how to get it, so a failure is told and no more.
+fetch() {
+    [ "${1-}" = --demo ] || sh "$(dirname "$0")/swagger.sh" fetch ||
+        echo "contrib/setup.sh: Swagger UI could not be fetched; /docs will say so" >&2
+}
 
 case ${1-} in
 --demo) wanted=$build ;;
@@ -39,7 +45,10 @@ for choice in $wanted; do
     done
     [ -n "$found" ] || missing="$missing ${choice%%|*}"
 done
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    fetch "$@"
+    exit 0
+fi
 
 sudo=
 if [ "$(id -u)" -ne 0 ]; then
@@ -59,3 +68,4 @@ if ! { $sudo apt-get -q update &&
     echo "contrib/setup.sh: apt could not install$missing; its last lines are above" >&2
     exit 1
 fi
+fetch "$@"

@@ -9,3 +9,9 @@ CREATE TABLE token (
     scopes     INTEGER NOT NULL, -- bits: 1 read, 2 export, 4 sql, 8 ops, 16 personal:read, 32 personal:write, 64 vault:admin, 128 admin
     created_us INTEGER NOT NULL -- microseconds since 1970 UTC
 );
+CREATE TABLE user (
+    name       TEXT NOT NULL UNIQUE, -- of HTTP Basic
+    password   TEXT NOT NULL, -- Argon2id with its salt and costs, as libsodium prints it
+    scopes     INTEGER NOT NULL, -- as of a token
+    created_us INTEGER NOT NULL -- microseconds since 1970 UTC
+);

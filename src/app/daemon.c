@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/docs.h"
 #include "app/site.h"
 #include "common/civil.h"
 #include "common/clock.h"
@@ -25,6 +26,7 @@
 #include "ingest/consumer.h"
 #include "ingest/documents.h"
 #include "ingest/embedded.h"
+#include "ingest/publisher.h"
 #include "store/access.h"
 #include "store/reader.h"
 #include "store/snapshots.h"
@@ -48,7 +50,9 @@ struct daemon {
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
     struct documents_reader *documents;
     atomic_bool stopping;
+    char docs[PATH_MAX];      /* the folder of Swagger UI, where there is one */
     char *broker_path;        /* run/broker, when it was written */
+    _Atomic(struct publisher *) publisher; /* of outputs of optimizations; asked by the server's threads */
 };
 
 void daemon_block_signals(void)
@@ -133,6 +137,19 @@ static int check_data(const struct conf *conf, struct err_text *error)
     return 0;
 }
 
+/* The server hands over an output of an optimization. */
+static int publish_cb(void *arg, const void *document, size_t size, struct published *ret_place,
+                      struct err_text *error)
+{
+    struct daemon *daemon = arg;
+    struct publisher *publisher = atomic_load(&daemon->publisher);
+    ret_place->topic = daemon->conf->optimization_topic;
+    if (!publisher || !*ret_place->topic)
+        return err_set(error, ERR_BUSY, "this process has no %s", publisher ? "optimization_topic" : "broker");
+    return publisher_send(publisher, ret_place->topic, document, size, &ret_place->partition,
+                          &ret_place->offset, error);
+}
+
 static int start_serving(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
@@ -157,7 +174,10 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .exports = daemon->exports,
                                .ready_lag_us = conf->ready_lag_us,
                                .health = health_cb,
-                               .health_arg = daemon};
+                               .health_arg = daemon,
+                               .publish = publish_cb,
+                               .publish_arg = daemon,
+                               .docs = docs_find(daemon->docs, sizeof daemon->docs)};
     return server_start(&opts, &daemon->server, error);
 }
 
@@ -203,20 +223,44 @@ static int start_broker(struct daemon *daemon, struct err_text *error)
     return code;
 }
 
-static int start_reading(struct daemon *daemon, struct err_text *error)
+/* What the configuration says to librdkafka, and our own broker where that runs; for the caller to
+ * free. NULL: no memory. */
+static struct kafka_property *kafka_properties(const struct daemon *daemon, size_t *ret_n)
 {
     const struct conf *conf = daemon->conf;
     struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
-    struct consumer *consumer = NULL;
     size_t n = conf->n_kafka;
+    if (properties && n > 0)
+        memcpy(properties, conf->kafka, n * sizeof *properties);
+    if (properties && daemon->broker)
+        properties[n++] =
+            (struct kafka_property){"bootstrap.servers", embedded_bootstrap(daemon->broker)};
+    *ret_n = n;
+    return properties;
+}
+
+static int start_publishing(struct daemon *daemon, struct err_text *error)
+{
+    size_t n;
+    struct publisher *publisher = NULL;
+    struct kafka_property *properties = kafka_properties(daemon, &n);
+    if (!properties)
+        return ERR_NOMEM;
+    int code = publisher_open(properties, n, &publisher, error);
+    free(properties);
+    atomic_store(&daemon->publisher, publisher);
+    return code;
+}
+
+static int start_reading(struct daemon *daemon, struct err_text *error)
+{
+    const struct conf *conf = daemon->conf;
+    struct consumer *consumer = NULL;
+    size_t n;
+    struct kafka_property *properties = kafka_properties(daemon, &n);
     char instance[96];
     if (!properties)
         return ERR_NOMEM;
-    if (n > 0)
-        memcpy(properties, conf->kafka, n * sizeof *properties);
-    if (daemon->broker)
-        properties[n++] =
-            (struct kafka_property){"bootstrap.servers", embedded_bootstrap(daemon->broker)};
     /* One process ingests into a data directory, so the store's name is a member's name that
      * outlives restarts. */
     snprintf(instance, sizeof instance, "almanac-%s", writer_uuid(daemon->writer));
@@ -270,6 +314,8 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
     bool own_broker = (!brokers || !brokers[0]) && !conf_kafka(conf, "metadata.broker.list");
     if (code == 0 && conf->roles & ROLE_INGEST && own_broker)
         code = start_broker(daemon, error);
+    if (code == 0 && conf->roles & ROLE_SERVE && (daemon->broker || !own_broker))
+        code = start_publishing(daemon, error);
     if (code == 0 && conf->roles & ROLE_INGEST)
         code = start_reading(daemon, error);
     return code;
@@ -366,6 +412,7 @@ void daemon_stop(struct daemon *daemon)
      * disk. */
     if (daemon->server)
         server_stop(daemon->server, GRACE_MS);
+    publisher_close(atomic_exchange(&daemon->publisher, NULL));
     exports_stop(daemon->exports);
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
 	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
+	%D%/docs.c %D%/docs.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/site.c %D%/site.h \
@@ -24,6 +25,7 @@ bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
+	%D%/cmd_access.c \
 	%D%/cmd_backup.c \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
@@ -35,6 +37,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_restore.c \
 	%D%/cmd_sql.c \
 	%D%/cmd_token_create.c \
+	%D%/cmd_user_add.c \
 	%D%/cmd_verify.c \
 	%D%/cmd_version.c
 nodist_almanac_SOURCES = data/demo/serf_east_1min_ac_power.csv.h data/demo/nrel_RSF_II.csv.h data/demo/midc_20181014.csv.h

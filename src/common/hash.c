@@ -117,3 +117,24 @@ int hash_from_base64url(const char *text, size_t text_size, void *out, size_t *r
                ? ERR_INVALID
                : 0;
 }
+
+int hash_from_base64(const char *text, size_t text_size, void *out, size_t *ret_size)
+{
+    return sodium_base642bin(out, text_size, text, text_size, NULL, ret_size, NULL, sodium_base64_VARIANT_ORIGINAL) ? ERR_INVALID
+                                                                                                                : 0;
+}
+
+static_assert(crypto_pwhash_STRBYTES <= HASH_PASSWORD_TEXT_MAX, "the text has room for libsodium's");
+
+int hash_password(const char *password, size_t size, char ret_text[static HASH_PASSWORD_TEXT_MAX])
+{
+    return crypto_pwhash_str_alg(ret_text, password, size, crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE,
+                                 crypto_pwhash_ALG_ARGON2ID13)
+               ? ERR_NOMEM
+               : 0;
+}
+
+int hash_password_is(const char *text, const char *password, size_t size)
+{
+    return crypto_pwhash_str_verify(text, password, size) == 0;
+}

@@ -4,6 +4,9 @@
 
 #include "http/route.h"
 
+extern const struct shape entities_shape, entity_shape;
+extern const struct shape optimization_taken_shape, optimization_outputs_shape;
+
 int h_series_list(struct request *request, struct reply *reply, struct err_text *error);
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
 int h_live(struct request *request, struct reply *reply, struct err_text *error);
@@ -27,6 +30,21 @@ int h_prometheus_labels(struct request *request, struct reply *reply, struct err
 int h_prometheus_values(struct request *request, struct reply *reply, struct err_text *error);
 int h_prometheus_metadata(struct request *request, struct reply *reply, struct err_text *error);
 int h_prometheus_buildinfo(struct request *request, struct reply *reply, struct err_text *error);
+int h_entities_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_entities_one(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_customers(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_locations(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_boards(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_location_sensors(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_board_sensors(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_board_rates(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_heating_rates(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_static(struct request *request, struct reply *reply, struct err_text *error);
+int h_pilot_dynamic(struct request *request, struct reply *reply, struct err_text *error);
+int h_optimization_take(struct request *request, struct reply *reply, struct err_text *error);
+int h_optimization_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_docs(struct request *request, struct reply *reply, struct err_text *error);
+int h_docs_file(struct request *request, struct reply *reply, struct err_text *error);
 int h_openapi(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

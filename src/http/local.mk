@@ -13,7 +13,8 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/export_run.c %D%/export_run.h \
 	%D%/exports.c %D%/exports.h %D%/exports_inside.h %D%/exports_make.c %D%/exports_tell.c \
 	%D%/filter.c %D%/filter.h \
-	%D%/h_changes.c %D%/h_exports.c %D%/h_gaps.c \
+	%D%/h_changes.c %D%/h_docs.c %D%/h_entities.c %D%/h_exports.c %D%/h_gaps.c %D%/h_optimization.c \
+	%D%/h_pilot.c %D%/h_pilot_dynamic.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
 	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
@@ -23,6 +24,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/listing.c %D%/listing.h \
 	%D%/live.c %D%/live.h \
 	%D%/origin.c %D%/origin.h \
+	%D%/pilot.c %D%/pilot.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/prometheus.c %D%/prometheus.h \
 	%D%/promql.c %D%/promql.h \
@@ -31,6 +33,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/route.c %D%/route.h %D%/routes.c \
 	%D%/selector.c %D%/selector.h \
 	%D%/server.c %D%/server.h \
+	%D%/shape.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/workers.c %D%/workers.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)

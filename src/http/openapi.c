@@ -30,6 +30,65 @@ static void put_text(struct writer *writer, json_t *object, const char *name, co
     put(writer, object, name, json_string(text));
 }
 
+/* ---- shapes ---- */
+
+static json_t *parse(const char *text)
+{
+    return json_loads(text, JSON_DECODE_ANY, NULL);
+}
+
+static json_t *schema_of_shape(struct writer *writer, const struct shape *shape);
+
+static json_t *schema_of_field(struct writer *writer, const struct shape_field *field)
+{
+    static const char *const types[] = {[FORM_TEXT] = "string", [FORM_NUMBER] = "number", [FORM_WHOLE] = "integer",
+                                        [FORM_BOOLEAN] = "boolean", [FORM_TIME] = "string"};
+    if (field->form == FORM_TEXTS)
+        return json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "string");
+    if (field->form == FORM_LIST)
+        return json_pack("{s:s, s:o}", "type", "array", "items", schema_of_shape(writer, field->of));
+    if (field->form == FORM_OBJECT)
+        return json_pack("{s:s}", "type", "object");
+    json_t *schema = field->may_be_null ? json_pack("{s:[s,s]}", "type", types[field->form], "null")
+                                        : json_pack("{s:s}", "type", types[field->form]);
+    if (field->form == FORM_TIME)
+        put_text(writer, schema, "format", "date-time");
+    return schema;
+}
+
+/* Of one object. */
+static json_t *schema_of_shape(struct writer *writer, const struct shape *shape)
+{
+    json_t *members = json_object(), *required = json_array();
+    for (const struct shape_field *field = shape->fields; field->name; field++) {
+        put(writer, members, field->name, schema_of_field(writer, field));
+        append(writer, required, json_string(field->name));
+    }
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", members, "required", required,
+                     "additionalProperties", 0);
+}
+
+static json_t *example_of_shape(struct writer *writer, const struct shape *shape)
+{
+    static const char *const examples[] = {[FORM_TEXT] = "\"text\"", [FORM_NUMBER] = "0", [FORM_WHOLE] = "1",
+                                           [FORM_BOOLEAN] = "true", [FORM_TIME] = "\"2025-03-01T00:00:00Z\"",
+                                           [FORM_TEXTS] = "[]", [FORM_OBJECT] = "{}"};
+    json_t *example = json_object();
+    for (const struct shape_field *field = shape->fields; field->name; field++)
+        put(writer, example, field->name,
+            field->example             ? parse(field->example)
+            : field->form == FORM_LIST ? json_pack("[o]", example_of_shape(writer, field->of))
+                                       : parse(examples[field->form]));
+    return example;
+}
+
+static json_t *content_of_shape(struct writer *writer, const struct shape *shape)
+{
+    json_t *schema = schema_of_shape(writer, shape), *example = example_of_shape(writer, shape);
+    return shape->is_list ? json_pack("{s:{s:s, s:o}, s:[o]}", "schema", "type", "array", "items", schema, "example", example)
+                          : json_pack("{s:o, s:o}", "schema", schema, "example", example);
+}
+
 /* ---- parameters ---- */
 
 static json_t *schema_of(struct writer *writer, const struct spec *spec)
@@ -67,9 +126,19 @@ static json_t *query_parameter(struct writer *writer, const struct spec *spec)
     return parameter;
 }
 
+/* Of a document of the client's own. */
+static json_t *document_of(struct writer *writer, const struct route *route)
+{
+    json_t *content = json_pack("{s:{s:s}}", "schema", "type", "object");
+    put(writer, content, "example", parse(route->example));
+    return json_pack("{s:b, s:{s:o}}", "required", 1, "content", "application/json", content);
+}
+
 /* The parameters of a POST are the members of its body. */
 static json_t *body_of(struct writer *writer, const struct route *route)
 {
+    if (route->takes_document)
+        return document_of(writer, route);
     json_t *members = json_object(), *required = json_array();
     for (const struct spec *const *spec = route->parameters; *spec; spec++) {
         json_t *schema = schema_of(writer, *spec);
@@ -97,14 +166,15 @@ static json_t *answers_of(struct writer *writer, const struct route *route)
 {
     json_t *answers = json_object(), *content = json_object();
     for (const struct media *media = route->media; media && media->name; media++)
-        put(writer, content, media->type, json_object());
+        put(writer, content, media->type, route->shape ? content_of_shape(writer, route->shape) : json_object());
     json_t *good = json_pack("{s:s}", "description", route->answer);
     if (route->media)
         put(writer, good, "content", content);
     else
         json_decref(content);
     put(writer, answers, "2XX", good);
-    put(writer, answers, "default", json_pack("{s:s}", "$ref", "#/components/responses/Problem"));
+    put(writer, answers, "default", json_pack("{s:s}", "$ref", route->fail ? "#/components/responses/PrometheusError"
+                                                                           : "#/components/responses/Problem"));
     return answers;
 }
 
@@ -122,6 +192,20 @@ static void name_operation(const struct route *route, struct buf *out)
     buf_putc(out, '\0');
 }
 
+/* What groups operations for people: D4.1 does so by the first part behind /api. */
+static json_t *tags_of(const struct route *route)
+{
+    static const char *const groups[][2] = {
+        {"/v1/", "Historian"}, {"/api/v1/", "Prometheus"}, {"/optimization_output", "OptimizationOutput"}};
+    const char *path = route->path;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+        if (!strncmp(path, groups[i][0], strlen(groups[i][0])))
+            return json_pack("[s]", groups[i][1]);
+    if (!strncmp(path, "/api/", 5))
+        return json_pack("[s%]", path + 5, strcspn(path + 5, "/"));
+    return json_pack("[s]", "Server");
+}
+
 static json_t *operation_of(struct writer *writer, const struct route *route)
 {
     struct buf id = {0};
@@ -137,6 +221,7 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
                   route->summary, "parameters", parameters, "responses", answers_of(writer, route));
     writer->failed = writer->failed || id.failed;
     buf_free(&id);
+    put(writer, operation, "tags", tags_of(route));
     if (has_body)
         put(writer, operation, "requestBody", body_of(writer, route));
     if (route->access == ACCESS_PUBLIC)
@@ -166,19 +251,26 @@ static json_t *components(void)
     json_t *problem = json_pack("{s:s, s:[s,s,s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object",
                                 "required", "status", "title", "detail", "properties", "status", "type", "integer",
                                 "title", "type", "string", "detail", "type", "string", "field", "type", "string");
-    return json_pack("{s:{s:o}, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, s:s}}}", "schemas", "Problem", problem,
-                     "responses", "Problem", "description", "What is wrong: the field at fault, and what is allowed",
-                     "content", "application/problem+json", "schema", "$ref", "#/components/schemas/Problem",
-                     "securitySchemes", "token", "type", "http", "scheme", "bearer");
+    json_t *told = json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", "What is wrong: the field at fault, and what is allowed",
+                             "content", "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
+    json_t *prometheus =
+        json_pack("{s:s, s:{s:{s:{s:s, s:[s,s,s], s:{s:{s:[s]}, s:{s:s}, s:{s:s}}}}, s:{s:{s:s}}}}", "description",
+                  "What is wrong, in the shape of Prometheus; who may not ask at all gets a problem", "content",
+                  "application/json", "schema", "type", "object", "required", "status", "errorType", "error", "properties",
+                  "status", "enum", "error", "errorType", "type", "string", "error", "type", "string",
+                  "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
+    return json_pack("{s:{s:o}, s:{s:o, s:o}, s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "schemas", "Problem", problem, "responses",
+                     "Problem", told, "PrometheusError", prometheus, "securitySchemes", "token", "type", "http", "scheme",
+                     "bearer", "password", "type", "http", "scheme", "basic");
 }
 
 int openapi_print(const struct route *table, struct buf *out)
 {
     struct writer writer = {0};
     json_t *document =
-        json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}]}", "openapi", "3.1.0", "info", "title", PACKAGE_NAME, "version",
+        json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}, {s:[]}]}", "openapi", "3.1.0", "info", "title", PACKAGE_NAME, "version",
                   PACKAGE_VERSION, "description", "A historian for energy data: readings of any stretch of the past",
-                  "security", "token");
+                  "security", "token", "password");
     put(&writer, document, "paths", paths_of(&writer, table));
     put(&writer, document, "components", components());
     char *text = writer.failed ? NULL : json_dumps(document, JSON_COMPACT);

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/hash.h"
 #include "http/encode.h"
 
+#define PASSWORD_TEXT_MAX 1024 /* in base64; the longest password and name have 321 bytes */
 #define PART_MAX sizeof(((struct request *)NULL)->id)
 
 bool request_is_over(const struct request *request)
@@ -122,34 +124,83 @@ static const char *scope_name(unsigned scope)
     return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
 }
 
-static int check_credentials(struct request *request, struct reply *reply)
+/* Browsers ask people for a password where they see this, so routes that our own pages call do without. */
+static bool asks_for_password(const struct request *request)
 {
     const char *text = request->authorization;
+    return (text && !strncasecmp(text, "Basic ", 6)) || (!strncmp(request->path, "/api/", 5) && strncmp(request->path, "/api/v1/", 8));
+}
+
+static int refuse_credentials(const struct request *request, struct reply *reply, const char *why)
+{
+    bool is_token = request->authorization && !strncasecmp(request->authorization, "Bearer ", 7);
+    reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"%s%s", is_token ? ", error=\"invalid_token\"" : "",
+                 asks_for_password(request) ? ", Basic realm=\"almanac\", charset=\"UTF-8\"" : "");
+    reply_problem(reply, 401, "", "%s", why);
+    return -1;
+}
+
+/* Name and password of HTTP Basic (RFC 7617); 1: they are to be computed. */
+static int check_password(struct request *request, const char *text, size_t size, bool may_compute)
+{
+    char plain[PASSWORD_TEXT_MAX];
+    size_t n;
+    if (size >= sizeof(plain) || hash_from_base64(text, size, plain, &n))
+        return ERR_DENIED;
+    plain[n] = '\0';
+    char *colon = memchr(plain, ':', n);
+    int rc = ERR_DENIED;
+    if (colon && !memchr(plain, '\0', n)) {
+        *colon = '\0';
+        rc = access_check_password(request->opts->access, plain, colon + 1, may_compute, &request->principal);
+    }
+    explicit_bzero(plain, sizeof(plain));
+    return rc == ERR_BUSY ? 1 : rc;
+}
+
+/* Who asks: 0, 1 the password is to be computed, or -1 with the reply made. */
+static int find_principal(struct request *request, struct reply *reply, bool may_compute)
+{
+    const char *text = request->authorization;
+    bool is_token = text && !strncasecmp(text, "Bearer ", 7), is_password = text && !strncasecmp(text, "Basic ", 6);
+    if (!is_token && !is_password)
+        return refuse_credentials(request, reply, "no credentials: send the header Authorization: Bearer TOKEN, or Basic with a user");
+    text += is_token ? 7 : 6;
+    text += strspn(text, " ");
+    size_t size = strcspn(text, " ");
+    int rc = is_token ? access_check_token(request->opts->access, text, size, &request->principal)
+                      : check_password(request, text, size, may_compute);
+    if (rc == ERR_DENIED)
+        return refuse_credentials(request, reply, is_token ? "the token is not known here: `almanac token create` makes one"
+                                                           : "no user has this name and password: `almanac user add` makes one");
+    if (rc < 0)
+        reply_error(reply, rc, &(struct err_text){.text = "the credentials could not be checked"});
+    return rc < 0 ? -1 : rc;
+}
+
+static int check_scope(const struct request *request, struct reply *reply)
+{
+    if ((request->principal.scopes & request->route->scope) == request->route->scope)
+        return 0;
+    reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, scope_name(request->route->scope));
+    return -1;
+}
+
+static int check_credentials(struct request *request, struct reply *reply)
+{
     enum access_needed access = request->route->access;
     if (access == ACCESS_PUBLIC || (access == ACCESS_LOOPBACK && request->loopback))
         return 0;
-    if (!text || strncasecmp(text, "Bearer ", 7)) {
-        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\"");
-        reply_problem(reply, 401, "", "no credentials: send the header Authorization: Bearer TOKEN");
-        return -1;
-    }
-    text += 7;
-    while (*text == ' ')
-        text++;
-    size_t size = strcspn(text, " ");
-    int rc = access_check_token(request->opts->access, text, size, &request->principal);
-    if (rc == ERR_DENIED) {
-        reply_header(reply, "WWW-Authenticate", "Bearer realm=\"almanac\", error=\"invalid_token\"");
-        reply_problem(reply, 401, "", "the token is not known here: `almanac token create` makes one");
-    } else if (rc) {
-        reply_error(reply, rc, &(struct err_text){.text = "the token could not be checked"});
-    } else if ((request->principal.scopes & request->route->scope) != request->route->scope) {
-        reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name,
-                      scope_name(request->route->scope));
-    } else {
-        return 0;
-    }
-    return -1;
+    int rc = find_principal(request, reply, false);
+    request->unverified = rc > 0;
+    return rc ? (rc < 0 ? rc : 0) : check_scope(request, reply);
+}
+
+void route_verify(struct request *request, struct reply *reply)
+{
+    if (!find_principal(request, reply, true))
+        (void)check_scope(request, reply);
+    request->unverified = false;
 }
 
 static int check_serving(const struct request *request, struct reply *reply)
@@ -208,12 +259,23 @@ static int parse_body(struct request *request, struct reply *reply, struct err_t
     return 0;
 }
 
+/* What the client sends is for the handler to read. */
+static int check_document(const struct request *request, struct reply *reply)
+{
+    const char *type = request->content_type ? request->content_type : "";
+    if (!has_type(type, "application/json"))
+        reply_problem(reply, 415, "", "the body is of type \"%.100s\": send application/json", type);
+    return 0;
+}
+
 static int parse_parameters(struct request *request, struct reply *reply, struct err_text *error)
 {
     const struct route *route = request->route;
     const char *query = strchr(request->target, '?');
     int rc = query ? parameters_from_form(&request->parameters, query + 1, strlen(query + 1), error) : 0;
-    if (!rc && !strcmp(route->method, "POST"))
+    if (!rc && !strcmp(route->method, "POST") && route->takes_document && !request->parameters.n)
+        rc = check_document(request, reply);
+    else if (!rc && !strcmp(route->method, "POST"))
         rc = request->parameters.n ? err_set_field(error, ERR_INVALID, request->parameters.rows[0].name,
                                                    "parameters of a POST belong into its body, not into the URL")
                                    : parse_body(request, reply, error);

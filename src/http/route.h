@@ -13,6 +13,7 @@
 #include "http/parameters.h"
 #include "http/reply.h"
 #include "http/server.h"
+#include "http/shape.h"
 #include "http/spec.h"
 #include "store/access.h"
 
@@ -43,6 +44,7 @@ struct request {
     char id[256], file[256];     /* what stands for {id} (or another name) and {file} of the path, decoded; else "" */
     const struct route *route;
     struct principal principal;
+    bool unverified;             /* the password is still to be computed: route_verify */
     struct parameters parameters;
     const struct media *media;   /* the chosen one; NULL where a route has none */
 };
@@ -60,6 +62,7 @@ struct route {
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
+    bool takes_document;           /* the body is a JSON object of the client's own, not parameters */
     const struct spec *const *parameters; /* what it takes, ended by NULL */
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
     /* 0 with the reply made, or a code and text for reply_error. */
@@ -67,6 +70,8 @@ struct route {
     /* How errors of the parameters and the handler are told; NULL: as problems (RFC 9457). */
     void (*fail)(struct reply *reply, int code, const struct err_text *error);
     const char *summary, *answer;  /* for people: what it does, and what a good answer is */
+    const struct shape *shape;     /* what the JSON of a good answer looks like; NULL: that is not told */
+    const char *example;           /* takes_document: one, as JSON */
 };
 
 extern const struct route routes[]; /* routes.c; ended by a NULL method */
@@ -74,7 +79,11 @@ extern const struct route routes[]; /* routes.c; ended by a NULL method */
 /* The checks that need no body. Leaves reply->status 0 when the request may go on. */
 void route_head(struct request *request, struct reply *reply);
 
-/* The rest of the checks, and the handler; the body is whole. */
+/* Of a request that route_head left unverified: the check of its password, which takes some tenths of a second. Leaves reply->status 0
+ * when the request may go on. */
+void route_verify(struct request *request, struct reply *reply);
+
+/* The rest of the checks, and the handler; the body is whole, and the request verified. */
 void route_answer(struct request *request, struct reply *reply);
 
 /* Whether nobody waits for the answer any more; for handlers and streams that compute for long, as often as they like. */

@@ -3,6 +3,7 @@
 
 #include "http/arrow.h"
 #include "http/handlers.h"
+#include "http/pilot.h"
 #include "http/prometheus.h"
 
 #define LIST(...) ((const struct spec *const[]){__VA_ARGS__, NULL})
@@ -26,6 +27,8 @@
 #define PROMETHEUS_SERIES LIST(&spec_match_needed, &spec_start_some, &spec_end_some, &spec_limit_some)
 #define PROMETHEUS_LABELS LIST(&spec_match, &spec_start_some, &spec_end_some, &spec_limit_some)
 
+#define PILOT_DYNAMIC LIST(&spec_pilot_from, &spec_pilot_to, &spec_pilot_step)
+
 static const struct media json_only[] = {{"json", "application/json"}, {NULL, NULL}};
 static const struct media range_media[] = {
     {"json", "application/json"},
@@ -34,6 +37,7 @@ static const struct media range_media[] = {
     {"arrow", ARROW_TYPE},
     {NULL, NULL},
 };
+static const struct media html_only[] = {{"html", "text/html"}, {NULL, NULL}};
 static const struct media live_media[] = {{"events", "text/event-stream"}, {NULL, NULL}};
 static const struct media sql_media[] = {
     {"json", "application/json"},
@@ -41,6 +45,13 @@ static const struct media sql_media[] = {
     {"ndjson", "application/x-ndjson"},
     {NULL, NULL},
 };
+
+/* What is read as JSON of a shape that is told. */
+#define SHAPED(path_, handler_, parameters_, shape_, summary_, answer_)                                                \
+    {                                                                                                                  \
+        .method = "GET", .path = path_, .scope = SCOPE_READ, .media = json_only, .handler = handler_,                  \
+        .parameters = parameters_, .shape = &shape_, .summary = summary_, .answer = answer_                            \
+    }
 
 const struct route routes[] = {
     {.method = "GET",
@@ -286,6 +297,91 @@ const struct route routes[] = {
      .fail = prometheus_fail,
      .summary = "Which program answers",
      .answer = "Name and version"},
+    SHAPED("/v1/entities", h_entities_list, LIST(&spec_entity, &spec_type, &spec_limit, &spec_cursor),
+           entities_shape,
+           "What readings are about: entities with their sensors, places and static parameters",
+           "Entities in the order of their names"),
+    SHAPED("/v1/entities/{id}", h_entities_one, NOTHING, entity_shape,
+           "One entity", "Its sensors, and what is declared of its series"),
+    SHAPED("/api/Customer/Get", h_pilot_customers, NOTHING, pilot_names,
+           "The customers (D4.1, 4.2.1)", "Ids and names; a name that the caller may not see is the id"),
+    SHAPED("/api/Customer/{customerId}/Locations", h_pilot_locations, NOTHING, pilot_names,
+           "The locations of a customer", "Ids and names; a name that the caller may not see is the id"),
+    SHAPED("/api/DistrictHeating//Rate", h_pilot_heating_rates, NOTHING, pilot_heating_rates,
+           "The rates of the main district heating: the first sensor of that type by id", "Rates by their start"),
+    SHAPED("/api/DistrictHeating/{sensorId}/Rate", h_pilot_heating_rates, NOTHING, pilot_heating_rates,
+           "The rates of a district heating (D4.1, 4.2.2)", "Rates by their start"),
+    SHAPED("/api/Location/{locationId}/MainDistributionBoards", h_pilot_boards, NOTHING, pilot_boards,
+           "The main distribution boards of a location (D4.1, 4.2.3)", "Ids"),
+    SHAPED("/api/Location/{locationId}/Sensors", h_pilot_location_sensors, NOTHING, pilot_sensors,
+           "The sensors of a location", "Ids, types and names"),
+    SHAPED("/api/MainDistributionBoard/{id}/Sensors", h_pilot_board_sensors, NOTHING, pilot_sensors,
+           "The sensors of a main distribution board (D4.1, 4.2.4)", "Ids, types and names"),
+    SHAPED("/api/MainDistributionBoard//Rate", h_pilot_board_rates, NOTHING, pilot_rates,
+           "The rates of the main board: the first one by id", "Rates by their start"),
+    SHAPED("/api/MainDistributionBoard/{id}/Rate", h_pilot_board_rates, NOTHING, pilot_rates,
+           "The rates of a main distribution board", "Rates by their start"),
+    SHAPED("/api/Sensor/{id}/HeatPumpStatic", h_pilot_static, NOTHING, pilot_heat_pump_static,
+           "What is known of a heat pump (D4.1, 4.2.5)", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/HeatPumpDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_heat_pump_dynamic,
+           "What a heat pump measured", "Values by step; steps without data are left out"),
+    SHAPED("/api/Sensor/{id}/HeatStorageStatic", h_pilot_static, NOTHING, pilot_heat_storage_static,
+           "What is known of a heat storage", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/HeatStorageDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_heat_storage_dynamic,
+           "What a heat storage measured", "Values by step; steps without data are left out"),
+    SHAPED("/api/Sensor/{id}/DistrictHeatingStatic", h_pilot_static, NOTHING, pilot_district_heating_static,
+           "What is known of a district heating", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/DistrictHeatingDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_district_heating_dynamic,
+           "What a district heating measured", "Values by step; steps without data are left out"),
+    SHAPED("/api/Sensor/{id}/SolarStatic", h_pilot_static, NOTHING, pilot_solar_static,
+           "What is known of a solar station", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/SolarDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_solar_dynamic,
+           "What a solar station measured", "Values by step; steps without data are left out"),
+    SHAPED("/api/Sensor/{id}/TemperatureStatic", h_pilot_static, NOTHING, pilot_temperature_static,
+           "What is known of a temperature sensor", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/TemperatureDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_temperature_dynamic,
+           "What a temperature sensor measured last",
+           "The newest measurement of the time asked for, null without any; step changes nothing here"),
+    SHAPED("/api/Sensor/{id}/ChargingStationStatic", h_pilot_static, NOTHING, pilot_charging_station_static,
+           "What is known of a charging station", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/ChargingStationDynamic", h_pilot_dynamic, PILOT_DYNAMIC, pilot_charging_station_dynamic,
+           "What a charging station measured", "Values by step; steps without data are left out"),
+    SHAPED("/api/Sensor/{id}/MainMeterStatic", h_pilot_static, NOTHING, pilot_main_meter_static,
+           "What is known of a main meter", "Its static parameters"),
+    SHAPED("/api/Sensor/{id}/MainMeter", h_pilot_dynamic, PILOT_DYNAMIC, pilot_main_meter,
+           "What a main meter measured", "Values by step; steps without data are left out"),
+    SHAPED("/optimization_output", h_optimization_list, LIST(&spec_received_from, &spec_received_to,
+           &spec_limit_output, &spec_cursor), optimization_outputs_shape,
+           "The outputs of optimizations that were taken, the newest first", "Outputs as they were sent"),
+    {.method = "POST",
+     .path = "/optimization_output",
+     .scope = SCOPE_OPS,
+     .is_long = true,
+     .takes_document = true,
+     .media = json_only,
+     .handler = h_optimization_take,
+     .parameters = NOTHING,
+     .shape = &optimization_taken_shape,
+     .example = "{\"sensorId\":\"s-1\",\"schedule\":[]}",
+     .summary = "Takes the output of an optimization, any JSON object of up to 1 MB: it is published to topic optimization and kept",
+     .answer = "It is in Kafka"},
+    {.method = "GET",
+     .path = "/docs",
+     .scope = SCOPE_READ,
+     .access = ACCESS_PUBLIC,
+     .media = html_only,
+     .handler = h_docs,
+     .parameters = NOTHING,
+     .summary = "Swagger UI: this API to read and to try",
+     .answer = "A page"},
+    {.method = "GET",
+     .path = "/docs/{file}",
+     .scope = SCOPE_READ,
+     .access = ACCESS_PUBLIC,
+     .handler = h_docs_file,
+     .parameters = NOTHING,
+     .summary = "What that page is made of",
+     .answer = "A file"},
     {.method = "GET",
      .path = "/openapi.json",
      .scope = SCOPE_READ,

@@ -26,6 +26,9 @@
 #define SILENCE_MAX_S 120            /* a client that neither sends nor takes anything */
 #define BODY_SWALLOW_BYTES (8 * LIMIT_BODY_BYTES) /* read and dropped of a refused body before the connection is cut */
 
+#define VERIFIERS 3                  /* two of them begin (http/workers.h): so many passwords at a time, of 64 MiB each */
+#define VERIFIED_WAITING_MAX 32      /* at some tenths of a second each */
+
 static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
 
 struct server {
@@ -33,6 +36,7 @@ struct server {
     struct MHD_Daemon *daemon;
     struct connections *connections;
     struct workers *workers;
+    struct workers *verifiers; /* of passwords; apart, so that guessing them holds up nobody else */
     struct leases *leases;
     struct live *live;
     struct pem_pair pem;
@@ -55,6 +59,7 @@ struct exchange {
     size_t body_size;   /* bytes that came, kept or not */
     size_t sent;        /* of reply.body */
     bool headed;        /* route_head has run */
+    bool verifying;     /* the job is with the verifiers */
     bool working;       /* a worker makes, or has made, the answer */
     bool done;          /* the stream has ended */
     struct buf ahead;   /* of an answer that a worker makes: the piece behind reply.body, */
@@ -94,11 +99,13 @@ static int make_piece(struct exchange *exchange, struct buf *out)
     return rc;
 }
 
-/* In a worker: first the answer with the first bytes of its stream, then a piece each time. */
+/* In a verifier the password; in a worker first the answer with the first bytes of its stream, then a piece each time. */
 static void run_job(struct job *job)
 {
     struct exchange *exchange = (struct exchange *)job;
-    if (exchange->reply.status)
+    if (exchange->request.unverified)
+        route_verify(&exchange->request, &exchange->reply);
+    else if (exchange->reply.status)
         exchange->ahead_rc = make_piece(exchange, &exchange->ahead);
     else if (!request_is_over(&exchange->request))
         route_answer(&exchange->request, &exchange->reply);
@@ -331,17 +338,16 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
     return MHD_YES;
 }
 
-/* Has a worker make the answer; the connection is suspended until then. */
-static void begin_work(struct exchange *exchange)
+/* Has a thread run the job; the connection is suspended until then. */
+static bool begin_job(struct exchange *exchange, struct workers *workers)
 {
-    struct server *server = exchange->server;
     if (exchange->connection)
-        connections_watch(server->connections, exchange->connection, &exchange->gone);
-    exchange->working = !workers_begin(server->workers, &exchange->job);
-    if (exchange->working)
-        return;
+        connections_watch(exchange->server->connections, exchange->connection, &exchange->gone);
+    if (!workers_begin(workers, &exchange->job))
+        return true;
     reply_header(&exchange->reply, "Retry-After", "5");
     reply_problem(&exchange->reply, 503, "", "too many requests are being worked on or wait for it: try again in some seconds");
+    return false;
 }
 
 /* The connection is resumed. */
@@ -354,10 +360,34 @@ static enum MHD_Result finish_work(struct exchange *exchange, struct MHD_Connect
     return send_reply(exchange, connection);
 }
 
+/* Who asks is known, and may, or the reply is made. */
+static enum MHD_Result answer_verified(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    struct request *request = &exchange->request;
+    if (!exchange->reply.status && request->route->is_long)
+        exchange->working = begin_job(exchange, exchange->server->workers);
+    else if (!exchange->reply.status)
+        route_answer(request, &exchange->reply);
+    return exchange->working ? MHD_YES : send_reply(exchange, connection);
+}
+
+/* The connection is resumed. */
+static enum MHD_Result finish_verifying(struct exchange *exchange, struct MHD_Connection *connection)
+{
+    if (workers_wait(exchange->server->verifiers, &exchange->job) || request_is_over(&exchange->request))
+        return MHD_NO;
+    exchange->verifying = false;
+    if (exchange->request.unverified)
+        refuse_stopping(exchange);
+    return answer_verified(exchange, connection);
+}
+
 /* The whole request is here; MHD goes on to call this until there is an answer. */
 static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *connection)
 {
     struct request *request = &exchange->request;
+    if (exchange->verifying)
+        return finish_verifying(exchange, connection);
     if (exchange->working)
         return finish_work(exchange, connection);
     exchange->begin_us = clock_mono_us();
@@ -367,11 +397,9 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
         reply_problem(&exchange->reply, 503, "", "out of memory");
     request->body = exchange->body.data ? (const char *)exchange->body.data : "";
     request->body_size = exchange->body.n;
-    if (!exchange->reply.status && request->route->is_long)
-        begin_work(exchange);
-    else if (!exchange->reply.status)
-        route_answer(request, &exchange->reply);
-    return exchange->working ? MHD_YES : send_reply(exchange, connection);
+    if (!exchange->reply.status && request->unverified)
+        exchange->verifying = begin_job(exchange, exchange->server->verifiers);
+    return exchange->verifying ? MHD_YES : answer_verified(exchange, connection);
 }
 
 /* MHD calls this once for the head, once for each piece of the body, and once at the request's end. */
@@ -410,7 +438,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
         connections_answering(server->connections, exchange->connection, false);
     *context = NULL;
     atomic_store(&exchange->gone, true); /* a worker that is ahead makes no more */
-    if (!exchange->working || workers_leave(server->workers, &exchange->job))
+    struct workers *workers = exchange->verifying ? server->verifiers : exchange->working ? server->workers : NULL;
+    if (!workers || workers_leave(workers, &exchange->job))
         free_exchange(&exchange->job);
 }
 
@@ -477,12 +506,14 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
 static int start_workers(struct server *server)
 {
     const struct server_opts *opts = &server->opts;
-    return workers_start(opts->n_workers ? opts->n_workers : SERVER_WORKERS,
-                         opts->n_waiting_max ? opts->n_waiting_max : SERVER_WAITING_MAX, &server->workers);
+    int rc = workers_start(opts->n_workers ? opts->n_workers : SERVER_WORKERS,
+                           opts->n_waiting_max ? opts->n_waiting_max : SERVER_WAITING_MAX, &server->workers);
+    return rc ? rc : workers_start(VERIFIERS, VERIFIED_WAITING_MAX, &server->verifiers);
 }
 
 static void free_server(struct server *server)
 {
+    workers_stop(server->verifiers);
     workers_stop(server->workers);
     live_stop(server->live);
     connections_stop(server->connections);
@@ -529,10 +560,12 @@ void server_stop(struct server *server, int grace_ms)
     if (!server)
         return;
     atomic_store(&server->stopping, true);
+    workers_refuse(server->verifiers);
     workers_refuse(server->workers);
     live_refuse(server->live);
     connections_drain(server->connections, grace_ms);
     atomic_store(&server->cut, true);
+    workers_settle(server->verifiers);
     workers_settle(server->workers); /* MHD cannot stop while a connection is suspended */
     MHD_stop_daemon(server->daemon);
     free_server(server);

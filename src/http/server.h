@@ -22,6 +22,13 @@ struct health {
     char reason[256];      /* why it is not well, or "" */
 };
 
+/* Where a document went. */
+struct published {
+    const char *topic; /* lives as long as the server */
+    int32_t partition;
+    int64_t offset;
+};
+
 #define SERVER_THREADS 2
 #define SERVER_WORKERS 3     /* two requests that compute for long at once, and the pieces of answers that are being sent */
 #define SERVER_WAITING_MAX 8 /* of such requests; at 10 s each, a client will not wait for more */
@@ -38,6 +45,11 @@ struct server_opts {
     struct snapshots *snapshots; /* borrowed */
     struct exports *exports; /* borrowed; NULL: there are none here */
     int64_t ready_lag_us;
+    /* Gives an output of an optimization to Kafka and waits until that has taken it, some seconds at most, in a worker of any
+     * number. ERR_BUSY, ERR_IO: it was not taken, or nobody knows. NULL: outputs are refused. */
+    int (*publish)(void *arg, const void *document, size_t size, struct published *ret_place, struct err_text *error);
+    void *publish_arg;
+    const char *docs;        /* a folder with Swagger UI; NULL: there is none here */
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;
     unsigned n_threads;      /* 0: SERVER_THREADS */

@@ -197,6 +197,29 @@ const struct spec spec_available = {.name = "available",
                                     .words = WORDS("0", "1"),
                                     .text = "Raw readings: whether a column available_at tells since when each could be known"};
 
+const struct spec spec_pilot_from = {.name = "from",
+                                     .form = SPEC_TEXT,
+                                     .example = "2025-03-01T00:00:00Z",
+                                     .text = "Begin of the time asked for, in the forms of a range; without it a day ago"};
+const struct spec spec_pilot_to = {.name = "to",
+                                   .form = SPEC_TEXT,
+                                   .example = "2025-03-02T00:00:00Z",
+                                   .text = "End of that time, which is not included; without it now"};
+const struct spec spec_pilot_step = {.name = "step",
+                                     .form = SPEC_TEXT,
+                                     .example = "PT15M",
+                                     .text = "A duration from PT1S on; PT15M without it"};
+const struct spec spec_received_from = {.name = "from",
+                                        .form = SPEC_TEXT,
+                                        .example = "2025-03-01T00:00:00Z",
+                                        .text = "Only what was received from then on, in the forms of a range"};
+const struct spec spec_received_to = {.name = "to",
+                                      .form = SPEC_TEXT,
+                                      .example = "2030-01-01T00:00:00Z",
+                                      .text = "Only what was received before then"};
+const struct spec spec_limit_output = {
+    .name = "limit", .form = SPEC_WHOLE, .example = "10", .text = "At most so many, up to 1000; 100 without it"};
+
 #define SECONDS_OR_RFC3339 "seconds since 1970 or RFC 3339"
 const struct spec spec_query = {
     .name = "query",

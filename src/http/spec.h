@@ -32,6 +32,8 @@ extern const struct spec spec_export_from, spec_export_to, spec_export_format, s
     spec_export_keep, spec_available;
 extern const struct spec spec_at, spec_max_age, spec_since, spec_live_since, spec_cadence, spec_snapshot_name, spec_keep,
     spec_sql, spec_sql_format;
+/* the Pilot 2 API */
+extern const struct spec spec_pilot_from, spec_pilot_to, spec_pilot_step, spec_received_from, spec_received_to, spec_limit_output;
 /* the Prometheus door */
 extern const struct spec spec_query, spec_start, spec_end, spec_step_s, spec_instant, spec_timeout, spec_lookback, spec_match,
     spec_match_needed, spec_start_some, spec_end_some, spec_limit_some, spec_metric, spec_limit_metric;

@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/members.c %D%/members.h \
 	%D%/place.c %D%/place.h \
 	%D%/producer.c %D%/producer.h \
+	%D%/publisher.c %D%/publisher.h \
 	%D%/replay.c %D%/replay.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml

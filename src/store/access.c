@@ -2,27 +2,29 @@
 
 #include "store/access.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/clock.h"
-#include "common/hash.h"
-#include "db/db.h"
 #include "sql/auth.sql.h"
+#include "store/access_inside.h"
 
-#define CACHE_SLOTS 256 /* a power of two */
 /* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
 #define FRESH_US INT64_C(1000000)
 
-const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 1, false};
+const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 2, false};
 
-enum { SQL_GET_KEY, SQL_FIND, SQL_ADD_KEY, SQL_ADD, SQL_VERSION, SQL_N };
 static const char *const statements[SQL_N] = {
     [SQL_GET_KEY] = "SELECT key FROM secret",
     [SQL_FIND] = "SELECT name, scopes FROM token WHERE hash = :hash",
+    [SQL_FIND_USER] = "SELECT password, scopes FROM user WHERE name = :name",
+    [SQL_ADD_USER] = "INSERT INTO user (name, password, scopes, created_us) VALUES (:name, :password, :scopes, :created_us)",
+    [SQL_LIST_TOKENS] = "SELECT name, scopes, created_us FROM token ORDER BY name",
+    [SQL_LIST_USERS] = "SELECT name, scopes, created_us FROM user ORDER BY name",
+    [SQL_REMOVE_TOKEN] = "DELETE FROM token WHERE name = :name RETURNING 1",
+    [SQL_REMOVE_USER] = "DELETE FROM user WHERE name = :name RETURNING 1",
     [SQL_ADD_KEY] = "INSERT INTO secret (id, key) VALUES (1, :key)",
     [SQL_ADD] = "INSERT INTO token (hash, name, scopes, created_us) VALUES (:hash, :name, :scopes, :created_us)",
     [SQL_VERSION] = "PRAGMA data_version",
@@ -43,30 +45,13 @@ static const struct {
 };
 #define N_SCOPES (sizeof(scope_names) / sizeof(*scope_names))
 
-/* A token that was found before, in the slot that its hash begins with. */
-struct cached {
-    uint8_t hash[HASH_BYTES];
-    struct principal principal;
-    bool used;
-};
-
-struct access {
-    char *path;
-    uint8_t key[HASH_KEY_BYTES];
-    pthread_mutex_t lock; /* guards everything below */
-    struct db *db;        /* reading only */
-    int64_t version;      /* SQLite's data_version: another one says that the file was changed */
-    int64_t checked_us;   /* when it was looked at (clock_mono_us) */
-    struct cached cache[CACHE_SLOTS];
-};
-
 static char *auth_path(const char *dir)
 {
     char *path;
     return asprintf(&path, "%s/auth.db", dir) < 0 ? NULL : path;
 }
 
-static int open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error)
+int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error)
 {
     struct db_opts opts = {
         .path = path,
@@ -99,7 +84,7 @@ static int create_file(const char *path, struct err_text *error)
     int rc = hash_init();
     if (rc)
         return err_set(error, rc, "no randomness can be had for \"%s\"", path);
-    rc = open_file(path, DB_CREATE, &db, error);
+    rc = access_open_file(path, DB_CREATE, &db, error);
     if (rc)
         return rc;
     if (chmod(path, S_IRUSR | S_IWUSR)) /* before the key is in it */
@@ -147,7 +132,7 @@ int access_open(const char *dir, struct access **ret_access, struct err_text *er
     if (rc)
         err_set(error, rc, "the access file of \"%s\" cannot be opened: %s", dir, err_name(rc));
     else
-        rc = open_file(access->path, DB_READ, &access->db, error);
+        rc = access_open_file(access->path, DB_READ, &access->db, error);
     if (!rc)
         rc = read_key(access, error);
     if (rc) {
@@ -192,7 +177,7 @@ static int parse_scope(const char *text, size_t size, unsigned *scopes, struct e
                          "or admin", size < 64 ? (int)size : 64, text);
 }
 
-static int parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error)
+int access_parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error)
 {
     unsigned scopes = 0;
     for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
@@ -203,12 +188,12 @@ static int parse_scopes(const char *text, unsigned *ret_scopes, struct err_text 
         text += size;
     }
     if (!scopes)
-        return err_set_field(error, ERR_INVALID, "scope", "a token without a scope may do nothing: give one, such as read");
+        return err_set_field(error, ERR_INVALID, "scope", "without a scope nothing may be done: give one, such as read");
     *ret_scopes = scopes;
     return 0;
 }
 
-static int check_name(const char *name, struct err_text *error)
+int access_check_name(const char *name, const char *of, struct err_text *error)
 {
     size_t size = strlen(name);
     bool printable = true;
@@ -216,14 +201,14 @@ static int check_name(const char *name, struct err_text *error)
         printable = printable && name[i] >= ' ' && name[i] <= '~';
     if (size && size <= 64 && printable)
         return 0;
-    return err_set_field(error, ERR_INVALID, "name", "the name of a token has 1 to 64 printable ASCII characters");
+    return err_set_field(error, ERR_INVALID, "name", "the name of a %s has 1 to 64 printable ASCII characters", of);
 }
 
 static int add_token(struct access *access, const char *name, unsigned scopes, const uint8_t *hash,
                      struct err_text *error)
 {
     struct db *db;
-    int rc = open_file(access->path, DB_WRITE, &db, error);
+    int rc = access_open_file(access->path, DB_WRITE, &db, error);
     if (rc)
         return rc;
     sqlite3_stmt *stmt = db_stmt(db, SQL_ADD);
@@ -246,9 +231,9 @@ int access_token_create(struct access *access, const char *name, const char *sco
     uint8_t secret[32], hash[HASH_BYTES];
     char token[TOKEN_TEXT_MAX] = "alm_";
     unsigned scope_bits = 0;
-    int rc = check_name(name, error);
+    int rc = access_check_name(name, "token", error);
     if (!rc)
-        rc = parse_scopes(scopes, &scope_bits, error);
+        rc = access_parse_scopes(scopes, &scope_bits, error);
     if (rc)
         return rc;
     hash_random(secret, sizeof(secret));
@@ -264,8 +249,7 @@ int access_token_create(struct access *access, const char *name, const char *sco
 
 /* ---- checking them ---- */
 
-/* Forgets what was found once another process has changed the file. */
-static int refresh(struct access *access)
+int access_refresh(struct access *access)
 {
     int64_t now_us = clock_mono_us(), version = 0;
     if (access->version >= 0 && now_us - access->checked_us < FRESH_US)
@@ -296,26 +280,89 @@ static int find(struct access *access, const uint8_t *hash, struct principal *re
     return 0;
 }
 
+const struct cached *access_recall(const struct access *access, const uint8_t hash[static HASH_BYTES])
+{
+    const struct cached *slot = &access->cache[hash[0] & (CACHE_SLOTS - 1)];
+    return slot->used && hash_equal(slot->hash, hash) && clock_mono_us() < slot->until_us ? slot : NULL;
+}
+
+void access_remember(struct access *access, const uint8_t hash[static HASH_BYTES], const struct principal *principal,
+                     int64_t until_us)
+{
+    struct cached *slot = &access->cache[hash[0] & (CACHE_SLOTS - 1)];
+    *slot = (struct cached){.principal = *principal, .until_us = until_us, .used = true};
+    memcpy(slot->hash, hash, HASH_BYTES);
+}
+
 int access_check_token(struct access *access, const char *token, size_t size, struct principal *ret_principal)
 {
     uint8_t hash[HASH_BYTES];
+    struct principal principal;
     if (!size || size >= TOKEN_TEXT_MAX)
         return ERR_DENIED;
     hash_keyed(access->key, token, size, hash);
-    struct cached *slot = &access->cache[hash[0] & (CACHE_SLOTS - 1)];
-    struct cached entry = {.used = true};
-    memcpy(entry.hash, hash, sizeof(hash));
     pthread_mutex_lock(&access->lock);
-    int rc = refresh(access);
-    if (!rc && slot->used && hash_equal(slot->hash, hash)) {
-        entry = *slot;
-    } else if (!rc) {
-        rc = find(access, hash, &entry.principal);
-        if (!rc)
-            *slot = entry;
-    }
+    int rc = access_refresh(access);
+    const struct cached *known = rc ? NULL : access_recall(access, hash);
+    if (known)
+        principal = known->principal;
+    else if (!rc && !(rc = find(access, hash, &principal)))
+        access_remember(access, hash, &principal, INT64_MAX);
     pthread_mutex_unlock(&access->lock);
     if (!rc)
-        *ret_principal = entry.principal;
+        *ret_principal = principal;
     return rc;
+}
+
+/* ---- listing and taking back ---- */
+
+int access_each(struct access *access, enum access_kind kind, int (*row)(void *arg, const struct access_entry *entry), void *arg,
+                struct err_text *error)
+{
+    struct db *db;
+    int rc = access_open_file(access->path, DB_READ, &db, error);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(db, kind == ACCESS_USERS ? SQL_LIST_USERS : SQL_LIST_TOKENS);
+    int answer = 0;
+    while (!answer && (rc = db_step(db, stmt)) > 0)
+        answer = row(arg, &(struct access_entry){(const char *)sqlite3_column_text(stmt, 0),
+                                                 (unsigned)sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2)});
+    if (rc < 0)
+        db_error(db, error, rc, "read");
+    db_close(db);
+    return rc < 0 ? rc : answer;
+}
+
+int access_remove(struct access *access, enum access_kind kind, const char *name, struct err_text *error)
+{
+    struct db *db;
+    const char *what = kind == ACCESS_USERS ? "user" : "token";
+    int rc = access_open_file(access->path, DB_WRITE, &db, error);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(db, kind == ACCESS_USERS ? SQL_REMOVE_USER : SQL_REMOVE_TOKEN);
+    db_bind_text(stmt, ":name", name);
+    rc = db_step(db, stmt);
+    if (rc < 0)
+        db_error(db, error, rc, "write");
+    else if (!rc)
+        err_set_field(error, ERR_NOTFOUND, "name", "there is no %s \"%.64s\": `almanac %s list` shows them", what, name, what);
+    int code = rc < 0 ? rc : rc ? 0 : ERR_NOTFOUND;
+    sqlite3_reset(stmt);
+    db_close(db);
+    return code;
+}
+
+void access_scopes_print(unsigned scopes, char out[static ACCESS_SCOPES_TEXT_MAX])
+{
+    size_t n = 0;
+    out[0] = '\0';
+    if ((scopes & SCOPES_ALL) == SCOPES_ALL) {
+        snprintf(out, ACCESS_SCOPES_TEXT_MAX, "admin");
+        return;
+    }
+    for (size_t i = 0; i < N_SCOPES; i++)
+        if (scope_names[i].scopes & scopes && scope_names[i].scopes != SCOPES_ALL)
+            n += (size_t)snprintf(out + n, ACCESS_SCOPES_TEXT_MAX - n, "%s%s", n ? "," : "", scope_names[i].name);
 }

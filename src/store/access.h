@@ -1,4 +1,4 @@
-/* Who may ask: bearer tokens in DIR/auth.db, kept only as keyed BLAKE2b. */
+/* Who may ask: bearer tokens and users with passwords, in DIR/auth.db. Tokens are kept only as keyed BLAKE2b, passwords as Argon2id. */
 #ifndef STORE_ACCESS_H
 #define STORE_ACCESS_H
 
@@ -30,6 +30,26 @@ void access_close(struct access *access);
 MUST_CHECK int access_token_create(struct access *access, const char *name, const char *scopes,
                                    char ret_token[static TOKEN_TEXT_MAX], struct err_text *error);
 
+/* Adds a user, for HTTP Basic. name: as of a token, without a colon; password: 8 to 256 bytes. ERR_EXISTS. */
+MUST_CHECK int access_user_add(struct access *access, const char *name, const char *scopes, const char *password,
+                               struct err_text *error);
+
+/* Tokens and users as they are listed, by name. */
+enum access_kind { ACCESS_TOKENS, ACCESS_USERS };
+struct access_entry {
+    const char *name; /* valid during the call */
+    unsigned scopes;
+    int64_t created_us;
+};
+MUST_CHECK int access_each(struct access *access, enum access_kind kind,
+                           int (*row)(void *arg, const struct access_entry *entry), void *arg, struct err_text *error);
+/* Takes one back: other processes let it in for a second at most. ERR_NOTFOUND. */
+MUST_CHECK int access_remove(struct access *access, enum access_kind kind, const char *name, struct err_text *error);
+
+/* The names of scopes, with commas between; "admin" alone for all. */
+#define ACCESS_SCOPES_TEXT_MAX 96
+void access_scopes_print(unsigned scopes, char out[static ACCESS_SCOPES_TEXT_MAX]);
+
 struct principal {
     char name[65];
     unsigned scopes; /* enum scope */
@@ -38,5 +58,11 @@ struct principal {
  * cache costs one keyed hash. */
 MUST_CHECK int access_check_token(struct access *access, const char *token, size_t size,
                                   struct principal *ret_principal);
+
+/* The same of a user. A password that was right is remembered for five minutes, so that it need not be computed again; may_compute
+ * false: ERR_BUSY when that would be needed, which takes some tenths of a second and 64 MiB. Of a user that is not there it takes
+ * as long. */
+MUST_CHECK int access_check_password(struct access *access, const char *name, const char *password, bool may_compute,
+                                     struct principal *ret_principal);
 
 #endif

@@ -20,6 +20,8 @@ ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
 ACCEPT += %D%/62-live.py
 ACCEPT += %D%/65-sql.py
+ACCEPT += %D%/66-pilot.py
+ACCEPT += %D%/67-schemathesis.py
 ACCEPT += %D%/70-zombies.py
 ACCEPT += %D%/71-group.py
 ACCEPT += %D%/72-disk.py
@@ -27,7 +29,7 @@ QUERY_MODEL = tests/oracle/query/__init__.py tests/oracle/query/answers.py tests
 QUERY_MODEL += tests/oracle/query/grid.py tests/oracle/query/history.py tests/oracle/query/questions.py tests/oracle/query/selftest.py
 QUERY_MODEL += tests/oracle/query/units.py tests/oracle/query/wire.py tests/oracle/query/world.py
 EXTRA_DIST += $(QUERY_MODEL)
-EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh
+EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh tests/readers/schemathesis.sh
 
 # make soak: the random proofs with full counts, about an hour; make soak-more: whatever else is random, and the fuzzers, for hours
 EXTRA_DIST += tests/soak.sh

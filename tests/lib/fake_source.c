@@ -2,6 +2,7 @@
 
 #include "fake_source.h"
 
+#include <fnmatch.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 struct fake_source fake_source = {.fail_at = -1};
 
-const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last"};
+const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last", [AGG_INCREASE] = "increase"};
 
 enum agg agg_default(enum kind kind)
 {
@@ -44,10 +45,15 @@ struct view {
     char position[32];
 };
 
-static bool any_equal(const char *const *texts, size_t n, const char *text)
+bool reader_glob(const char *glob, const char *text)
+{
+    return !fnmatch(glob, text, 0);
+}
+
+static bool any_matches(const char *const *texts, size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(texts[i], text))
+        if (reader_glob(texts[i], text))
             return true;
     return !n;
 }
@@ -60,10 +66,10 @@ static bool matches(const struct series_filter *filter, const struct series_info
     for (size_t i = 0; i < filter->n_words; i++)
         if (!strstr(info->entity, filter->words[i]))
             return false;
-    return id_found && info->id > filter->after_id && any_equal(filter->entities, filter->n_entities, info->entity) &&
-           any_equal(filter->types, filter->n_types, info->type) &&
-           any_equal(filter->properties, filter->n_properties, info->property) &&
-           any_equal(filter->units, filter->n_units, info->unit);
+    return id_found && info->id > filter->after_id && any_matches(filter->entities, filter->n_entities, info->entity) &&
+           any_matches(filter->types, filter->n_types, info->type) &&
+           any_matches(filter->properties, filter->n_properties, info->property) &&
+           any_matches(filter->units, filter->n_units, info->unit);
 }
 
 int reader_series(struct reader_dir *dir, const struct series_filter *filter,
@@ -249,6 +255,42 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
     return ERR_NOTFOUND;
 }
 
+/* ---- assets, in the order that the test gives them ---- */
+
+static bool asset_matches(const struct asset_filter *filter, const struct asset *asset)
+{
+    return (!filter->kind || !strcmp(filter->kind, asset->kind)) && (!filter->id || !strcmp(filter->id, asset->id)) &&
+           (!filter->parent_kind || !strcmp(filter->parent_kind, asset->parent_kind)) &&
+           (!filter->parent || !strcmp(filter->parent, asset->parent)) &&
+           (!filter->entity || !strcmp(filter->entity, asset->entity));
+}
+
+int assets_each(struct reader_dir *dir, const struct asset_filter *filter, int (*row)(void *arg, const struct asset *asset),
+                void *arg, struct err_text *error)
+{
+    (void)dir, (void)error;
+    for (size_t i = 0; i < fake_source.n_assets; i++) {
+        int rc = asset_matches(filter, &fake_source.assets[i]) ? row(arg, &fake_source.assets[i]) : 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int optimization_each(struct reader_dir *dir, const struct optimization_filter *filter,
+                      int (*row)(void *arg, const struct optimization *output), void *arg, struct err_text *error)
+{
+    (void)dir, (void)error;
+    for (size_t i = 0; i < fake_source.n_outputs; i++) {
+        const struct optimization *output = &fake_source.outputs[i];
+        bool fits = output->received_us >= filter->from_us && output->received_us < filter->to_us;
+        int rc = fits ? row(arg, output) : 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
 /* ---- the newest: at the last time of the statistics, of which 12.50 or "on"; none when that is not before the end ---- */
 
 int newest_find(struct view *view, uint32_t series_id, const struct series_stats *stats, int64_t end_us,
@@ -391,6 +433,11 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
     } else if (!strcmp(name, "entity")) {
         range->filter.entities = &parameter->value; /* lives as long as the request */
         range->filter.n_entities = 1;
+    } else if (!strcmp(name, "property")) {
+        range->filter.properties = &parameter->value;
+        range->filter.n_properties = 1;
+    } else if (!strcmp(name, "fill")) {
+        range->fill = !strcmp(value, "none") ? FILL_NONE : FILL_NULL;
     } else if (!strcmp(name, "agg")) {
         for (int i = 0; i < AGG_N; i++)
             if (agg_name[i] && strstr(value, agg_name[i]))
@@ -433,7 +480,7 @@ struct answer {
     int64_t m[WIDE_MAX], t_us;
     int8_t e[WIDE_MAX];
     const struct fake_series *series;
-    char entity[64]; /* the only one asked for, or "" */
+    char entity[64], property[64]; /* the only ones asked for, or "" */
 };
 
 int answer_open(struct reader_dir *dir, struct view *view, const struct range *range, struct answer **ret_answer,
@@ -445,13 +492,17 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     if (!strcmp(entity, "nobody"))
         return err_set(error, ERR_NOTFOUND, "no series matches entity \"nobody\"");
     for (size_t i = 0; i < range->n_aggs; i++)
-        if (range->aggs[i] == AGG_SUM)
-            return err_set_field(error, ERR_MEANING, "agg", "a gauge has no sum: use mean");
+        for (size_t j = 0; j < fake_source.n_series; j++)
+            if (range->aggs[i] == AGG_SUM && fake_source.series[j].info.kind == KIND_GAUGE &&
+                matches(&range->filter, &fake_source.series[j].info))
+                return err_set_field(error, ERR_MEANING, "agg", "a gauge has no sum: use mean");
     struct answer *answer = calloc(1, sizeof(*answer));
     if (!answer)
         return ERR_NOMEM;
     answer->range = range;
     strncpy(answer->entity, entity, sizeof(answer->entity) - 1);
+    if (range->filter.n_properties)
+        strncpy(answer->property, range->filter.properties[0], sizeof(answer->property) - 1);
     for (size_t i = 0; i < fake_source.n_series && i < WIDE_MAX; i++) {
         const struct series_info *info = &fake_source.series[i].info;
         answer->wide[i] = (struct wide_column){info, AGG_N, info->kind == KIND_STATE ? SHEET_TEXT : SHEET_NUMBER};
@@ -469,7 +520,8 @@ int answer_next_series(struct answer *answer, const struct series_info **ret_inf
         if (answer->series_n == fake_source.n_series)
             return 0;
         answer->series = &fake_source.series[answer->series_n++];
-    } while (*answer->entity && strcmp(answer->entity, answer->series->info.entity));
+    } while ((*answer->entity && strcmp(answer->entity, answer->series->info.entity)) ||
+             (*answer->property && strcmp(answer->property, answer->series->info.property)));
     answer->row_n = 0;
     answer->n_aggs = range->raw ? 0 : range->n_aggs ? range->n_aggs : 1;
     memcpy(answer->aggs, range->aggs, sizeof(answer->aggs));

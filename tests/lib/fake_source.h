@@ -8,6 +8,7 @@
 
 #include "query/gaps.h"
 #include "query/range.h"
+#include "store/assets.h"
 #include "store/reader.h"
 
 struct fake_series {
@@ -26,6 +27,10 @@ struct fake_source {
     atomic_int n_arrived;        /* readings so far, and the number of the position before its last */
     bool flushed;                /* arrivals are not kept */
     int stamp, stamp_beyond;     /* of every series; of stretches longer than FAKE_STAMP_BEYOND_US */
+    const struct asset *assets;  /* by kind and id, rates by start */
+    size_t n_assets;
+    const struct optimization *outputs; /* the newest first */
+    size_t n_outputs;
     int64_t n_rows, step_us;
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */

@@ -1,0 +1,47 @@
+/* Inside of access (store/access.h); shared by access.c and access_users.c. */
+#ifndef STORE_ACCESS_INSIDE_H
+#define STORE_ACCESS_INSIDE_H
+
+#include <pthread.h>
+
+#include "common/hash.h"
+#include "db/db.h"
+#include "store/access.h"
+
+#define CACHE_SLOTS 256 /* a power of two */
+
+enum {
+    SQL_GET_KEY, SQL_FIND, SQL_FIND_USER, SQL_ADD_KEY, SQL_ADD, SQL_ADD_USER, SQL_LIST_TOKENS, SQL_LIST_USERS, SQL_REMOVE_TOKEN,
+    SQL_REMOVE_USER, SQL_VERSION, SQL_N
+};
+
+/* Who was found before, in the slot that its hash begins with: of a token, or of a user's name and password. */
+struct cached {
+    uint8_t hash[HASH_BYTES];
+    struct principal principal;
+    int64_t until_us; /* clock_mono_us */
+    bool used;
+};
+
+struct access {
+    char *path;
+    uint8_t key[HASH_KEY_BYTES];
+    pthread_mutex_t lock; /* guards everything below */
+    struct db *db;        /* reading only */
+    int64_t version;      /* SQLite's data_version: another one says that the file was changed */
+    int64_t checked_us;   /* when it was looked at (clock_mono_us) */
+    struct cached cache[CACHE_SLOTS];
+};
+
+/* A connection that writes. */
+MUST_CHECK int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error);
+/* Forgets what was found once another process has changed the file; under the lock. */
+MUST_CHECK int access_refresh(struct access *access);
+/* What is remembered of that hash, under the lock; NULL: nothing. */
+const struct cached *access_recall(const struct access *access, const uint8_t hash[static HASH_BYTES]);
+void access_remember(struct access *access, const uint8_t hash[static HASH_BYTES], const struct principal *principal,
+                     int64_t until_us);
+MUST_CHECK int access_parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error);
+MUST_CHECK int access_check_name(const char *name, const char *of, struct err_text *error);
+
+#endif
