@@ -21,7 +21,7 @@ void mapper_put_text(struct mapper *mapper, int field, struct buf *out)
     const struct field *rules = &mapper->mapping->fields[field];
     const struct cell *cell = &mapper->cells[field];
     char pseudonym[PSEUDONYM_CHARACTERS];
-    if (cell->kind != CELL_TEXT)
+    if (cell->kind != CELL_TEXT || cell->size == 0) /* nothing has no pseudonym */
         return;
     if (rules->rule == RULE_SUBSTITUTE) {
         pseudonym_make(mapper->opts.key, cell->at, cell->size, pseudonym);

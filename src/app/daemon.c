@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/adapting.h"
 #include "app/site.h"
 #include "common/civil.h"
 #include "common/clock.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct server *server;
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
+    _Atomic(struct adapting *) adapting; /* the same */
     atomic_bool stopping;
     char *broker_path;        /* run/broker, when it was written */
 };
@@ -80,6 +82,27 @@ static void notify(const char *state)
     close(fd);
 }
 
+/* What role adapt adds: the way in is as well as its worst part, and its lags add up. */
+static void add_adapting(struct daemon *daemon, struct health *health)
+{
+    struct adapting *adapting = atomic_load(&daemon->adapting);
+    struct consumer_status status = {.lag = -1, .lag_us = -1};
+    bool alone = !(daemon->conf->roles & ROLE_INGEST);
+    if (!(daemon->conf->roles & ROLE_ADAPT))
+        return;
+    if (adapting)
+        adapting_status(adapting, &status);
+    else
+        snprintf(status.reason, sizeof status.reason, "role adapt is starting");
+    health->ingesting = true;
+    health->caught_up = status.caught_up && (alone || health->caught_up);
+    health->connected = status.connected && (alone || health->connected);
+    health->lag = status.lag < 0 || (!alone && health->lag < 0) ? -1 : status.lag + (alone ? 0 : health->lag);
+    health->lag_us = status.lag_us > health->lag_us ? status.lag_us : health->lag_us;
+    if (!health->reason[0])
+        snprintf(health->reason, sizeof health->reason, "%s", status.reason);
+}
+
 void daemon_health(struct daemon *daemon, struct health *ret_health)
 {
     struct health health = {.lag = -1, .lag_us = -1};
@@ -98,6 +121,7 @@ void daemon_health(struct daemon *daemon, struct health *ret_health)
     } else if (health.ingesting) {
         snprintf(health.reason, sizeof health.reason, "ingest is starting");
     }
+    add_adapting(daemon, &health);
     if (atomic_load(&daemon->stopping))
         snprintf(health.reason, sizeof health.reason, "stopping");
     *ret_health = health;
@@ -178,10 +202,13 @@ static void first_topic(const char *topics, char *out, size_t size)
 static int start_broker(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
-    char topics[600], first[260], folder[PATH_MAX], *path = NULL;
+    char topics[1200], first[260], raw[260] = "", folder[PATH_MAX], *path = NULL;
     bool expression = conf->topics[0] == '^';
     first_topic(conf->topics, first, sizeof first);
-    snprintf(topics, sizeof topics, "%s %s", expression ? first : conf->topics, conf->dead_topic);
+    if (conf->roles & ROLE_ADAPT)
+        first_topic(conf->raw_topics, raw, sizeof raw);
+    snprintf(topics, sizeof topics, "%s %s %s", expression ? first : conf->topics, conf->dead_topic,
+             conf->raw_topics[0] == '^' || !raw[0] ? raw : conf->raw_topics);
     int code = embedded_start(topics, EMBEDDED_PARTITIONS, &daemon->broker, error);
     if (code != 0)
         return code;
@@ -232,6 +259,14 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
     return code;
 }
 
+static int start_adapting(struct daemon *daemon, struct err_text *error)
+{
+    struct adapting *adapting = NULL;
+    int code = adapting_start(daemon->conf, daemon->broker ? embedded_bootstrap(daemon->broker) : NULL, &adapting, error);
+    atomic_store(&daemon->adapting, adapting);
+    return code;
+}
+
 static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
                        struct err_text *error)
 {
@@ -257,10 +292,14 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = start_serving(daemon, error);
     const char *brokers = conf_kafka(conf, "bootstrap.servers");
     bool own_broker = (!brokers || !brokers[0]) && !conf_kafka(conf, "metadata.broker.list");
+    if (code == 0 && own_broker && conf->roles & ROLE_ADAPT && !(conf->roles & ROLE_INGEST))
+        code = err_set(error, ERR_INVALID, "role adapt without role ingest needs brokers: set \"bootstrap.servers\" in [kafka]");
     if (code == 0 && conf->roles & ROLE_INGEST && own_broker)
         code = start_broker(daemon, error);
     if (code == 0 && conf->roles & ROLE_INGEST)
         code = start_reading(daemon, error);
+    if (code == 0 && conf->roles & ROLE_ADAPT)
+        code = start_adapting(daemon, error);
     return code;
 }
 
@@ -275,8 +314,8 @@ int daemon_start(const struct daemon_opts *opts, struct daemon **ret_daemon, str
         daemon_stop(daemon);
         return code;
     }
-    log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d port=%u", opts->conf->data,
-              daemon->writer != NULL, daemon->server != NULL, daemon_port(daemon));
+    log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d adapt=%d port=%u", opts->conf->data,
+              daemon->writer != NULL, daemon->server != NULL, atomic_load(&daemon->adapting) != NULL, daemon_port(daemon));
     notify("READY=1");
     *ret_daemon = daemon;
     return 0;
@@ -290,7 +329,13 @@ static void pace(struct daemon *daemon)
         return;
     struct consumer_status status;
     consumer_status(consumer, &status);
-    embedded_pace(daemon->broker, status.lag_bytes);
+    int64_t unstored_bytes = status.lag_bytes;
+    struct adapting *adapting = atomic_load(&daemon->adapting);
+    if (adapting) {
+        adapting_status(adapting, &status);
+        unstored_bytes += status.lag_bytes;
+    }
+    embedded_pace(daemon->broker, unstored_bytes);
 }
 
 static void tend_snapshots(struct daemon *daemon)
@@ -356,6 +401,7 @@ void daemon_stop(struct daemon *daemon)
     if (daemon->server)
         server_stop(daemon->server, GRACE_MS);
     exports_stop(daemon->exports);
+    adapting_stop(atomic_exchange(&daemon->adapting, NULL));
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(INIH_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libapp_a_SOURCES = \
+	%D%/adapting.c %D%/adapting.h \
 	%D%/args.c %D%/args.h \
 	%D%/ask.c %D%/ask.h \
 	%D%/backup.c %D%/backup.h \
