@@ -20,6 +20,7 @@
 #define NAME_BYTES 16
 
 struct adapting {
+    const struct conf *conf;
     struct mapping **mappings;
     size_t n_mappings;
     struct pseudonym_key key;
@@ -90,9 +91,54 @@ static int take_name(struct adapting *adapting, const struct conf *conf, struct 
     return 0;
 }
 
-static int start_adapter(struct adapting *adapting, const struct conf *conf, const char *bootstrap,
-                         struct err_text *error)
+static int prepare(const struct conf *conf, struct adapting **ret_adapting, struct err_text *error)
 {
+    struct adapting *adapting = calloc(1, sizeof *adapting);
+    if (!adapting)
+        return ERR_NOMEM;
+    adapting->conf = conf;
+    adapting->lock = -1;
+    int code = load_mappings(adapting, conf, error);
+    if (code == 0)
+        code = load_key(adapting, conf, error);
+    if (code != 0) {
+        adapting_close(adapting);
+        return code;
+    }
+    *ret_adapting = adapting;
+    return 0;
+}
+
+int adapting_open(const struct conf *conf, struct adapting **ret_adapting, struct err_text *error)
+{
+    struct adapting *adapting = NULL;
+    int code = prepare(conf, &adapting, error);
+    if (code == 0)
+        code = take_name(adapting, conf, error);
+    if (code != 0) {
+        adapting_close(adapting);
+        return code;
+    }
+    *ret_adapting = adapting;
+    return 0;
+}
+
+void adapting_topics(const struct adapting *adapting, struct buf *out)
+{
+    char target[LIMIT_TOPIC_BYTES + 1];
+    for (size_t i = 0; i < adapting->n_mappings; i++) {
+        const struct mapping *mapping = adapting->mappings[i];
+        for (size_t j = 0; j < mapping->n_topics && !mapping->topics_match; j++)
+            if (mapping_target(mapping, mapping->topics[j], target) == 0)
+                buf_printf(out, " %s %s", mapping->topics[j], target);
+        if (mapping->topics_match && mapping->to)
+            buf_printf(out, " %s", mapping->to);
+    }
+}
+
+int adapting_start(struct adapting *adapting, const char *bootstrap, struct err_text *error)
+{
+    const struct conf *conf = adapting->conf;
     struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
     size_t n = conf->n_kafka;
     if (!properties)
@@ -114,54 +160,21 @@ static int start_adapter(struct adapting *adapting, const struct conf *conf, con
     return code;
 }
 
-static int prepare(const struct conf *conf, struct adapting **ret_adapting, struct err_text *error)
-{
-    struct adapting *adapting = calloc(1, sizeof *adapting);
-    if (!adapting)
-        return ERR_NOMEM;
-    adapting->lock = -1;
-    int code = load_mappings(adapting, conf, error);
-    if (code == 0)
-        code = load_key(adapting, conf, error);
-    if (code != 0) {
-        adapting_stop(adapting);
-        return code;
-    }
-    *ret_adapting = adapting;
-    return 0;
-}
-
-int adapting_start(const struct conf *conf, const char *bootstrap, struct adapting **ret_adapting,
-                   struct err_text *error)
-{
-    struct adapting *adapting = NULL;
-    int code = prepare(conf, &adapting, error);
-    if (code == 0)
-        code = take_name(adapting, conf, error);
-    if (code == 0)
-        code = start_adapter(adapting, conf, bootstrap, error);
-    if (code != 0) {
-        adapting_stop(adapting);
-        return code;
-    }
-    *ret_adapting = adapting;
-    return 0;
-}
-
 int adapting_check(const struct conf *conf, struct err_text *error)
 {
     struct adapting *adapting = NULL;
     int code = prepare(conf, &adapting, error);
-    adapting_stop(adapting);
+    adapting_close(adapting);
     return code;
 }
 
 void adapting_status(struct adapting *adapting, struct consumer_status *ret_status)
 {
-    adapter_status(adapting->adapter, ret_status);
+    if (adapting->adapter)
+        adapter_status(adapting->adapter, ret_status);
 }
 
-void adapting_stop(struct adapting *adapting)
+void adapting_close(struct adapting *adapting)
 {
     if (!adapting)
         return;

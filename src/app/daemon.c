@@ -46,7 +46,8 @@ struct daemon {
     struct server *server;
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
-    _Atomic(struct adapting *) adapting; /* the same */
+    struct adapting *adapting;
+    atomic_bool is_adapting; /* adapting may be asked by the server's threads */
     atomic_bool stopping;
     char *broker_path;        /* run/broker, when it was written */
 };
@@ -85,13 +86,12 @@ static void notify(const char *state)
 /* What role adapt adds: the way in is as well as its worst part, and its lags add up. */
 static void add_adapting(struct daemon *daemon, struct health *health)
 {
-    struct adapting *adapting = atomic_load(&daemon->adapting);
     struct consumer_status status = {.lag = -1, .lag_us = -1};
     bool alone = !(daemon->conf->roles & ROLE_INGEST);
     if (!(daemon->conf->roles & ROLE_ADAPT))
         return;
-    if (adapting)
-        adapting_status(adapting, &status);
+    if (atomic_load(&daemon->is_adapting))
+        adapting_status(daemon->adapting, &status);
     else
         snprintf(status.reason, sizeof status.reason, "role adapt is starting");
     health->ingesting = true;
@@ -202,14 +202,17 @@ static void first_topic(const char *topics, char *out, size_t size)
 static int start_broker(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
-    char topics[1200], first[260], raw[260] = "", folder[PATH_MAX], *path = NULL;
+    char first[260], folder[PATH_MAX], *path = NULL;
+    struct buf topics = {0};
     bool expression = conf->topics[0] == '^';
     first_topic(conf->topics, first, sizeof first);
-    if (conf->roles & ROLE_ADAPT)
-        first_topic(conf->raw_topics, raw, sizeof raw);
-    snprintf(topics, sizeof topics, "%s %s %s", expression ? first : conf->topics, conf->dead_topic,
-             conf->raw_topics[0] == '^' || !raw[0] ? raw : conf->raw_topics);
-    int code = embedded_start(topics, EMBEDDED_PARTITIONS, &daemon->broker, error);
+    buf_printf(&topics, "%s %s", expression ? first : conf->topics, conf->dead_topic);
+    if (daemon->adapting)
+        adapting_topics(daemon->adapting, &topics);
+    buf_putc(&topics, '\0');
+    int code = topics.failed ? ERR_NOMEM
+                             : embedded_start((const char *)topics.data, EMBEDDED_PARTITIONS, &daemon->broker, error);
+    buf_free(&topics);
     if (code != 0)
         return code;
     snprintf(folder, sizeof folder, "%s/run", conf->data);
@@ -261,9 +264,8 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
 
 static int start_adapting(struct daemon *daemon, struct err_text *error)
 {
-    struct adapting *adapting = NULL;
-    int code = adapting_start(daemon->conf, daemon->broker ? embedded_bootstrap(daemon->broker) : NULL, &adapting, error);
-    atomic_store(&daemon->adapting, adapting);
+    int code = adapting_start(daemon->adapting, daemon->broker ? embedded_bootstrap(daemon->broker) : NULL, error);
+    atomic_store(&daemon->is_adapting, code == 0);
     return code;
 }
 
@@ -274,6 +276,8 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
     int code = hash_init();
     if (code == 0)
         code = check_data(conf, error);
+    if (code == 0 && conf->roles & ROLE_ADAPT)
+        code = adapting_open(conf, &daemon->adapting, error);
     if (code == 0 && conf->roles & ROLE_INGEST) {
         struct writer_opts writer_opts = {.dir = conf->data,
                                           .window = conf->window,
@@ -315,7 +319,7 @@ int daemon_start(const struct daemon_opts *opts, struct daemon **ret_daemon, str
         return code;
     }
     log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d adapt=%d port=%u", opts->conf->data,
-              daemon->writer != NULL, daemon->server != NULL, atomic_load(&daemon->adapting) != NULL, daemon_port(daemon));
+              daemon->writer != NULL, daemon->server != NULL, daemon->adapting != NULL, daemon_port(daemon));
     notify("READY=1");
     *ret_daemon = daemon;
     return 0;
@@ -330,9 +334,8 @@ static void pace(struct daemon *daemon)
     struct consumer_status status;
     consumer_status(consumer, &status);
     int64_t unstored_bytes = status.lag_bytes;
-    struct adapting *adapting = atomic_load(&daemon->adapting);
-    if (adapting) {
-        adapting_status(adapting, &status);
+    if (daemon->adapting) {
+        adapting_status(daemon->adapting, &status);
         unstored_bytes += status.lag_bytes;
     }
     embedded_pace(daemon->broker, unstored_bytes);
@@ -401,7 +404,7 @@ void daemon_stop(struct daemon *daemon)
     if (daemon->server)
         server_stop(daemon->server, GRACE_MS);
     exports_stop(daemon->exports);
-    adapting_stop(atomic_exchange(&daemon->adapting, NULL));
+    adapting_close(daemon->adapting); /* the server, which asks for it, has stopped */
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);
