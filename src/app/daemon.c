@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/adapting.h"
 #include "app/docs.h"
 #include "app/site.h"
 #include "common/civil.h"
@@ -49,6 +50,8 @@ struct daemon {
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
     struct documents_reader *documents;
+    struct adapting *adapting;
+    atomic_bool is_adapting; /* adapting may be asked by the server's threads */
     atomic_bool stopping;
     char docs[PATH_MAX];      /* the folder of Swagger UI, where there is one */
     char *broker_path;        /* run/broker, when it was written */
@@ -86,6 +89,26 @@ static void notify(const char *state)
     close(fd);
 }
 
+/* What role adapt adds: the way in is as well as its worst part, and its lags add up. */
+static void add_adapting(struct daemon *daemon, struct health *health)
+{
+    struct consumer_status status = {.lag = -1, .lag_us = -1};
+    bool alone = !(daemon->conf->roles & ROLE_INGEST);
+    if (!(daemon->conf->roles & ROLE_ADAPT))
+        return;
+    if (atomic_load(&daemon->is_adapting))
+        adapting_status(daemon->adapting, &status);
+    else
+        snprintf(status.reason, sizeof status.reason, "role adapt is starting");
+    health->ingesting = true;
+    health->caught_up = status.caught_up && (alone || health->caught_up);
+    health->connected = status.connected && (alone || health->connected);
+    health->lag = status.lag < 0 || (!alone && health->lag < 0) ? -1 : status.lag + (alone ? 0 : health->lag);
+    health->lag_us = status.lag_us > health->lag_us ? status.lag_us : health->lag_us;
+    if (!health->reason[0])
+        snprintf(health->reason, sizeof health->reason, "%s", status.reason);
+}
+
 void daemon_health(struct daemon *daemon, struct health *ret_health)
 {
     struct health health = {.lag = -1, .lag_us = -1};
@@ -104,6 +127,7 @@ void daemon_health(struct daemon *daemon, struct health *ret_health)
     } else if (health.ingesting) {
         snprintf(health.reason, sizeof health.reason, "ingest is starting");
     }
+    add_adapting(daemon, &health);
     if (atomic_load(&daemon->stopping))
         snprintf(health.reason, sizeof health.reason, "stopping");
     *ret_health = health;
@@ -200,12 +224,18 @@ static void first_topic(const char *topics, char *out, size_t size)
 static int start_broker(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
-    char topics[1400], first[260], folder[PATH_MAX], *path = NULL;
+    char first[260], folder[PATH_MAX], *path = NULL;
+    struct buf topics = {0};
     bool expression = conf->topics[0] == '^';
     first_topic(conf->topics, first, sizeof first);
-    snprintf(topics, sizeof topics, "%s %s %s %s %s", expression ? first : conf->topics, conf->dead_topic,
-             conf->assets_topic, conf->optimization_topic, conf->calendar_topic);
-    int code = embedded_start(topics, EMBEDDED_PARTITIONS, &daemon->broker, error);
+    buf_printf(&topics, "%s %s %s %s %s", expression ? first : conf->topics, conf->dead_topic, conf->assets_topic,
+               conf->optimization_topic, conf->calendar_topic);
+    if (daemon->adapting)
+        adapting_topics(daemon->adapting, &topics);
+    buf_putc(&topics, '\0');
+    int code = topics.failed ? ERR_NOMEM
+                             : embedded_start((const char *)topics.data, EMBEDDED_PARTITIONS, &daemon->broker, error);
+    buf_free(&topics);
     if (code != 0)
         return code;
     snprintf(folder, sizeof folder, "%s/run", conf->data);
@@ -287,6 +317,13 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
     return code;
 }
 
+static int start_adapting(struct daemon *daemon, struct err_text *error)
+{
+    int code = adapting_start(daemon->adapting, daemon->broker ? embedded_bootstrap(daemon->broker) : NULL, error);
+    atomic_store(&daemon->is_adapting, code == 0);
+    return code;
+}
+
 static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
                        struct err_text *error)
 {
@@ -294,6 +331,8 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
     int code = hash_init();
     if (code == 0)
         code = check_data(conf, error);
+    if (code == 0 && conf->roles & ROLE_ADAPT)
+        code = adapting_open(conf, &daemon->adapting, error);
     if (code == 0 && conf->roles & ROLE_INGEST) {
         struct writer_opts writer_opts = {.dir = conf->data,
                                           .window = conf->window,
@@ -312,12 +351,16 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = start_serving(daemon, error);
     const char *brokers = conf_kafka(conf, "bootstrap.servers");
     bool own_broker = (!brokers || !brokers[0]) && !conf_kafka(conf, "metadata.broker.list");
+    if (code == 0 && own_broker && conf->roles & ROLE_ADAPT && !(conf->roles & ROLE_INGEST))
+        code = err_set(error, ERR_INVALID, "role adapt without role ingest needs brokers: set \"bootstrap.servers\" in [kafka]");
     if (code == 0 && conf->roles & ROLE_INGEST && own_broker)
         code = start_broker(daemon, error);
     if (code == 0 && conf->roles & ROLE_SERVE && (daemon->broker || !own_broker))
         code = start_publishing(daemon, error);
     if (code == 0 && conf->roles & ROLE_INGEST)
         code = start_reading(daemon, error);
+    if (code == 0 && conf->roles & ROLE_ADAPT)
+        code = start_adapting(daemon, error);
     return code;
 }
 
@@ -332,8 +375,8 @@ int daemon_start(const struct daemon_opts *opts, struct daemon **ret_daemon, str
         daemon_stop(daemon);
         return code;
     }
-    log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d port=%u", opts->conf->data,
-              daemon->writer != NULL, daemon->server != NULL, daemon_port(daemon));
+    log_event(LOG_INFO, "started", "data=\"%s\" ingest=%d serve=%d adapt=%d port=%u", opts->conf->data,
+              daemon->writer != NULL, daemon->server != NULL, daemon->adapting != NULL, daemon_port(daemon));
     notify("READY=1");
     *ret_daemon = daemon;
     return 0;
@@ -347,7 +390,12 @@ static void pace(struct daemon *daemon)
         return;
     struct consumer_status status;
     consumer_status(consumer, &status);
-    embedded_pace(daemon->broker, status.lag_bytes);
+    int64_t unstored_bytes = status.lag_bytes;
+    if (daemon->adapting) {
+        adapting_status(daemon->adapting, &status);
+        unstored_bytes += status.lag_bytes;
+    }
+    embedded_pace(daemon->broker, unstored_bytes);
 }
 
 static void tend_snapshots(struct daemon *daemon)
@@ -414,6 +462,7 @@ void daemon_stop(struct daemon *daemon)
         server_stop(daemon->server, GRACE_MS);
     publisher_close(atomic_exchange(&daemon->publisher, NULL));
     exports_stop(daemon->exports);
+    adapting_close(daemon->adapting); /* the server, which asks for it, has stopped */
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);

@@ -1,12 +1,12 @@
 noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(INIH_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libapp_a_SOURCES = \
+	%D%/adapting.c %D%/adapting.h \
 	%D%/args.c %D%/args.h \
 	%D%/ask.c %D%/ask.h \
 	%D%/backup.c %D%/backup.h \
 	%D%/brokers.c %D%/brokers.h \
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
-	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/docs.c %D%/docs.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
@@ -16,7 +16,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
-ALMANAC_LIBS = %D%/libapp.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/store/libstore.a \
+ALMANAC_LIBS = %D%/libapp.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/normalise/libnormalise.a src/db/libdb.a src/model/libmodel.a \
 	src/common/libcommon.a $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(RDKAFKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) \
 	$(ZLIB_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
@@ -26,6 +26,7 @@ almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_access.c \
+	%D%/cmd_adapt.c \
 	%D%/cmd_backup.c \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \

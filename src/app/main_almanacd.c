@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "app/args.h"
+#include "app/adapting.h"
 #include "app/conf.h"
 #include "app/daemon.h"
 #include "app/site.h"
@@ -48,9 +49,11 @@ static int run(const struct args *args)
     }
     for (size_t i = 0; i < conf->n_warnings; i++)
         fprintf(stderr, "almanacd: %s\n", conf->warnings[i]);
-    if (args_has(args, "check"))
+    if (args_has(args, "check") && conf->roles & ROLE_ADAPT)
+        code = adapting_check(conf, &error);
+    if (args_has(args, "check") && code == 0)
         printf("%s: good\n", conf->file);
-    else
+    else if (code == 0)
         code = run_daemon(conf, &error);
     conf_free(conf);
     if (code == 0)

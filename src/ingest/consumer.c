@@ -18,6 +18,7 @@
 #include "ingest/deadletter.h"
 #include "ingest/ends.h"
 #include "ingest/group.h"
+#include "ingest/topics.h"
 #include "normalise/decode.h"
 
 #define COMMIT_MS 200
@@ -228,28 +229,6 @@ static int make_conf(struct consumer *consumer, const struct consumer_opts *opts
     return 0;
 }
 
-static int subscribe(struct consumer *consumer, const char *topics, struct err_text *error)
-{
-    static const char between[] = ", \t\r\n";
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    for (const char *at = topics + strspn(topics, between); *at; at += strspn(at, between)) {
-        size_t size = topics[0] == '^' ? strlen(at) : strcspn(at, between); /* a pattern may have a comma in it */
-        char name[LIMIT_TOPIC_BYTES + 1];
-        snprintf(name, sizeof(name), "%.*s", (int)size, at);
-        if (strcmp(name, consumer->dead_topic) != 0)
-            rd_kafka_topic_partition_list_add(list, name, RD_KAFKA_PARTITION_UA);
-        at += size;
-    }
-    rd_kafka_resp_err_t err =
-        list->cnt > 0 ? rd_kafka_subscribe(consumer->rk, list) : RD_KAFKA_RESP_ERR__INVALID_ARG;
-    rd_kafka_topic_partition_list_destroy(list);
-    if (err)
-        return err_set_field(error, ERR_INVALID, "topics",
-                             "the topics \"%s\" cannot be subscribed to: write a pattern that begins with ^, or names",
-                             topics);
-    return 0;
-}
-
 static void free_consumer(struct consumer *consumer)
 {
     deadletter_close(consumer->group.deadletter);
@@ -284,7 +263,7 @@ static int connect_kafka(struct consumer *consumer, const struct consumer_opts *
     if (consumer->dead_topic[0])
         rc = deadletter_open(opts->properties, opts->n_properties, consumer->dead_topic, &consumer->group.deadletter,
                              error);
-    return rc < 0 ? rc : subscribe(consumer, opts->topics, error);
+    return rc < 0 ? rc : topics_subscribe(consumer->rk, opts->topics, consumer->dead_topic, error);
 }
 
 /* Everything but the threads. */

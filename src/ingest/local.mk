@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libingest.a
-%C%_libingest_a_CPPFLAGS = $(AM_CPPFLAGS) $(RDKAFKA_CFLAGS)
+%C%_libingest_a_CPPFLAGS = $(AM_CPPFLAGS) $(RDKAFKA_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libingest_a_SOURCES = \
+	%D%/adapter.c %D%/adapter.h %D%/adapter_work.c %D%/adapter_work.h \
 	%D%/conf.c %D%/conf.h \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/deadletter.c %D%/deadletter.h \
@@ -14,7 +15,8 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/place.c %D%/place.h \
 	%D%/producer.c %D%/producer.h \
 	%D%/publisher.c %D%/publisher.h \
-	%D%/replay.c %D%/replay.h
+	%D%/replay.c %D%/replay.h \
+	%D%/topics.c %D%/topics.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 

@@ -1,0 +1,33 @@
+/* Role adapt: reads raw topics, normalizes each message by its mapping, and produces what comes out, exactly once.
+ *
+ * What was read and what was made of it are one transaction of Kafka: the offsets of the raw messages are committed
+ * with the normalized ones, or neither is. After any failure both clients are made anew and go on from the committed
+ * offsets. The output depends on the raw messages alone. What does not fit goes to the dead topic, in the same
+ * transaction, without its payload: fields without a rule do not leave the raw topic. */
+#ifndef INGEST_ADAPTER_H
+#define INGEST_ADAPTER_H
+
+#include "adapt/mapping.h"
+#include "adapt/pseudonym.h"
+#include "ingest/consumer.h"
+
+struct adapter_opts {
+    const struct kafka_property *properties; /* as of the consumer; group.id gets -adapt behind it */
+    size_t n_properties;
+    const char *topics;                    /* the raw ones, as topics of the consumer */
+    const char *dead_topic;                /* NULL or "": what does not fit is only counted */
+    const char *instance_id;               /* outlives restarts; no two adapters have the same */
+    const struct mapping *const *mappings; /* borrowed; a topic belongs to the first that takes it */
+    size_t n_mappings;
+    const struct pseudonym_key *key; /* borrowed; NULL unless a mapping substitutes */
+};
+
+struct adapter;
+/* Starts the thread. A broker that is away is no error. ERR_INVALID: a property, a mapping. */
+MUST_CHECK int adapter_start(const struct adapter_opts *opts, struct adapter **ret_adapter, struct err_text *error);
+/* Commits what was read, leaves the group, ends the thread. */
+void adapter_stop(struct adapter *adapter);
+
+void adapter_status(struct adapter *adapter, struct consumer_status *ret_status); /* from any thread */
+
+#endif

@@ -1,0 +1,36 @@
+/* One raw message to normalized ones and refusals, handed to a producer. The adapter's, and on its thread. */
+#ifndef INGEST_ADAPTER_WORK_H
+#define INGEST_ADAPTER_WORK_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "adapt/compose.h"
+#include "adapt/mapper.h"
+#include "ingest/adapter.h"
+
+struct adapter_work {
+    const struct mapping *const *mappings;
+    struct mapper **mappers;
+    size_t n_mappings;
+    char *dead_topic;
+    struct composer composer;
+    rd_kafka_t *out; /* the producer; of the session at hand */
+    /* of the message at hand */
+    const rd_kafka_message_t *message;
+    const char *topic;
+    char target[LIMIT_TOPIC_BYTES + 1];
+    int64_t timestamp_ms; /* -1 none */
+    int64_t n_refused;
+    enum refusal_reason reason_over;    /* of the first refusal that was one too many */
+    char recent[LIMIT_TOPIC_BYTES + 1]; /* the topic of the message before, and its mapping */
+    size_t recent_i;
+    char error[200]; /* why producing failed, for people */
+};
+
+MUST_CHECK int adapter_work_init(struct adapter_work *work, const struct adapter_opts *opts, struct err_text *error);
+void adapter_work_done(struct adapter_work *work);
+
+/* Produces what the message means. ERR_IO: producing failed, ERR_NOMEM: the transaction is to be aborted. */
+MUST_CHECK int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *message);
+
+#endif
