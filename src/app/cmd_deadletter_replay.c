@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/brokers.h"
 #include "app/cmd.h"
 #include "app/deadletters.h"
 #include "app/progress.h"
@@ -79,41 +80,12 @@ static int letter_cb(void *arg, const struct dead_letter *letter)
     return code;
 }
 
-/* The brokers of the configuration, or else the embedded one of a daemon that runs. */
-static int open_producer(const struct conf *conf, struct producer **ret_producer,
-                         struct err_text *error)
-{
-    char path[4096], address[256] = "";
-    if (conf_kafka(conf, "bootstrap.servers"))
-        return producer_open(conf->kafka, conf->n_kafka, ret_producer, error);
-    snprintf(path, sizeof path, "%s/run/broker", conf->data);
-    FILE *file = fopen(path, "r");
-    bool found = file && fgets(address, sizeof address, file);
-    if (file)
-        fclose(file);
-    address[strcspn(address, "\n")] = '\0';
-    if (!found || !*address)
-        return err_set(error, ERR_NOTFOUND,
-                       "there is no broker: \"bootstrap.servers\" is not set, and no daemon with an "
-                       "embedded broker runs on \"%s\"",
-                       conf->data);
-    struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
-    if (!properties)
-        return ERR_NOMEM;
-    if (conf->n_kafka)
-        memcpy(properties, conf->kafka, conf->n_kafka * sizeof *properties);
-    properties[conf->n_kafka] = (struct kafka_property){"bootstrap.servers", address};
-    int code = producer_open(properties, conf->n_kafka + 1, ret_producer, error);
-    free(properties);
-    return code;
-}
-
 static int replay_letters(const struct conf *conf, struct replaying *replaying)
 {
     struct reader_dir *reader = NULL;
     int code = reader_dir_open(conf->data, &reader, replaying->error);
     if (code == 0 && !replaying->dry_run)
-        code = open_producer(conf, &replaying->producer, replaying->error);
+        code = brokers_producer(conf, &replaying->producer, replaying->error);
     progress_start(&replaying->progress, "replaying", 0);
     if (code == 0)
         code = reader_dead_letters(reader, !replaying->dry_run, letter_cb, replaying);
