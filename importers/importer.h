@@ -40,6 +40,7 @@ struct import_opts {
     const char *map;          /* path of a mapping file; NULL none */
     const char *map_text;     /* its text; NULL none */
     const struct zone *zone;  /* of local times without an offset; NULL: not named */
+    bool own_zone;            /* ... are as the file says of itself (--tz file) */
     const char *user, *password, *token, *ca; /* of kinds that pull */
     int64_t from_us, to_us;   /* of kinds that pull: [from, to) */
 };
@@ -66,6 +67,8 @@ struct importer {
     int (*run)(const struct importing *importing, struct err_text *error);
 };
 
+extern const struct importer importer_greenbutton;
+extern const struct importer importer_mscons;
 extern const struct importer importer_nem12;
 
 /* NULL when there is no such kind. */

@@ -303,7 +303,10 @@ static int read_options(struct importation *importation)
     importation->topic = topic ? topic : TOPIC;
     if (!*importation->topic || !conf_is_topic(importation->topic))
         return args_wrong(args, "\"%s\" cannot be the name of a topic", importation->topic);
-    if (tz && zone_open(tz, &importation->opts.zone) < 0)
+    importation->opts.own_zone = tz && strcmp(tz, "file") == 0;
+    if (importation->opts.own_zone && strcmp(kind, "greenbutton") != 0)
+        return args_wrong(args, "--tz file is for kind greenbutton, whose files may have LocalTimeParameters");
+    if (tz && !importation->opts.own_zone && zone_open(tz, &importation->opts.zone) < 0)
         return args_wrong(args, "there is no time zone \"%s\"", tz);
     if (read_available(available, &importation->available_us) < 0)
         return args_wrong(args, "--available is a duration from zero to P366D, like PT15M");
