@@ -19,8 +19,9 @@ int brokers_producer(const struct conf *conf, struct producer **ret_producer, st
     address[strcspn(address, "\n")] = '\0';
     if (!found || !*address)
         return err_set(error, ERR_NOTFOUND,
-                       "there is no broker: \"bootstrap.servers\" is not set, and no daemon with an embedded broker runs on "
-                       "\"%s\"", conf->data);
+                       "there is no broker: \"bootstrap.servers\" is not set, and no daemon with an "
+                       "embedded broker runs on \"%s\"",
+                       conf->data);
     struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
     if (!properties)
         return ERR_NOMEM;
