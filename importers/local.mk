@@ -13,3 +13,19 @@ noinst_LIBRARIES += %D%/libimporters.a
 	%D%/nem12.c \
 	%D%/source.c %D%/source.h \
 	%D%/tally.c %D%/tally.h
+
+if CMOCKA
+import_libs = importers/libimporters.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
+	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+import_rig = tests/lib/imported.c tests/lib/imported.h
+check_PROGRAMS += tests/unit/test_greenbutton tests/unit/test_mscons tests/unit/test_nem12
+tests_unit_test_greenbutton_SOURCES = tests/unit/test_greenbutton.c $(import_rig)
+tests_unit_test_greenbutton_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_greenbutton_LDADD = $(import_libs)
+tests_unit_test_nem12_SOURCES = tests/unit/test_nem12.c $(import_rig)
+tests_unit_test_nem12_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_nem12_LDADD = $(import_libs)
+tests_unit_test_mscons_SOURCES = tests/unit/test_mscons.c $(import_rig)
+tests_unit_test_mscons_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_mscons_LDADD = $(import_libs)
+endif
