@@ -18,7 +18,8 @@ if CMOCKA
 import_libs = importers/libimporters.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
 	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 import_rig = tests/lib/imported.c tests/lib/imported.h
-check_PROGRAMS += tests/unit/test_greenbutton tests/unit/test_mscons tests/unit/test_nem12
+check_PROGRAMS += tests/unit/test_greenbutton tests/unit/test_grouping tests/unit/test_intake tests/unit/test_mscons \
+	tests/unit/test_nem12
 tests_unit_test_greenbutton_SOURCES = tests/unit/test_greenbutton.c $(import_rig)
 tests_unit_test_greenbutton_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_greenbutton_LDADD = $(import_libs)
@@ -28,4 +29,11 @@ tests_unit_test_nem12_LDADD = $(import_libs)
 tests_unit_test_mscons_SOURCES = tests/unit/test_mscons.c $(import_rig)
 tests_unit_test_mscons_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_mscons_LDADD = $(import_libs)
+tests_unit_test_grouping_SOURCES = tests/unit/test_grouping.c
+tests_unit_test_grouping_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_grouping_LDADD = $(import_libs)
+tests_unit_test_intake_SOURCES = tests/unit/test_intake.c tests/lib/models.c tests/lib/models.h
+tests_unit_test_intake_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
+tests_unit_test_intake_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_intake_LDADD = $(import_libs)
 endif
