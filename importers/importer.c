@@ -10,7 +10,10 @@
 #include "common/hash.h"
 #include "common/limits.h"
 
-static const struct importer *const importers[] = {&importer_greenbutton, &importer_mscons, &importer_nem12};
+static const struct importer *const importers[] = {
+    &importer_csv,  &importer_greenbutton, &importer_influx,
+    &importer_json, &importer_mscons,      &importer_nem12,
+};
 #define N_IMPORTERS (sizeof importers / sizeof *importers)
 
 const struct importer *importer_at(size_t i)

@@ -1,7 +1,7 @@
 /* Foreign files to values: what an importer of one kind gets, and what it hands over.
  *
  * An importer reads its source in a stream and needs bounded memory, however long it is. It hands over values one by one, in the
- * order of the file, and tells of what does not fit; the rest (entities gathered into messages, the decoder's own refusals,
+ * order of the file (adapt/observation.h), and tells of what does not fit; the rest (entities gathered into messages, the decoder's own refusals,
  * counts, Kafka) is of importers/intake. A value is refused alone; the values beside it are taken. */
 #ifndef IMPORTERS_IMPORTER_H
 #define IMPORTERS_IMPORTER_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "adapt/observation.h"
 #include "common/err.h"
 #include "common/zone.h"
 #include "model/reading.h"
@@ -17,28 +18,10 @@
 
 #define IMPORT_LINE_BYTES (1 << 20) /* the longest line or segment; longer ones are refused as `size` */
 
-/* One value. Texts are borrowed for the call and end in NUL. */
-struct observation {
-    const char *entity, *type, *property;
-    const char *unit;              /* "" the canonical one, or none (states) */
-    int64_t time_us, period_us;    /* period_us 0: none */
-    int64_t issued_us;             /* ISSUED_NONE: not stated */
-    const char *value;             /* a JSON number, or the text of a state */
-    bool state;
-    enum quality quality;
-    int64_t line;                  /* where it stands: the line, or the segment in files without lines */
-};
-
-/* What does not fit. reason REFUSED_NOT stands for "format": it is not what a file of this kind has. */
-struct misfit {
-    int64_t line;
-    enum refusal_reason reason;
-    char detail[160]; /* no names or values of persons */
-};
-
 struct import_opts {
     const char *map;          /* path of a mapping file; NULL none */
-    const char *map_text;     /* its text; NULL none */
+    const char *pseudonym_key; /* path of the key, where a mapping substitutes; NULL none */
+    const char *zone_name;    /* as --tz has it; NULL */
     const struct zone *zone;  /* of local times without an offset; NULL: not named */
     bool own_zone;            /* ... are as the file says of itself (--tz file) */
     const char *user, *password, *token, *ca; /* of kinds that pull */
@@ -67,7 +50,10 @@ struct importer {
     int (*run)(const struct importing *importing, struct err_text *error);
 };
 
+extern const struct importer importer_csv;
 extern const struct importer importer_greenbutton;
+extern const struct importer importer_influx;
+extern const struct importer importer_json;
 extern const struct importer importer_mscons;
 extern const struct importer importer_nem12;
 

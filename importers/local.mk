@@ -9,14 +9,15 @@ noinst_LIBRARIES += %D%/libimporters.a
 	%D%/importer.c %D%/importer.h \
 	%D%/intake.c %D%/intake.h \
 	%D%/lines.c %D%/lines.h \
+	%D%/mapped.c \
 	%D%/mscons.c \
 	%D%/nem12.c \
 	%D%/source.c %D%/source.h \
 	%D%/tally.c %D%/tally.h
 
 if CMOCKA
-import_libs = importers/libimporters.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
-	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+import_libs = importers/libimporters.a src/adapt/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
+	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 import_rig = tests/lib/imported.c tests/lib/imported.h
 check_PROGRAMS += tests/unit/test_greenbutton tests/unit/test_grouping tests/unit/test_intake tests/unit/test_mscons \
 	tests/unit/test_nem12

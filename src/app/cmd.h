@@ -6,6 +6,7 @@
 
 extern const struct command cmd_init;
 extern const struct command cmd_demo;
+extern const struct command cmd_adapt;
 extern const struct command cmd_query;
 extern const struct command cmd_rebuild;
 extern const struct command cmd_sql;

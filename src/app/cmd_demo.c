@@ -12,7 +12,7 @@
 
 #include "app/ask.h"
 #include "app/cmd.h"
-#include "app/csv.h"
+#include "common/csv.h"
 #include "app/daemon.h"
 #include "app/demo_data.h"
 #include "app/site.h"

@@ -232,6 +232,7 @@ static int open_all(struct importation *importation)
                     : load_models(importation->registry, importation->error);
     if (code == 0 && !dry)
         code = brokers_producer(conf, &importation->producer, importation->error);
+    importation->opts.pseudonym_key = conf ? conf->pseudonym_key : NULL;
     struct intake_opts opts = {.registry = importation->registry,
                                .now_ms = clock_wall_us() / 1000,
                                .future_max_us = conf ? conf->future_max_us : FUTURE_MAX_US,
@@ -313,6 +314,7 @@ static int read_options(struct importation *importation)
     if (importation->importer->needs_map != (map != NULL))
         return args_wrong(args, map ? "kind \"%s\" takes no mapping" : "kind \"%s\" needs a mapping: --map FILE", kind);
     importation->opts.map = map;
+    importation->opts.zone_name = importation->opts.own_zone ? NULL : tz;
     if (asprintf(&importation->options, "%s\n%s\n%s\n%s\n", kind, importation->topic, tz ? tz : "",
                  available ? available : "") < 0)
         importation->options = NULL;
@@ -355,6 +357,7 @@ static int run(const struct args *args)
 }
 
 static const struct arg options[] = {
+    {"map", 0, "FILE", "what the fields of csv, json and influx files mean (docs/MAPPING.md)"},
     {"tz", 0, "ZONE", "of local times without an offset: Europe/Berlin"},
     {"topic", 0, "TOPIC", "where they go (" TOPIC ")"},
     {"available", 0, "DURATION", "each value became known so long after its end: stated as `issued`"},
@@ -371,7 +374,8 @@ const struct command cmd_import = {
     .n_operands = ARGS_MAX,
     .n_optional = ARGS_MAX - 1,
     .examples = "  almanac import nem12 meter.csv --dry-run\n"
-                "  almanac import nem12 2024/*.csv.gz --json\n",
+                "  almanac import csv --map pv.json --tz Europe/Ljubljana 2024/*.csv.gz --json\n"
+                "  almanac import greenbutton usage.xml --available P1D\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,
     .run = run};

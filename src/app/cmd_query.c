@@ -7,7 +7,7 @@
 
 #include "app/ask.h"
 #include "app/cmd.h"
-#include "app/csv.h"
+#include "common/csv.h"
 #include "app/site.h"
 #include "app/table.h"
 

@@ -19,7 +19,7 @@
 
 #define CONF_FILE "almanac.conf"
 
-enum role { ROLE_INGEST = 1, ROLE_SERVE = 2 };
+enum role { ROLE_INGEST = 1, ROLE_SERVE = 2, ROLE_ADAPT = 4 };
 
 struct conf {
     char *file; /* as it was named */
@@ -28,12 +28,13 @@ struct conf {
     /* One field an option that acts; the table names their places. */
     char *data;
     unsigned roles; /* enum role */
-    char *topics, *dead_topic;
+    char *topics, *dead_topic, *raw_topics;
     int64_t future_max_us, ready_lag_us;
     enum window_length window;
     struct retention retention;
     int64_t seal_after_us, free_min_bytes, revisions_keep_us;
     char *listen, *certificate, *key;
+    char *mappings, *pseudonym_key;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
     size_t n_per_topic;

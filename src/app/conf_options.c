@@ -66,7 +66,7 @@ static int add_role(void *arg, const char *text, size_t size)
     static const struct {
         const char *name;
         enum role role;
-    } roles[] = {{"ingest", ROLE_INGEST}, {"serve", ROLE_SERVE}};
+    } roles[] = {{"ingest", ROLE_INGEST}, {"serve", ROLE_SERVE}, {"adapt", ROLE_ADAPT}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (strlen(roles[i].name) == size && memcmp(roles[i].name, text, size) == 0) {
             *(unsigned *)arg |= roles[i].role;
@@ -82,9 +82,7 @@ static int parse_roles(const struct conf *conf, const char *text, void *field,
     unsigned roles = 0;
     int n = each_word(text, add_role, &roles);
     if (n <= 0)
-        return err_set(error, ERR_INVALID,
-                       strstr(text, "adapt") ? "role adapt is not in this version"
-                                             : "no such role");
+        return err_set(error, ERR_INVALID, "no such role");
     if (field)
         *(unsigned *)field = roles;
     return 0;
@@ -235,7 +233,7 @@ static const struct option_type
     type_path = {"a path, from the folder of this file on", parse_path, true},
     type_path_or_none = {"a path, from the folder of this file on, or nothing", parse_path_or_none,
                          true},
-    type_roles = {"ingest serve, one or both", parse_roles, false},
+    type_roles = {"ingest serve adapt, one or several", parse_roles, false},
     type_topics = {"names of topics, or one regular expression beginning with ^", parse_topics,
                    true},
     type_topic_or_none = {"the name of a topic, or nothing", parse_topic_or_none, true},
@@ -261,7 +259,8 @@ const struct option conf_options[] = {
      ACTS(topics)},
     {"ingest", "future_max", &type_duration, "PT1H",
      "a time later than its message by more than this must state issued", ACTS(future_max_us)},
-    {"ingest", "raw_topics", &type_topics, "^raw\\.", "topics that role adapt normalizes", IDLE},
+    {"ingest", "raw_topics", &type_topics, "^raw\\.", "topics that role adapt normalizes",
+     ACTS(raw_topics)},
     {"ingest", "dead_topic", &type_topic_or_none, "almanac.dead",
      "where refused messages are copied to", ACTS(dead_topic)},
     {"ingest", "ready_lag", &type_duration, "PT1M", "more lag than this is reported as degraded",
@@ -301,6 +300,9 @@ const struct option conf_options[] = {
     {"http", "key", &type_path, "tls/server.key", "its private key (PEM)", ACTS(key)},
     {"http", "client_ca", &type_path_or_none, "",
      "authorities that client certificates are verified by", LATER},
+    {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
+    {"adapt", "pseudonym_key", &type_path, "vault/pseudonym.key",
+     "the key of the pseudonyms that mappings substitute", ACTS(pseudonym_key)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", IDLE},
 };
 const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

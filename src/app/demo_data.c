@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/csv.h"
+#include "common/csv.h"
 #include "common/buf.h"
 #include "data/demo/midc_20181014.csv.h"
 #include "data/demo/nrel_RSF_II.csv.h"

@@ -6,7 +6,6 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/backup.c %D%/backup.h \
 	%D%/brokers.c %D%/brokers.h \
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
-	%D%/csv.c %D%/csv.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
 	%D%/progress.c %D%/progress.h \
@@ -15,7 +14,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
-ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/store/libstore.a \
+ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/normalise/libnormalise.a src/db/libdb.a src/model/libmodel.a \
 	src/common/libcommon.a $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(RDKAFKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) \
 	$(ZLIB_LIBS) $(EXPAT_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
@@ -24,6 +23,7 @@ bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
 almanacd_LDADD = $(ALMANAC_LIBS)
 almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
+	%D%/cmd_adapt.c \
 	%D%/cmd_backup.c \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \

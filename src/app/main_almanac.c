@@ -8,6 +8,7 @@
 
 static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_demo,
+                                                 &cmd_adapt,
                                                  &cmd_query,
                                                  &cmd_export,
                                                  &cmd_import,

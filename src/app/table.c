@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/csv.h"
+#include "common/csv.h"
 
 #define HELD_ROWS 200
 

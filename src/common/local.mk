@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/buf.c %D%/buf.h \
 	%D%/civil.c %D%/civil.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/csv.c %D%/csv.h \
 	%D%/err.c %D%/err.h \
 	%D%/files.c %D%/files.h \
 	%D%/hash.c %D%/hash.h \

@@ -137,7 +137,7 @@ static int grow_entities(struct registry *registry)
     return 0;
 }
 
-static bool is_entity_name(const char *name, size_t size)
+bool entity_is_name(const char *name, size_t size)
 {
     static const bool allowed[256] = {
         ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
@@ -199,7 +199,7 @@ int registry_entity(struct registry *registry, const char *name, size_t name_siz
             return 0;
         }
     }
-    if (!is_entity_name(name, name_size))
+    if (!entity_is_name(name, name_size))
         return refuse(REFUSED_ENTITY, ret_reason);
     const struct model_type *type = models_find_type(&registry->models, type_name, type_size);
     if (!type)

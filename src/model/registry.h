@@ -71,6 +71,7 @@ MUST_CHECK int registry_load_series(struct registry *registry, uint32_t id, cons
  * not end in NUL. A new entity is remembered with its first series only: until then *ret_entity is valid to the next call. */
 MUST_CHECK int registry_entity(struct registry *registry, const char *name, size_t name_size, const char *type,
                                size_t type_size, struct entity **ret_entity, enum refusal_reason *ret_reason);
+bool entity_is_name(const char *name, size_t size); /* grammar and length */
 const char *entity_name(const struct entity *entity);
 const char *entity_type(const struct entity *entity);
 

@@ -147,7 +147,6 @@ static void error_names_file_line_and_what_is_allowed(void **state)
     REFUSED("[store]\nfree_min = 99999999999999999999\n", 2, "not a size");
     REFUSED("[store]\nfree_min = 99999999TiB\n", 2, "not a size");
     REFUSED("[almanac]\nroles = serve cook\n", 2, "ingest serve");
-    REFUSED("[almanac]\nroles = adapt\n", 2, "adapt is not in this version");
     REFUSED("[almanac]\nroles =\n", 2, "ingest serve");
     REFUSED("[ingest]\ntopics = a b?\n", 2, "names of topics");
     REFUSED("[ingest]\ndead_topic = a b\n", 2, "the name of a topic");

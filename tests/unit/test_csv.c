@@ -1,6 +1,6 @@
 #include <config.h>
 
-#include "app/csv.h"
+#include "common/csv.h"
 
 #include "app/table.h"
 #include "common/buf.h"
