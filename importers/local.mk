@@ -38,3 +38,4 @@ tests_unit_test_intake_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
 tests_unit_test_intake_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_intake_LDADD = $(import_libs)
 endif
+EXTRA_DIST += tests/data/import
