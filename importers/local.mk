@@ -38,4 +38,32 @@ tests_unit_test_intake_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
 tests_unit_test_intake_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_intake_LDADD = $(import_libs)
 endif
-EXTRA_DIST += tests/data/import
+
+if FUZZING
+import_fuzz = tests/fuzz/fuzz_import.h tests/lib/models.c tests/lib/models.h
+import_fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib -I$(top_srcdir)/tests/fuzz
+import_fuzz_libs = importers/libimporters.a src/adapt/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a \
+	src/common/libcommon.a $(EXPAT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+FUZZERS += tests/fuzz/fuzz_nem12
+EXTRA_PROGRAMS += tests/fuzz/fuzz_nem12
+tests_fuzz_fuzz_nem12_SOURCES = tests/fuzz/fuzz_nem12.c $(import_fuzz)
+tests_fuzz_fuzz_nem12_CPPFLAGS = $(import_fuzz_cppflags)
+tests_fuzz_fuzz_nem12_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_fuzz_fuzz_nem12_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_nem12_LDADD = $(import_fuzz_libs)
+FUZZERS += tests/fuzz/fuzz_mscons
+EXTRA_PROGRAMS += tests/fuzz/fuzz_mscons
+tests_fuzz_fuzz_mscons_SOURCES = tests/fuzz/fuzz_mscons.c $(import_fuzz)
+tests_fuzz_fuzz_mscons_CPPFLAGS = $(import_fuzz_cppflags)
+tests_fuzz_fuzz_mscons_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_fuzz_fuzz_mscons_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_mscons_LDADD = $(import_fuzz_libs)
+FUZZERS += tests/fuzz/fuzz_greenbutton
+EXTRA_PROGRAMS += tests/fuzz/fuzz_greenbutton
+tests_fuzz_fuzz_greenbutton_SOURCES = tests/fuzz/fuzz_greenbutton.c $(import_fuzz)
+tests_fuzz_fuzz_greenbutton_CPPFLAGS = $(import_fuzz_cppflags)
+tests_fuzz_fuzz_greenbutton_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_fuzz_fuzz_greenbutton_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_greenbutton_LDADD = $(import_fuzz_libs)
+endif
+EXTRA_DIST += tests/fuzz/corpus/greenbutton tests/fuzz/corpus/mscons tests/fuzz/corpus/nem12 tests/data/import
