@@ -21,6 +21,7 @@ extern const struct command cmd_deadletter_show;
 extern const struct command cmd_deadletter_replay;
 extern const struct command cmd_export;
 extern const struct command cmd_import_assets;
+extern const struct command cmd_import;
 extern const struct command cmd_verify;
 extern const struct command cmd_backup;
 extern const struct command cmd_restore;

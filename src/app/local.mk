@@ -16,10 +16,10 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
-ALMANAC_LIBS = %D%/libapp.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a \
+ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/normalise/libnormalise.a src/db/libdb.a src/model/libmodel.a \
 	src/common/libcommon.a $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(RDKAFKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) \
-	$(ZLIB_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
+	$(ZLIB_LIBS) $(EXPAT_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
@@ -32,6 +32,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_export.c %D%/export_folder.c %D%/export_folder.h \
 	%D%/cmd_import_assets.c \
+	%D%/cmd_import.c %D%/import_place.c %D%/import_place.h %D%/import_report.c %D%/import_report.h \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
 	%D%/cmd_rebuild.c \

@@ -139,7 +139,7 @@ static int load_series(sqlite3_stmt *stmt, struct registry *registry)
                                 text(stmt, 3), text(stmt, 4), kind, sqlite3_column_int(stmt, 6) != 0);
 }
 
-static int load_all(struct catalog *catalog, struct registry *registry, struct err_text *error)
+static int load_all(struct db *db, struct registry *registry, struct err_text *error)
 {
     static const struct {
         int sql;
@@ -148,19 +148,19 @@ static int load_all(struct catalog *catalog, struct registry *registry, struct e
     } steps[] = {{SQL_UNITS, load_unit, "unit"}, {SQL_ALIASES, load_alias, "unit alias"}, {SQL_TYPES, load_type, "type"},
                  {SQL_PROPERTIES, load_property, "property of type"}, {SQL_SERIES, load_series, "series"}};
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
-        sqlite3_stmt *stmt = db_stmt(catalog->db, steps[i].sql);
+        sqlite3_stmt *stmt = db_stmt(db, steps[i].sql);
         int rc;
-        while ((rc = db_step(catalog->db, stmt)) == 1) {
+        while ((rc = db_step(db, stmt)) == 1) {
             int loaded = steps[i].load(stmt, registry);
             if (loaded) {
                 err_set(error, loaded, "cannot use the %s \"%s\" in \"%s\": %s; correct that row", steps[i].what,
-                        text(stmt, 0), db_path(catalog->db), err_name(loaded));
+                        text(stmt, 0), db_path(db), err_name(loaded));
                 sqlite3_reset(stmt);
                 return loaded;
             }
         }
         if (rc)
-            return db_error(catalog->db, error, rc, "read");
+            return db_error(db, error, rc, "read");
     }
     return 0;
 }
@@ -199,13 +199,27 @@ int catalog_open(const char *dir, struct registry *registry, struct catalog **re
     if (!rc)
         rc = read_uuid(catalog, error);
     if (!rc)
-        rc = load_all(catalog, registry, error);
+        rc = load_all(catalog->db, registry, error);
     if (rc) {
         catalog_close(catalog);
         return rc;
     }
     *ret_catalog = catalog;
     return 0;
+}
+
+int catalog_load(const char *dir, struct registry *registry, struct err_text *error)
+{
+    char path[4096];
+    struct db *db;
+    path_of(dir, path, sizeof(path));
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = sql,
+                                       .n_sql = SQL_N}, &db, error);
+    if (rc)
+        return rc;
+    rc = load_all(db, registry, error);
+    db_close(db);
+    return rc;
 }
 
 void catalog_close(struct catalog *catalog)

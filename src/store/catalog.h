@@ -30,6 +30,8 @@ MUST_CHECK int catalog_create(const char *dir, struct err_text *error);
 /* Opens it for writing, adds models that this version brings and the file lacks, and fills registry. */
 MUST_CHECK int catalog_open(const char *dir, struct registry *registry, struct catalog **ret_catalog,
                             struct err_text *error);
+/* Fills registry with the models and series of the catalog, and only reads. */
+MUST_CHECK int catalog_load(const char *dir, struct registry *registry, struct err_text *error);
 /* Leaves the file readable without -wal. */
 void catalog_close(struct catalog *catalog);
 const char *catalog_uuid(const struct catalog *catalog);

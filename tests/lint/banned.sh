@@ -57,7 +57,7 @@ self_test() {
 
 cd "$TEST_SRCDIR" || exit 1
 self_test
-for file in src/*/*.[ch]; do
+for file in src/*/*.[ch] importers/*.[ch]; do
     check "$file"
 done
 # cmocka's skip() prints `not ok # SKIP`, which automake's driver counts as failed.

@@ -1,0 +1,10 @@
+/* A greenbutton file of any bytes. */
+#include <config.h>
+
+#include "fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct import_opts opts = {.map = NULL};
+    return fuzz_both(&importer_greenbutton, &opts, data, size);
+}
