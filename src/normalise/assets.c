@@ -11,6 +11,7 @@
 #include "common/zone.h"
 #include "normalise/asset_rules.h"
 
+#define DURATION_MAX_US (36525 * US_PER_DAY)
 #define CALENDAR_ID_MAX (LIMIT_ENTITY_BYTES - (int)sizeof("calendar-") + 1)
 
 /* Where a field is looked at: for people, `static.power`. */
@@ -139,8 +140,8 @@ static int take_duration(struct asset_checker *checker, const struct field *fiel
     struct duration duration;
     int64_t us;
     if (token->type != TOKEN_STRING || civil_parse_duration(text_of(checker, field), token->size, false, &duration) < 0 ||
-        civil_fixed_us(&duration, &us) < 0 || us <= 0)
-        return refuse_field(checker, field, REFUSED_TIME, "no ISO 8601 duration of a fixed length above zero");
+        civil_fixed_us(&duration, &us) < 0 || us <= 0 || us > DURATION_MAX_US)
+        return refuse_field(checker, field, REFUSED_TIME, "no ISO 8601 duration of a fixed length above zero, of a century at most");
     memcpy((char *)checker->row + field->rule->at, &us, sizeof us);
     return 0;
 }

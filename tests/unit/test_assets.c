@@ -245,6 +245,8 @@ static void declarations_are_checked(void **state)
     refused(SERIES("\"cadence\":\"P1M\""), REFUSED_TIME, "\"cadence\"", NULL);
     refused(SERIES("\"cadence\":\"PT0S\""), REFUSED_TIME, "\"cadence\"", NULL);
     refused(SERIES("\"cadence\":900"), REFUSED_TIME, "\"cadence\"", NULL);
+    refused(SERIES("\"cadence\":\"P36526D\""), REFUSED_TIME, "\"cadence\"", "century");
+    accepted(SERIES("\"maxGap\":\"P36525D\""));
     refused(SERIES("\"maxGap\":\"-PT1M\""), REFUSED_TIME, "\"maxGap\"", NULL);
     refused(SERIES("\"step\":1"), REFUSED_FIELD, "\"step\"", NULL);
     refused(SERIES("\"registerSize\":0"), REFUSED_NUMBER, "\"registerSize\"", "null");

@@ -1116,6 +1116,20 @@ static void assert_status_of_tags(const char *path, const char *tags, long statu
     https_answer_free(&answer);
 }
 
+static void a_change_of_what_is_declared_is_another_tag(void **state)
+{
+    (void)state;
+    char before[64], after[64];
+    static const char path[] = RANGE;
+    read_tag(path, before);
+    fake_source.assets_version = 7;
+    read_tag(path, after);
+    fake_source.assets_version = 0;
+    assert_string_not_equal(before, after);
+    read_tag(path, after);
+    assert_string_equal(before, after);
+}
+
 static void what_has_not_changed_is_not_sent_again(void **state)
 {
     static const char path[] = RANGE "&entity=p2-meter-0142", other[] = RANGE "&entity=p2-meter-0142&time=ms";
@@ -1852,6 +1866,7 @@ int main(void)
         CASE(errors_of_the_query_keep_their_status_and_field),
         CASE(gaps_have_the_shape_of_the_contract),
         CASE(what_has_not_changed_is_not_sent_again),
+        CASE(a_change_of_what_is_declared_is_another_tag),
         CASE(a_wrong_parameter_is_named),
         CASE(a_bad_body_is_refused),
         CASE(a_body_over_the_limit_is_413_whether_announced_or_not),

@@ -88,6 +88,9 @@ def feeds(rng):
         Feed(meter("q-declared", "current", "A", "gauge", cadence=5 * MINUTE), season(), 1500, 5 * MINUTE, walk(rng, 0, 16, 3, 2)),
         Feed(meter("q-stepped", "activePower", "W", "gauge", step=True, max_gap=2 * HOUR), season(), 500, 29 * MINUTE,
              walk(rng, 0, 2000, 500, 0), jitter=9 * MINUTE),
+        # tiers answer these two: the gap that is declared, or follows from the cadence, is the one that cells know
+        Feed(meter("q-held", "voltage", "V", "gauge", step=True), season(), 1500, MINUTE, walk(rng, 225, 235, 1, 1)),
+        Feed(meter("q-paced", "voltage", "V", "gauge", cadence=15 * MINUTE), season(), 1500, MINUTE, walk(rng, 225, 235, 1, 1)),
         Feed(Series("q-roof", "Weather", "temperature", "degC", "gauge"), season(), 700, HOUR, walk(rng, -9, 31, 2, 2),
              issues=(None, 30 * HOUR, 12 * HOUR, 6 * HOUR)),
         Feed(Series("q-roof", "Weather", "windDirection", "deg", "gauge"), season(), 800, 30 * MINUTE, numbers(rng, 0, 359, 1)),
