@@ -105,8 +105,8 @@ static void declarations_keep_the_digits_of_their_numbers(void **state)
 {
     (void)state;
     const struct document *row = accepted(
-        "{\"asset\":\"Series\",\"entity\":\"p2-meter-0142\",\"property\":\"activePower\",\"cadence\":\"PT1S\",\"maxGap\":\"PT1M\","
-        "\"step\":false,\"registerSize\":null,\"epsilon\":0}");
+        "{\"asset\":\"Series\",\"entity\":\"p2-meter-0142\",\"property\":\"activePower\",\"cadence\":\"PT1S\","
+        "\"maxGap\":\"PT1M\",\"step\":false,\"registerSize\":null,\"epsilon\":0}");
     assert_string_equal(row->id, "p2-meter-0142 activePower");
     assert_int_equal(row->declaration.cadence_us, US_PER_SECOND);
     assert_int_equal(row->declaration.max_gap_us, US_PER_MINUTE);
@@ -135,7 +135,8 @@ static const struct {
     {"HeatPump", "turnOnCost", "1.5", "\"a\""}, {"HeatPump", "isZeroOneAsset", "true", "1"},
     {"HeatPump", "coefficientOfPerformance", "3.2", "false"}, {"HeatPump", "fixedRunningConst", "0.1", "{}"},
     {"HeatPump", "variableRunningConst", "0.2", "\"\""}, {"HeatPump", "minUpTime", "10", "\"PT10M\""},
-    {"HeatPump", "maxUpTime", "100", "[1]"}, {"HeatPump", "minDownTime", "5", "true"}, {"HeatPump", "maxDownTime", "6e1", "\"x\""},
+    {"HeatPump", "maxUpTime", "100", "[1]"}, {"HeatPump", "minDownTime", "5", "true"},
+    {"HeatPump", "maxDownTime", "6e1", "\"x\""},
     {"HeatPump", "id", "\"s-1\"", "7"},
     {"HeatStorage", "minTemperature", "-5", "\"cold\""}, {"HeatStorage", "maxTemperature", "90", "false"},
     {"HeatStorage", "lossCoefficient", "0.01", "[0.01]"}, {"HeatStorage", "heatPumpIds", "[\"s-7\",\"s-8\"]", "[7]"},
@@ -190,9 +191,10 @@ static void what_is_missing_unknown_or_of_a_wrong_type_is_named(void **state)
     refused("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b-1\",\"entity\":\"e 1\"}", REFUSED_ENTITY,
             "\"s-1\"", "\"entity\"");
     refused("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"entity\":\"e\"}", REFUSED_FIELD, "\"s-1\"", "\"board\"");
-    refused("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b\",\"entity\":\"e\",\"static\":[]}", REFUSED_FIELD,
-            "\"s-1\"", "\"static\"");
-    accepted("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b\",\"entity\":\"e\",\"name\":\"T\\u010c1 OGR\"}");
+    refused("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b\",\"entity\":\"e\",\"static\":[]}",
+            REFUSED_FIELD, "\"s-1\"", "\"static\"");
+    accepted("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b\",\"entity\":\"e\","
+             "\"name\":\"T\\u010c1 OGR\"}");
     refused("{\"asset\":\"Sensor\",\"id\":\"s-1\",\"type\":\"Main\",\"board\":\"b\",\"entity\":\"e\",\"name\":4}", REFUSED_FIELD,
             "\"s-1\"", "\"name\"");
 }
@@ -210,7 +212,8 @@ static void names_of_people_are_sent_to_the_vault_and_not_repeated(void **state)
 static void rates_are_of_a_board_or_of_a_sensor_with_the_fields_of_each(void **state)
 {
     (void)state;
-#define RATE(rest) "{\"asset\":\"Rate\",\"id\":\"r-1\",\"start\":\"2025-03-01T00:00:00Z\",\"end\":\"2025-04-01T00:00:00Z\"" rest "}"
+#define RATE(rest) \
+    "{\"asset\":\"Rate\",\"id\":\"r-1\",\"start\":\"2025-03-01T00:00:00Z\",\"end\":\"2025-04-01T00:00:00Z\"" rest "}"
     static const char *const both[] = {"maxPowerBuy", "minPowerBuy", "maxPowerSell", "minPowerSell"};
     static const char *const of_board[] = {"buyRateMT", "buyRateVT", "sellRateMT", "sellRateVT"};
     static const char *const of_sensor[] = {"buyRate", "sellRate"};
@@ -230,8 +233,8 @@ static void rates_are_of_a_board_or_of_a_sensor_with_the_fields_of_each(void **s
     assert_reference(accepted(RATE(",\"sensor\":\"s-1\"")), 0, ASSET_SENSOR, "s-1", "sensor");
     refused(RATE(""), REFUSED_FIELD, "\"r-1\"", "\"board\" or \"sensor\"");
     refused(RATE(",\"sensor\":\"s-1\",\"board\":\"b-1\""), REFUSED_FIELD, "\"r-1\"", "not both");
-    refused("{\"asset\":\"Rate\",\"id\":\"r-1\",\"board\":\"b\",\"start\":\"2025-03-01T00:00:00Z\",\"end\":\"2025-03-01T00:00:00Z\"}",
-            REFUSED_TIME, "\"r-1\"", "\"end\"");
+    refused("{\"asset\":\"Rate\",\"id\":\"r-1\",\"board\":\"b\",\"start\":\"2025-03-01T00:00:00Z\","
+            "\"end\":\"2025-03-01T00:00:00Z\"}", REFUSED_TIME, "\"r-1\"", "\"end\"");
     refused("{\"asset\":\"Rate\",\"id\":\"r-1\",\"board\":\"b\",\"start\":\"2025-03-01\",\"end\":\"2025-03-01T00:00:00Z\"}",
             REFUSED_TIME, "\"r-1\"", "\"start\"");
 }
@@ -257,8 +260,8 @@ static void declarations_are_checked(void **state)
     refused(SERIES("\"id\":\"x\""), REFUSED_FIELD, "\"id\"", NULL);
     refused("{\"asset\":\"MeterChange\",\"entity\":\"e\",\"property\":\"p\",\"time\":\"2025-03-09T10:00:00Z\",\"start\":0}",
             REFUSED_FIELD, "\"end\" is missing", NULL);
-    refused("{\"asset\":\"MeterChange\",\"entity\":\"e\",\"property\":\"p\",\"time\":\"2025-03-09T10:00:00Z\",\"start\":0,\"end\":null}",
-            REFUSED_FIELD, "\"end\" is missing", NULL);
+    refused("{\"asset\":\"MeterChange\",\"entity\":\"e\",\"property\":\"p\",\"time\":\"2025-03-09T10:00:00Z\",\"start\":0,"
+            "\"end\":null}", REFUSED_FIELD, "\"end\" is missing", NULL);
     refused("{\"asset\":\"MeterChange\",\"entity\":\"e\",\"property\":\"p\",\"time\":17,\"start\":0,\"end\":1}", REFUSED_TIME,
             "\"time\"", NULL);
 }
@@ -279,7 +282,8 @@ static void calendars_are_checked(void **state)
     accepted(CALENDAR("{\"2024-02-29\":\"weekend\"},\"tz\":\"Europe/Ljubljana\""));
     memset(id, 'x', sizeof(id));
     for (size_t size = 119; size < 121; size++) {
-        snprintf(text, sizeof(text), "{\"asset\":\"Calendar\",\"id\":\"%.*s\",\"days\":{\"2025-02-01\":\"working\"}}", (int)size, id);
+        snprintf(text, sizeof(text), "{\"asset\":\"Calendar\",\"id\":\"%.*s\",\"days\":{\"2025-02-01\":\"working\"}}",
+                 (int)size, id);
         if (size == 119)
             accepted(text);
         else

@@ -209,8 +209,10 @@ static void a_document_waits_for_what_it_refers_to_and_is_refused_at_the_end(voi
     assert_kind("Sensor", "");
     assert_letters("");
     take(true);
-    assert_letters("assets/0 field: Sensor \"s-1\": the field \"board\" refers to the MainDistributionBoard \"b-1\", which is not there\n"
-                   "assets/1 field: MainDistributionBoard \"b-1\": the field \"board\" refers to the Location \"l-1\", which is not there\n");
+    assert_letters("assets/0 field: Sensor \"s-1\": the field \"board\" refers to the MainDistributionBoard \"b-1\", which "
+                   "is not there\n"
+                   "assets/1 field: MainDistributionBoard \"b-1\": the field \"board\" refers to the Location \"l-1\", which "
+                   "is not there\n");
     refer(put(ASSET_LOCATION, "l-1", 1, "location"), ASSET_CUSTOMER, "c-1");
     take(true);
     assert_kind("Sensor", "");
@@ -567,8 +569,8 @@ static void a_copy_has_them_and_verify_looks_at_them(void **state)
     snprintf(path, sizeof(path), "%s/assets.db", dest);
     struct db *db;
     assert_int_equal(db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &assets_format}, &db, NULL), 0);
-    assert_int_equal(db_exec(db, "DELETE FROM asset WHERE id = 'c-1'; INSERT INTO declaration VALUES ('e', 'p', 0, 0, 0, 0, 0, 0, 0, 1)"),
-                     0);
+    assert_int_equal(db_exec(db, "DELETE FROM asset WHERE id = 'c-1'; "
+                                 "INSERT INTO declaration VALUES ('e', 'p', 0, 0, 0, 0, 0, 0, 0, 1)"), 0);
     db_close_settled(db);
     struct buf found = {0};
     assert_int_equal(verify_run(&(struct verify_opts){.dir = dest, .found = fail_finding, .arg = &found}, &counts, &error), 0);
