@@ -294,10 +294,13 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
     /* One process ingests into a data directory, so the store's name is a member's name that
      * outlives restarts. */
     snprintf(instance, sizeof instance, "almanac-%s", writer_uuid(daemon->writer));
+    const char *const apart[] = {conf->assets_topic, conf->optimization_topic};
     struct consumer_opts opts = {.properties = properties,
                                  .n_properties = n,
                                  .topics = conf->topics,
                                  .dead_topic = conf->dead_topic,
+                                 .apart = apart,
+                                 .n_apart = sizeof apart / sizeof *apart,
                                  .store_uuid = writer_uuid(daemon->writer),
                                  .instance_id = instance,
                                  .future_max_us = conf->future_max_us,

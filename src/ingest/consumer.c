@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
@@ -186,22 +187,35 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The dead topic may match the pattern of topics; it is hidden from the consumer. */
-static int hide_dead_topic(rd_kafka_conf_t *conf, const struct consumer_opts *opts, struct err_text *error)
+/* A pattern of this name alone, behind those in out. */
+static void put_hidden(struct buf *out, const char *topic)
 {
-    char pattern[LIMIT_TOPIC_BYTES * 2 + 3], hidden[2048];
-    size_t n = 0;
-    pattern[n++] = '^';
-    for (const char *at = opts->dead_topic; *at && n < sizeof(pattern) - 3; at++) {
-        if (*at == '.')
-            pattern[n++] = '\\';
-        pattern[n++] = *at;
+    if (!topic || !*topic)
+        return;
+    buf_puts(out, out->n ? ",^" : "^");
+    for (; *topic; topic++) {
+        if (*topic == '.')
+            buf_putc(out, '\\');
+        buf_putc(out, *topic);
     }
-    pattern[n++] = '$';
-    pattern[n] = '\0';
+    buf_putc(out, '$');
+}
+
+/* The dead topic and those of other readers may match the pattern of topics; they are hidden from the consumer. */
+static int hide_topics(rd_kafka_conf_t *conf, const struct consumer_opts *opts, struct err_text *error)
+{
     const char *before = conf_find(opts->properties, opts->n_properties, "topic.blacklist");
-    snprintf(hidden, sizeof(hidden), "%s%s%s", pattern, before ? "," : "", before ? before : "");
-    return conf_set(conf, "topic.blacklist", hidden, error);
+    struct buf hidden = {0};
+    put_hidden(&hidden, opts->dead_topic);
+    for (size_t i = 0; i < opts->n_apart; i++)
+        put_hidden(&hidden, opts->apart[i]);
+    if (hidden.n && before)
+        buf_printf(&hidden, ",%s", before);
+    bool is_empty = !hidden.n;
+    buf_putc(&hidden, '\0');
+    int rc = hidden.failed ? ERR_NOMEM : is_empty ? 0 : conf_set(conf, "topic.blacklist", (const char *)hidden.data, error);
+    buf_free(&hidden);
+    return rc;
 }
 
 static int make_conf(struct consumer *consumer, const struct consumer_opts *opts, rd_kafka_conf_t **ret_conf,
@@ -214,8 +228,8 @@ static int make_conf(struct consumer *consumer, const struct consumer_opts *opts
     if (opts->instance_id && opts->instance_id[0] &&
         !conf_find(opts->properties, opts->n_properties, "group.instance.id"))
         rc = conf_set(conf, "group.instance.id", opts->instance_id, error);
-    if (rc == 0 && consumer->dead_topic[0])
-        rc = hide_dead_topic(conf, opts, error);
+    if (rc == 0)
+        rc = hide_topics(conf, opts, error);
     if (rc < 0) {
         rd_kafka_conf_destroy(conf);
         return rc;

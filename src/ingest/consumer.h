@@ -25,6 +25,8 @@ struct consumer_opts {
     size_t n_properties;
     const char *topics;        /* a regular expression beginning with ^, or names separated by commas or blanks */
     const char *dead_topic;    /* refused messages are copied there; NULL or "": nowhere */
+    const char *const *apart;  /* topics of another reader, n_apart of them: hidden from a pattern of topics; "" none */
+    size_t n_apart;
     const char *store_uuid;    /* metadata of group commits */
     const char *instance_id;   /* group.instance.id unless a property names one */
     int64_t future_max_us;

@@ -6,7 +6,7 @@
 The same questions are asked of unflushed readings, of sealed files, of late readings and corrections over sealed files, and once
 these are sealed too; each also in two halves that are cut where a bucket begins, and must be the two halves of the answer. Numbers are
 compared digit for digit. What the server says is not there yet is counted and listed, never taken for right. Features: raw bounds
-fill=previous fill=linear asof lead quality unit max_gap over percentile, and the names of aggregates. Without --only most questions keep
+fill=previous fill=linear asof lead quality unit max_gap over by percentile, and the names of aggregates. Without --only most questions keep
 to what the server has, and the others are there to find what it has not.
 """
 import argparse
@@ -84,7 +84,8 @@ class Client:
             if status != 200:
                 return status, body
             for series in body["series"]:
-                found.setdefault(series.get("id"), series | {"rows": []})["rows"] += series["rows"]  # a group has no id
+                name = series.get("id") or str(series.get("by"))                                       # a group has no id
+                found.setdefault(name, series | {"rows": []})["rows"] += series["rows"]
             if not body["next"]:
                 return status, body | {"series": list(found.values())}
             assert sum(len(series["rows"]) for series in body["series"]) == limit, f"a page of another length than {limit}: {body}"
@@ -112,7 +113,8 @@ def flat_series(head, rows):
     found = {}
     for row in rows:
         which = dict(zip(columns, row))
-        series = found.setdefault(which.get("entity"), {"entity": which.get("entity"), "columns": columns, "rows": []})
+        name = which.get("entity") or which.get("board") or which.get("location")
+        series = found.setdefault(name, {"entity": name, "columns": columns, "rows": []})
         series["rows"].append(row)
     return {"series": list(found.values()), "table": True}
 
@@ -143,7 +145,7 @@ def setup(folder):
     c.kafka = harness.Kafka(folder / "kafka", world.N_PARTITIONS, log__retention__ms=-1)
     c.kafka.produce(TOPIC, [("q-none", {"entity": "q-none", "type": "SmartMeter", "time": 0, "values": {"voltage": 1}})])
     c.assets = [asset for known in (c.world, *CASES) for asset in known.assets()]
-    c.kafka.produce("assets", [(asset["entity"], asset) for asset in c.assets])
+    c.kafka.produce("assets", [(asset.get("entity", asset.get("id")), asset) for asset in c.assets])
     c.site = harness.Site(folder / "site", c.kafka, kafka__group__id="oracle", ingest__topics=TOPIC, store__seal_after="PT1S",
                           store__revisions_keep="P9000D")
     c.client = Client(c.site)
@@ -199,6 +201,11 @@ def expected(series, question):
     """{entity: rows} or a Refusal."""
     many = series if isinstance(series, list) else [series]
     try:
+        if question.over and question.by:
+            groups = collections.defaultdict(list)
+            for s in many:
+                groups[world.PLACES[s.entity][question.by == "location"]].append(s)
+            return {place: answers.answer_over(members, question) for place, members in groups.items()}
         if question.over:
             return {None: answers.answer_over(many, question)}
         return {s.entity: answers.answer(s, question) for s in many}
@@ -225,7 +232,7 @@ def differs(c, series, question, wanted, way=Client.whole):
         return None if status == wanted.status else (f"{status} {body.get('detail', '')!r} where {wanted} is due", None)
     if status != 200:
         return f"{status} {body.get('detail')}", None
-    found = {None if question.over else s["entity"]: s for s in body["series"]}
+    found = {name_of(s, question): s for s in body["series"]}
     if "table" in body or way is Client.pages:
         wanted = {entity: rows for entity, rows in wanted.items() if rows}
         found = {entity: s for entity, s in found.items() if s["rows"]}
@@ -236,6 +243,13 @@ def differs(c, series, question, wanted, way=Client.whole):
         if difference:
             return difference
     return None
+
+
+def name_of(series, question):
+    """What tells it from the others of the answer: its entity, or of a group its place."""
+    if question.over and not question.by:
+        return None
+    return series["by"][question.by] if "by" in series else series["entity"]
 
 
 def rows_differ(question, series, wanted):
@@ -374,13 +388,13 @@ def declared(series):
     return ", ".join(f"{name} {value}" for name, value in facts.items() if value) or "nothing declared"
 
 
-def declarations(c):
-    """How many series and meter changes the store knows as declared."""
+def n_assets(c):
+    """How many documents of the topic assets are in force."""
     if not (c.site.folder / "assets.db").exists():
         return 0
     db = sqlite3.connect(f"file:{c.site.folder}/assets.db?mode=ro", uri=True, timeout=10)
     try:
-        return db.execute("SELECT (SELECT count(*) FROM declaration) + (SELECT count(*) FROM meter_change)").fetchone()[0]
+        return db.execute("SELECT count(*) FROM asset").fetchone()[0]
     finally:
         db.close()
 
@@ -430,7 +444,7 @@ def ask_all(c, where, made):
 def test_readings_in_batches(c):
     run(c, "PT12H")
     deliver(c, c.world.deliver(0) + [message for case in CASES for message in case.messages(0)])
-    harness.wait_for(lambda: declarations(c) == len(c.assets))
+    harness.wait_for(lambda: n_assets(c) == len(c.assets))
     c.present = probe(c)
     c.questions = prepare(c, OPTIONS.queries // 4)
     ask_all(c, "in batches", c.questions)

@@ -54,6 +54,7 @@ class Question:
     unit: str = None
     bounds: str = "none"
     over: str = None
+    by: str = None                   # board or location
 
     def but(self, **changes):
         return dataclasses.replace(self, **changes)

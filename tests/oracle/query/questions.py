@@ -45,7 +45,7 @@ def parameters(series, question, rng=None):
         out["step"] = "raw"
     if question.bounds != "none":
         out["bounds"] = question.bounds
-    for name, value in ("tz", question.zone), ("quality", question.quality), ("unit", question.unit), ("over", question.over):
+    for name, value in ("tz", question.zone), ("quality", question.quality), ("unit", question.unit), ("over", question.over), ("by", question.by):
         if value is not None:
             out[name] = value
     for name, value in ("max_gap", question.max_gap), ("lead_min", question.lead):
@@ -76,7 +76,7 @@ def features(question, many=False):
         out |= {"percentile" if name in PERCENTILES else name for name in question.agg}
         if question.fill not in ("null", "none"):
             out.add("fill=" + question.fill)
-    for name in "asof", "lead", "quality", "unit", "max_gap", "over":
+    for name in "asof", "lead", "quality", "unit", "max_gap", "over", "by":
         if getattr(question, name) is not None:
             out.add(name)
     return out
@@ -101,6 +101,8 @@ class Asker:
             if over:
                 agg = self.rng.choice([name for name in question.agg if name not in ("mintime", "maxtime")] or ["mean"])
                 question = question.but(over=self.rng.choice(["sum", "mean", "min", "max"]), agg=(agg,))
+                if self.may("by") and self.rng.random() < 0.5:
+                    question = question.but(by=self.rng.choice(["board", "location"]))
             if self.only is None or features(question) <= self.only:
                 many = feed.series in self.boards and (over or self.rng.random() < 0.3)
                 return (self.boards if many else feed.series), question
@@ -121,6 +123,8 @@ class Asker:
                             ("over", "sum"), ("fill", "previous"), ("fill", "linear")]:
             name_of_it = f"fill={value}" if name == "fill" else name
             yield name_of_it, *within(gauge, step=("F", HOUR), agg=("mean",), **{name: value})
+        begin = self.world.feeds[-1].begin
+        yield "by", self.boards, Question(begin, begin + DAY, step=("F", HOUR), agg=("mean",), over="sum", by="board")
 
     def question(self, feed):
         rng = self.rng

@@ -11,6 +11,7 @@ from .history import QUALITIES, Series, Store
 
 SPRING, AUTUMN, APIA = "2025-03-24T00:00:00Z", "2025-10-22T00:00:00Z", "2011-12-26T00:00:00Z"
 N_PARTITIONS = 2
+PLACES = {"q-board-0": ("b-1", "l-1"), "q-board-1": ("b-1", "l-1"), "q-board-2": ("b-2", "l-2")}   # board, location
 
 
 class Feed:
@@ -131,7 +132,13 @@ class World:
         self.last_ms = 0
 
     def assets(self):
-        """What is declared, as documents of the topic assets."""
+        """What is declared, and where things are, as documents of the topic assets."""
+        yield {"asset": "Customer", "id": "c-1"}
+        for board, location in sorted(set(PLACES.values())):
+            yield {"asset": "Location", "id": location, "customer": "c-1"}
+            yield {"asset": "MainDistributionBoard", "id": board, "location": location}
+        for entity, (board, _) in PLACES.items():
+            yield {"asset": "Sensor", "id": "s-" + entity, "type": "Main", "board": board, "entity": entity}
         for feed in self.feeds:
             s = feed.series
             if s.is_declared():
