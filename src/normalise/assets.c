@@ -141,7 +141,8 @@ static int take_duration(struct asset_checker *checker, const struct field *fiel
     int64_t us;
     if (token->type != TOKEN_STRING || civil_parse_duration(text_of(checker, field), token->size, false, &duration) < 0 ||
         civil_fixed_us(&duration, &us) < 0 || us <= 0 || us > DURATION_MAX_US)
-        return refuse_field(checker, field, REFUSED_TIME, "no ISO 8601 duration of a fixed length above zero, of a century at most");
+        return refuse_field(checker, field, REFUSED_TIME, "no ISO 8601 duration of a fixed length above zero, of a century at "
+                            "most");
     memcpy((char *)checker->row + field->rule->at, &us, sizeof us);
     return 0;
 }

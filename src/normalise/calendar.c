@@ -63,7 +63,8 @@ int checker_days(struct asset_checker *checker, uint32_t object, struct calendar
         if (!read_date(token_text(&checker->scanner, &tokens[i]), tokens[i].size, &days, &year))
             return checker_refuse(checker, REFUSED_TIME, "a name in \"days\" is no date such as 2025-12-25");
         if (find_day_kind(checker, i + 1) < 0)
-            return checker_refuse(checker, REFUSED_FIELD, "%.10s in \"days\" is none of working weekend bankHoliday publicHoliday",
+            return checker_refuse(checker, REFUSED_FIELD, "%.10s in \"days\" is none of working weekend bankHoliday "
+                                  "publicHoliday",
                                   token_text(&checker->scanner, &tokens[i]));
         span.first_year = !span.first_year || year < span.first_year ? year : span.first_year;
         span.last_year = year > span.last_year ? year : span.last_year;

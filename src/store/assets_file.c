@@ -17,8 +17,8 @@ const struct db_format assets_format = {"assets file", 0x414c4d73 /* "ALMs" */, 
 
 enum sql {
     SQL_VERSION, SQL_PLACE, SQL_PLACE_PUT, SQL_GET, SQL_PUT, SQL_IS_THERE, SQL_DECLARE, SQL_CHANGE, SQL_WAIT, SQL_WAIT_FOR,
-    SQL_WAITING_FOR, SQL_WAITING, SQL_WAITING_DROP_REFERENCES, SQL_WAITING_DROP, SQL_LEAVE_REFERENCES, SQL_LEAVE, SQL_REFUSE_WAITING,
-    SQL_REFUSE, SQL_FORGET, SQL_OUTPUT, SQL_CALENDARS, SQL_CALENDAR_DONE, SQL_N
+    SQL_WAITING_FOR, SQL_WAITING, SQL_WAITING_DROP_REFERENCES, SQL_WAITING_DROP, SQL_LEAVE_REFERENCES, SQL_LEAVE,
+    SQL_REFUSE_WAITING, SQL_REFUSE, SQL_FORGET, SQL_OUTPUT, SQL_CALENDARS, SQL_CALENDAR_DONE, SQL_N
 };
 
 #define BEFORE "(known_ms, partition, \"offset\", part) < (:known_ms, :partition, :offset, :part)"
@@ -29,8 +29,9 @@ static const char *const sql[SQL_N] = {
     [SQL_PLACE_PUT] = "INSERT OR REPLACE INTO place (topic, partition, next_offset, last_hash) "
                       "VALUES (:topic, :partition, :next_offset, :last_hash)",
     [SQL_GET] = "SELECT " BEFORE ", document = :document, since_ms, version FROM asset WHERE kind = :kind AND id = :id",
-    [SQL_PUT] = "INSERT OR REPLACE INTO asset (kind, id, type, entity, parent_kind, parent, start_us, document, since_ms, known_ms, "
-                "partition, \"offset\", part, version) VALUES (:kind, :id, :type, :entity, :parent_kind, :parent, :start_us, "
+    [SQL_PUT] = "INSERT OR REPLACE INTO asset (kind, id, type, entity, parent_kind, parent, start_us, document, since_ms, "
+                "known_ms, partition, \"offset\", part, version) "
+                "VALUES (:kind, :id, :type, :entity, :parent_kind, :parent, :start_us, "
                 ":document, :since_ms, :known_ms, :partition, :offset, :part, :version)",
     [SQL_IS_THERE] = "SELECT 1 FROM asset WHERE kind = :kind AND id = :id",
     [SQL_DECLARE] = "INSERT OR REPLACE INTO declaration (entity, property, cadence_us, max_gap_us, step, register_m, register_e, "
@@ -45,12 +46,12 @@ static const char *const sql[SQL_N] = {
     [SQL_WAITING_FOR] = "SELECT n FROM waiting_reference r WHERE kind = :kind AND id = :id AND NOT EXISTS (SELECT 1 FROM "
                         "waiting_reference o WHERE o.n = r.n AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.kind = o.kind AND "
                         "a.id = o.id)) ORDER BY n LIMIT 1",
-    [SQL_WAITING] = "SELECT kind, id, type, entity, parent_kind, parent, start_us, document, known_ms, partition, \"offset\", part "
-                    "FROM waiting WHERE n = :n",
+    [SQL_WAITING] = "SELECT kind, id, type, entity, parent_kind, parent, start_us, document, known_ms, partition, \"offset\", "
+                    "part FROM waiting WHERE n = :n",
     [SQL_WAITING_DROP_REFERENCES] = "DELETE FROM waiting_reference WHERE n = :n",
     [SQL_WAITING_DROP] = "DELETE FROM waiting WHERE n = :n",
-    [SQL_LEAVE_REFERENCES] = "DELETE FROM waiting_reference WHERE n IN (SELECT n FROM waiting WHERE kind = :kind AND id = :id AND "
-                             BEFORE ")",
+    [SQL_LEAVE_REFERENCES] = "DELETE FROM waiting_reference WHERE n IN (SELECT n FROM waiting WHERE kind = :kind AND "
+                             "id = :id AND " BEFORE ")",
     [SQL_LEAVE] = "DELETE FROM waiting WHERE kind = :kind AND id = :id AND " BEFORE,
     [SQL_REFUSE_WAITING] = "UPDATE waiting SET is_refused = 1 WHERE is_refused = 0",
     [SQL_REFUSE] = "INSERT OR REPLACE INTO refused (topic, partition, \"offset\", part, known_ms, reason, detail) "

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/access.c %D%/access.h %D%/access_inside.h %D%/access_users.c \
-	%D%/assets.c %D%/assets.h %D%/assets_reader.h \
+	%D%/assets.c %D%/assets.h %D%/assets_reader.c %D%/assets_reader.h \
 	%D%/assets_file.c %D%/assets_file.h \
 	%D%/carry.c %D%/carry.h \
 	%D%/catalog.c %D%/catalog.h \
@@ -36,6 +36,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
+	%D%/verify_assets.c \
 	%D%/verify_changes.c \
 	%D%/verify_ingest.c \
 	%D%/verify_snapshots.c \

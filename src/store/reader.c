@@ -216,12 +216,6 @@ static int page_add(struct page *page, sqlite3_stmt *stmt)
     return kind && kind_parse(kind, &info->kind) == 0 ? 0 : ERR_CORRUPT;
 }
 
-static void declare(struct reader_dir *dir, struct page *page)
-{
-    for (size_t i = 0; i < page->n; i++)
-        assets_reader_declare(dir->assets, &page->rows[i]);
-}
-
 /* Reads the next max rows after an id, of one entity or (NULL) of all. */
 static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
 {
@@ -240,7 +234,8 @@ static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_
         }
     }
     pthread_mutex_unlock(&dir->lock);
-    declare(dir, page);
+    for (size_t i = 0; i < page->n; i++)
+        assets_reader_declare(dir->assets, &page->rows[i]);
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* Inside of verify.h: verify.c goes through the directory, verify_ingest.c through ingest.db, verify_window.c through one
+/* Inside of verify.h: verify.c goes through the directory, verify_assets.c through assets.db,
+ * verify_ingest.c through ingest.db, verify_window.c through one
  * window's files, verify_changes.c through what they note of changes, verify_snapshots.c through the snapshots. */
 #ifndef STORE_VERIFY_INSIDE_H
 #define STORE_VERIFY_INSIDE_H
@@ -76,6 +77,8 @@ void verify_add_bytes(struct verify *verify, int64_t n_bytes);
 /* The same of what was not read. */
 void verify_progress(struct verify *verify, int64_t n_bytes);
 void verify_catalog_path(const struct verify *verify, char out[static 4096]);
+/* assets.db, where there is one. */
+void verify_assets(struct verify *verify);
 /* All of verify->dir, which is the data directory's or a snapshot's; adds the bytes of its databases to bytes_all. */
 void verify_directory(struct verify *verify);
 void verify_add_sizes(struct verify *verify);
