@@ -90,7 +90,8 @@ static int send_documents(struct importation *importation, const struct document
     for (size_t i = 0; i < documents->n && code == 0; i++) {
         const struct document *row = &documents->rows[i];
         if (stop_asked())
-            return err_set(importation->error, ERR_CANCELLED, "stopped; what is sent is sent, and sending it again changes nothing");
+            return err_set(importation->error, ERR_CANCELLED,
+                           "stopped; what is sent is sent, and sending it again changes nothing");
         importation->n_documents++;
         if (*row->entity && json_object_set_new(importation->entities, row->entity, json_true()))
             return ERR_NOMEM;
@@ -145,7 +146,8 @@ static int import_all(struct importation *importation)
         code = 0;
     importation->topic = topic ? topic : importation->conf ? importation->conf->assets_topic : KEY;
     if (code == 0 && (!*importation->topic || !conf_is_topic(importation->topic)))
-        return err_set(importation->error, ERR_INVALID, "\"%s\" cannot be the topic of assets: set ingest.assets_topic or --topic",
+        return err_set(importation->error, ERR_INVALID,
+                       "\"%s\" cannot be the topic of assets: set ingest.assets_topic or --topic",
                        importation->topic);
     if (code == 0 && !dry)
         code = brokers_producer(importation->conf, &importation->producer, importation->error);

@@ -192,7 +192,7 @@ static int drop_earlier(struct assets_file *file, const struct document *documen
     static const enum sql steps[] = {SQL_LEAVE_REFERENCES, SQL_LEAVE};
     int rc = 0;
     for (size_t i = 0; i < 2 && !rc; i++) {
-        sqlite3_stmt *stmt = db_stmt(file->db, steps[i]);
+        sqlite3_stmt *stmt = db_stmt(file->db, (int)steps[i]);
         bind_name(stmt, document->kind, document->id);
         bind_place(stmt, &document->place);
         rc = db_run(file->db, stmt);
@@ -318,7 +318,7 @@ static int drop_waiting(struct assets_file *file, int64_t n)
     static const enum sql steps[] = {SQL_WAITING_DROP_REFERENCES, SQL_WAITING_DROP};
     int rc = 0;
     for (size_t i = 0; i < 2 && !rc; i++) {
-        sqlite3_stmt *stmt = db_stmt(file->db, steps[i]);
+        sqlite3_stmt *stmt = db_stmt(file->db, (int)steps[i]);
         db_bind_i64(stmt, ":n", n);
         rc = db_run(file->db, stmt);
     }

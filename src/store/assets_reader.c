@@ -38,10 +38,10 @@ static const char *const sql[ASSETS_SQL_N] = {
                     "ORDER BY known_ms DESC, partition DESC, \"offset\" DESC LIMIT :max",
     [ASSETS_SQL_REFUSED] =
         "SELECT topic, partition, \"offset\", known_ms, reason, detail, part FROM refused UNION ALL "
-        "SELECT w.topic, w.partition, w.\"offset\", w.known_ms, 'field', w.kind || ' \"' || w.id || '\": the field \"' || r.field || "
-        "'\" refers to the ' || r.kind || ' \"' || r.id || '\", which is not there', w.part FROM waiting w "
-        "JOIN waiting_reference r ON r.n = w.n WHERE w.is_refused AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.kind = r.kind AND "
-        "a.id = r.id) ORDER BY 1, 2, 3, 7",
+        "SELECT w.topic, w.partition, w.\"offset\", w.known_ms, 'field', w.kind || ' \"' || w.id || '\": the field \"' || "
+        "r.field || '\" refers to the ' || r.kind || ' \"' || r.id || '\", which is not there', w.part FROM waiting w "
+        "JOIN waiting_reference r ON r.n = w.n WHERE w.is_refused AND NOT EXISTS (SELECT 1 FROM asset a WHERE "
+        "a.kind = r.kind AND a.id = r.id) ORDER BY 1, 2, 3, 7",
 };
 
 int assets_reader_new(const char *dir, struct assets_reader **ret_reader)
