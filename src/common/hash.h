@@ -49,7 +49,8 @@ MUST_CHECK int hash_from_base64url(const char *text, size_t text_size, void *out
 /* base64 with padding (RFC 4648 section 4) back; out holds text_size bytes. ERR_INVALID. */
 MUST_CHECK int hash_from_base64(const char *text, size_t text_size, void *out, size_t *ret_size);
 
-/* Argon2id (RFC 9106) of a password, with salt and costs in the text: 64 MiB and some tenths of a second, on purpose. ERR_NOMEM. */
+/* Argon2id (RFC 9106) of a password, with salt and costs in the text: 64 MiB and some tenths of a second, on purpose.
+ * ERR_NOMEM. */
 #define HASH_PASSWORD_TEXT_MAX 128
 MUST_CHECK int hash_password(const char *password, size_t size, char ret_text[static HASH_PASSWORD_TEXT_MAX]);
 /* Whether it is the password of that text; costs as much. 1 yes, 0 no (or no memory). */

@@ -20,24 +20,25 @@
 #define DURATION "\"PT15M\""
 
 static const struct shape sensor_shape = {
-    .fields = SHAPE_FIELDS(SHAPE_FIELD("id", FORM_TEXT, false, "\"s-1\""), SHAPE_FIELD("type", FORM_TEXT, false, "\"HeatPump\""),
-                     SHAPE_FIELD("name", FORM_TEXT, false, "\"s-1\""), SHAPE_FIELD("board", FORM_TEXT, true, "\"b-1\""),
-                     SHAPE_FIELD("location", FORM_TEXT, true, "\"l-1\""), SHAPE_FIELD("customer", FORM_TEXT, true, "\"c-1\""),
-                     SHAPE_FIELD("static", FORM_OBJECT, false, "{\"coefficientOfPerformance\":3.2}"))};
+    .fields = FIELDS(FIELD("id", FORM_TEXT, false, "\"s-1\""), FIELD("type", FORM_TEXT, false, "\"HeatPump\""),
+                     FIELD("name", FORM_TEXT, false, "\"s-1\""), FIELD("board", FORM_TEXT, true, "\"b-1\""),
+                     FIELD("location", FORM_TEXT, true, "\"l-1\""), FIELD("customer", FORM_TEXT, true, "\"c-1\""),
+                     FIELD("static", FORM_OBJECT, false, "{\"coefficientOfPerformance\":3.2}"))};
 static const struct shape change_shape = {
-    .fields = SHAPE_FIELDS(SHAPE_FIELD("time", FORM_TIME, false, NULL), SHAPE_FIELD("end", FORM_NUMBER, false, "48231000"),
-                     SHAPE_FIELD("start", FORM_NUMBER, false, "0"))};
+    .fields = FIELDS(FIELD("time", FORM_TIME, false, NULL), FIELD("end", FORM_NUMBER, false, "48231000"),
+                     FIELD("start", FORM_NUMBER, false, "0"))};
 static const struct shape series_shape = {
-    .fields = SHAPE_FIELDS(SHAPE_FIELD("id", FORM_WHOLE, false, "7"), SHAPE_FIELD("property", FORM_TEXT, false, "\"activePower\""),
-                     SHAPE_FIELD("unit", FORM_TEXT, false, "\"W\""), SHAPE_FIELD("kind", FORM_TEXT, false, "\"gauge\""),
-                     SHAPE_FIELD("step", FORM_BOOLEAN, false, NULL), SHAPE_FIELD("cadence", FORM_TEXT, true, DURATION),
-                     SHAPE_FIELD("maxGap", FORM_TEXT, true, DURATION), SHAPE_FIELD("registerSize", FORM_NUMBER, true, "100000000"),
-                     SHAPE_FIELD("epsilon", FORM_NUMBER, true, "1"), SHAPE_LIST("meterChanges", &change_shape))};
-#define ENTITY SHAPE_FIELD("entity", FORM_TEXT, false, "\"p2-hp-1\""), SHAPE_FIELD("type", FORM_TEXT, true, "\"HeatPump\""), \
+    .fields = FIELDS(FIELD("id", FORM_WHOLE, false, "7"), FIELD("property", FORM_TEXT, false, "\"activePower\""),
+                     FIELD("unit", FORM_TEXT, false, "\"W\""), FIELD("kind", FORM_TEXT, false, "\"gauge\""),
+                     FIELD("step", FORM_BOOLEAN, false, NULL), FIELD("cadence", FORM_TEXT, true, DURATION),
+                     FIELD("maxGap", FORM_TEXT, true, DURATION), FIELD("registerSize", FORM_NUMBER, true, "100000000"),
+                     FIELD("epsilon", FORM_NUMBER, true, "1"), SHAPE_LIST("meterChanges", &change_shape))};
+#define ENTITY FIELD("entity", FORM_TEXT, false, "\"p2-hp-1\""), FIELD("type", FORM_TEXT, true, "\"HeatPump\""), \
     SHAPE_LIST("sensors", &sensor_shape)
-static const struct shape listed_shape = {.fields = SHAPE_FIELDS(ENTITY)};
-const struct shape entities_shape = {.fields = SHAPE_FIELDS(SHAPE_LIST("entities", &listed_shape), SHAPE_FIELD("next", FORM_TEXT, true, "null"))};
-const struct shape entity_shape = {.fields = SHAPE_FIELDS(ENTITY, SHAPE_LIST("series", &series_shape))};
+static const struct shape listed_shape = {.fields = FIELDS(ENTITY)};
+const struct shape entities_shape = {
+    .fields = FIELDS(SHAPE_LIST("entities", &listed_shape), FIELD("next", FORM_TEXT, true, "null"))};
+const struct shape entity_shape = {.fields = FIELDS(ENTITY, SHAPE_LIST("series", &series_shape))};
 
 /* ---- finding them ---- */
 

@@ -24,13 +24,13 @@
 
 /* ---- what answers look like ---- */
 
-#define PLACE SHAPE_FIELD("partition", FORM_WHOLE, false, "0"), SHAPE_FIELD("offset", FORM_WHOLE, false, "17")
+#define PLACE FIELD("partition", FORM_WHOLE, false, "0"), FIELD("offset", FORM_WHOLE, false, "17")
 
-const struct shape optimization_taken_shape = {.fields = SHAPE_FIELDS(SHAPE_FIELD("topic", FORM_TEXT, false, "\"optimization\""), PLACE)};
+const struct shape optimization_taken_shape = {.fields = FIELDS(FIELD("topic", FORM_TEXT, false, "\"optimization\""), PLACE)};
 static const struct shape output_shape = {
-    .fields = SHAPE_FIELDS(SHAPE_FIELD("received", FORM_TIME, false, NULL), PLACE, SHAPE_FIELD("output", FORM_OBJECT, false, "{}"))};
+    .fields = FIELDS(FIELD("received", FORM_TIME, false, NULL), PLACE, FIELD("output", FORM_OBJECT, false, "{}"))};
 const struct shape optimization_outputs_shape = {
-    .fields = SHAPE_FIELDS({.name = "outputs", .form = FORM_LIST, .of = &output_shape}, SHAPE_FIELD("next", FORM_TEXT, true, "null"))};
+    .fields = FIELDS({.name = "outputs", .form = FORM_LIST, .of = &output_shape}, FIELD("next", FORM_TEXT, true, "null"))};
 
 /* ---- taking one ---- */
 
@@ -148,7 +148,8 @@ static int parse_page(const struct parameters *parameters, struct optimization_f
     if (filter->to_us < filter->from_us)
         return err_set_field(error, ERR_INVALID, "to", "\"to\" lies before \"from\"");
     if (limit && filter_number(limit, LIMIT_MAX, &number))
-        return err_set_field(error, ERR_INVALID, "limit", "\"%.40s\" is no limit: give a whole number from 1 to %d", limit, LIMIT_MAX);
+        return err_set_field(error, ERR_INVALID, "limit", "\"%.40s\" is no limit: give a whole number from 1 to %d", limit,
+                             LIMIT_MAX);
     page->left = (int64_t)number;
     page->has_after = cursor != NULL;
     rc = cursor ? parse_place(cursor, &page->after, error) : 0;

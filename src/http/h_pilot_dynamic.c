@@ -179,7 +179,8 @@ static int find_source(struct reader_dir *dir, const char *entity, const char *f
                        struct found *ret_found)
 {
     for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && *entity; i++) {
-        struct series_filter filter = {.entities = &entity, .n_entities = 1, .properties = &sources[i].property, .n_properties = 1};
+        struct series_filter filter = {.entities = &entity, .n_entities = 1,
+                                       .properties = &sources[i].property, .n_properties = 1};
         int rc = strcmp(sources[i].field, field) ? 0 : reader_series(dir, &filter, take_series, ret_found);
         if (rc)
             *ret_source = &sources[i];
@@ -221,7 +222,8 @@ static int read_span(const struct request *request, struct parameter ret_given[s
     const char *step = ret_given[2].value;
     if (strcmp(step, "raw") && strcmp(step, "auto"))
         return 0;
-    return err_set_field(error, ERR_INVALID, "step", "\"%s\" is no step here: give a duration such as PT15M, or ask /v1/range", step);
+    return err_set_field(error, ERR_INVALID, "step", "\"%s\" is no step here: give a duration such as PT15M, or ask /v1/range",
+                         step);
 }
 
 static int open_buckets(struct reader_dir *dir, struct dynamic *dynamic, struct part *part, const struct parameter *question,

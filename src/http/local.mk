@@ -87,6 +87,11 @@ tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)
 tests_unit_test_route_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_route_LDADD = $(HTTP_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_pilot
+tests_unit_test_pilot_SOURCES = tests/unit/test_pilot.c $(HTTP_TEST_SOURCES)
+tests_unit_test_pilot_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_pilot_LDADD = src/normalise/libnormalise.a $(HTTP_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_openapi
 tests_unit_test_openapi_SOURCES = tests/unit/test_openapi.c $(HTTP_TEST_SOURCES)
 tests_unit_test_openapi_CFLAGS = $(HTTP_TEST_CFLAGS)

@@ -19,57 +19,57 @@
 #define MIDNIGHT "2025-03-01T00:00:00.000Z"
 
 static const struct shape span = {
-    .fields = SHAPE_FIELDS(TIME("start", false, MIDNIGHT), TIME("end", false, "2025-03-01T00:15:00.000Z"), VALUE("250"))};
-static const struct shape point = {.fields = SHAPE_FIELDS(TIME("dateTime", false, MIDNIGHT), VALUE("1000.5"))};
+    .fields = FIELDS(TIME("start", false, MIDNIGHT), TIME("end", false, "2025-03-01T00:15:00.000Z"), VALUE("250"))};
+static const struct shape point = {.fields = FIELDS(TIME("dateTime", false, MIDNIGHT), VALUE("1000.5"))};
 #define SPANS(name_) {.name = name_, .form = FORM_LIST, .of = &span}
 #define POINTS(name_) {.name = name_, .form = FORM_LIST, .of = &point}
 
-const struct shape pilot_names = {.is_list = true, .fields = SHAPE_FIELDS(ID("c-1"), TEXT("name", "c-1"))};
-const struct shape pilot_boards = {.is_list = true, .fields = SHAPE_FIELDS(ID("b-1"))};
+const struct shape pilot_names = {.is_list = true, .fields = FIELDS(ID("c-1"), TEXT("name", "c-1"))};
+const struct shape pilot_boards = {.is_list = true, .fields = FIELDS(ID("b-1"))};
 const struct shape pilot_sensors = {
     .is_list = true,
-    .fields = SHAPE_FIELDS(ID("s-1"), TEXT("type", "HeatPump"), TEXT("name", "s-1"))};
+    .fields = FIELDS(ID("s-1"), TEXT("type", "HeatPump"), TEXT("name", "s-1"))};
 #define LIMITS                                                                                                         \
     NUMBER("maxPowerBuy", "17"), NUMBER("minPowerBuy", "0"), NUMBER("maxPowerSell", "10"), NUMBER("minPowerSell", "0")
 #define WHEN TIME("start", false, MIDNIGHT), TIME("end", true, "2025-04-01T00:00:00.000Z")
 const struct shape pilot_rates = {
     .is_list = true,
-    .fields = SHAPE_FIELDS(ID("r-1"), WHEN, NUMBER("buyRateMT", "0.12"), NUMBER("buyRateVT", "0.18"), NUMBER("sellRateMT", "0.05"),
+    .fields = FIELDS(ID("r-1"), WHEN, NUMBER("buyRateMT", "0.12"), NUMBER("buyRateVT", "0.18"), NUMBER("sellRateMT", "0.05"),
                      NUMBER("sellRateVT", "0.07"), LIMITS)};
 const struct shape pilot_heating_rates = {
-    .is_list = true, .fields = SHAPE_FIELDS(ID("r-2"), WHEN, NUMBER("buyRate", "0.09"), NUMBER("sellRate", "0"), LIMITS)};
+    .is_list = true, .fields = FIELDS(ID("r-2"), WHEN, NUMBER("buyRate", "0.09"), NUMBER("sellRate", "0"), LIMITS)};
 
 const struct shape pilot_heat_pump_static = {
-    .fields = SHAPE_FIELDS(ID("s-1"), NUMBER("turnOnCost", "1.5"), {.name = "isZeroOneAsset", .form = FORM_BOOLEAN, .may_be_null = true},
+    .fields = FIELDS(ID("s-1"), NUMBER("turnOnCost", "1.5"), FIELD("isZeroOneAsset", FORM_BOOLEAN, true, NULL),
                      NUMBER("coefficientOfPerformance", "3.2"), NUMBER("fixedRunningConst", "0.1"),
                      NUMBER("variableRunningConst", "0.2"), NUMBER("minUpTime", "5"), NUMBER("maxUpTime", "60"),
                      NUMBER("minDownTime", "5"), NUMBER("maxDownTime", "600"))};
 const struct shape pilot_heat_pump_dynamic = {
-    .fields = SHAPE_FIELDS(ID("s-1"), SPANS("energy"), POINTS("power"), POINTS("calorimeterEnergy"))};
+    .fields = FIELDS(ID("s-1"), SPANS("energy"), POINTS("power"), POINTS("calorimeterEnergy"))};
 const struct shape pilot_heat_storage_static = {
-    .fields = SHAPE_FIELDS(ID("s-2"), NUMBER("minTemperature", "40"), NUMBER("maxTemperature", "65"), NUMBER("lossCoefficient", "0.02"),
+    .fields = FIELDS(ID("s-2"), NUMBER("minTemperature", "40"), NUMBER("maxTemperature", "65"), NUMBER("lossCoefficient", "0.02"),
                      {.name = "heatPumpIds", .form = FORM_TEXTS, .example = "[\"s-1\"]"})};
-const struct shape pilot_heat_storage_dynamic = {.fields = SHAPE_FIELDS(ID("s-2"), POINTS("heatStorageTemperature"))};
+const struct shape pilot_heat_storage_dynamic = {.fields = FIELDS(ID("s-2"), POINTS("heatStorageTemperature"))};
 /* The scan of D4.1 lost the body of this one: it has what its siblings have. */
 const struct shape pilot_district_heating_static = {
-    .fields = SHAPE_FIELDS(ID("s-3"), NUMBER("maxPower", "50000"), NUMBER("minPower", "0"))};
-const struct shape pilot_district_heating_dynamic = {.fields = SHAPE_FIELDS(ID("s-3"), SPANS("currentConsumption"))};
+    .fields = FIELDS(ID("s-3"), NUMBER("maxPower", "50000"), NUMBER("minPower", "0"))};
+const struct shape pilot_district_heating_dynamic = {.fields = FIELDS(ID("s-3"), SPANS("currentConsumption"))};
 const struct shape pilot_solar_static = {
-    .fields = SHAPE_FIELDS(ID("s-4"), NUMBER("inclination", "30"), NUMBER("declination", "10"), NUMBER("latitude", "45.9"),
+    .fields = FIELDS(ID("s-4"), NUMBER("inclination", "30"), NUMBER("declination", "10"), NUMBER("latitude", "45.9"),
                      NUMBER("longitude", "13.6"), NUMBER("peakPower", "9.5"))};
-const struct shape pilot_solar_dynamic = {.fields = SHAPE_FIELDS(ID("s-4"), SPANS("energy"), POINTS("power"))};
-const struct shape pilot_temperature_static = {.fields = SHAPE_FIELDS(NUMBER("maxTemperature", "30"), NUMBER("minTemperature", "-20"))};
+const struct shape pilot_solar_dynamic = {.fields = FIELDS(ID("s-4"), SPANS("energy"), POINTS("power"))};
+const struct shape pilot_temperature_static = {.fields = FIELDS(NUMBER("maxTemperature", "30"), NUMBER("minTemperature", "-20"))};
 const struct shape pilot_temperature_dynamic = {
-    .fields = SHAPE_FIELDS(TIME("dateTime", true, MIDNIGHT), NUMBER("value", "21.5"))};
+    .fields = FIELDS(TIME("dateTime", true, MIDNIGHT), NUMBER("value", "21.5"))};
 const struct shape pilot_charging_station_static = {
-    .fields = SHAPE_FIELDS(ID("s-6"), NUMBER("maxPower", "22000"), NUMBER("minPower", "1400"))};
+    .fields = FIELDS(ID("s-6"), NUMBER("maxPower", "22000"), NUMBER("minPower", "1400"))};
 const struct shape pilot_charging_station_dynamic = {
-    .fields = SHAPE_FIELDS(ID("s-6"), TIME("expectedChargingEndTime", true, MIDNIGHT), NUMBER("pricePerkWh", "0.25"),
+    .fields = FIELDS(ID("s-6"), TIME("expectedChargingEndTime", true, MIDNIGHT), NUMBER("pricePerkWh", "0.25"),
                      SPANS("energy"), POINTS("power"))};
 const struct shape pilot_main_meter_static = {
-    .fields = SHAPE_FIELDS(ID("s-7"), NUMBER("power", "17"), NUMBER("expectedYearlyUsageMT", "1200"),
+    .fields = FIELDS(ID("s-7"), NUMBER("power", "17"), NUMBER("expectedYearlyUsageMT", "1200"),
                      NUMBER("expectedYearlyUsageVT", "2100"))};
-const struct shape pilot_main_meter = {.fields = SHAPE_FIELDS(ID("s-7"), SPANS("energy"), POINTS("power"))};
+const struct shape pilot_main_meter = {.fields = FIELDS(ID("s-7"), SPANS("energy"), POINTS("power"))};
 
 const struct pilot_object pilot_objects[] = {
     {"HeatPumpStatic", "HeatPump", &pilot_heat_pump_static},
@@ -257,7 +257,8 @@ const char *pilot_member(const char *object, size_t size, const char *name, size
 void pilot_put_name(struct buf *out, const struct asset *asset)
 {
     size_t size = 0;
-    const char *name = strcmp(asset->kind, "Sensor") ? NULL : pilot_member(asset->document, strlen(asset->document), "name", &size);
+    bool is_sensor = !strcmp(asset->kind, "Sensor");
+    const char *name = is_sensor ? pilot_member(asset->document, strlen(asset->document), "name", &size) : NULL;
     if (name && *name == '"')
         buf_put(out, name, size);
     else

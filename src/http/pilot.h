@@ -47,8 +47,9 @@ void pilot_put_name(struct buf *out, const struct asset *asset);
 /* An instant as D4.1 has it, quoted: "2025-03-01T00:00:00.000Z". */
 void pilot_put_time(struct buf *out, int64_t t_us);
 
-/* Appends `{"id":...,"field":...}`: fields that stand in the JSON object of size bytes have their value there digit for digit (times
- * in UTC), others are null, or empty lists. The field "id" is that of the asset, "name" its name. object NULL: nothing stands. */
+/* Appends `{"id":...,"field":...}`: fields that stand in the JSON object of size bytes have their value there digit for
+ * digit (times in UTC), others are null, or empty lists. The field "id" is that of the asset, "name" its name. object NULL:
+ * nothing stands. */
 void pilot_put_object(struct buf *out, const struct shape *shape, const struct asset *asset, const char *object, size_t size);
 
 /* The text of a member's value in a JSON object that is known to be well formed; NULL where it has no such member. */

@@ -63,7 +63,10 @@ static bool path_matches(const struct route *route, const char *target, char id[
     const char *pattern = route->path;
     *id = *file = '\0';
     for (;;) {
-        size_t pattern_size = strcspn(pattern, "/"), size = strcspn(target, "/?#");
+        size_t pattern_size = strcspn(pattern, "/");
+        if (route->leaves_out && *target == '/' && !strcmp(pattern, route->leaves_out))
+            target++;
+        size_t size = strcspn(target, "/?#");
         if (!part_matches(pattern, pattern_size, target, size, strncmp(pattern, "{file}", 6) ? id : file))
             return false;
         pattern += pattern_size;
@@ -128,7 +131,8 @@ static const char *scope_name(unsigned scope)
 static bool asks_for_password(const struct request *request)
 {
     const char *text = request->authorization;
-    return (text && !strncasecmp(text, "Basic ", 6)) || (!strncmp(request->path, "/api/", 5) && strncmp(request->path, "/api/v1/", 8));
+    return (text && !strncasecmp(text, "Basic ", 6)) ||
+           (!strncmp(request->path, "/api/", 5) && strncmp(request->path, "/api/v1/", 8));
 }
 
 static int refuse_credentials(const struct request *request, struct reply *reply, const char *why)
@@ -164,7 +168,8 @@ static int find_principal(struct request *request, struct reply *reply, bool may
     const char *text = request->authorization;
     bool is_token = text && !strncasecmp(text, "Bearer ", 7), is_password = text && !strncasecmp(text, "Basic ", 6);
     if (!is_token && !is_password)
-        return refuse_credentials(request, reply, "no credentials: send the header Authorization: Bearer TOKEN, or Basic with a user");
+        return refuse_credentials(request, reply,
+                                  "no credentials: send the header Authorization: Bearer TOKEN, or Basic with a user");
     text += is_token ? 7 : 6;
     text += strspn(text, " ");
     size_t size = strcspn(text, " ");

@@ -62,6 +62,7 @@ struct route {
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
+    const char *leaves_out;        /* an empty part may stand before this last part: a parameter that is left out; or NULL */
     bool takes_document;           /* the body is a JSON object of the client's own, not parameters */
     const struct spec *const *parameters; /* what it takes, ended by NULL */
     const struct media *media;     /* what it can answer with, the default first, ended by a NULL name; or NULL */
@@ -79,8 +80,8 @@ extern const struct route routes[]; /* routes.c; ended by a NULL method */
 /* The checks that need no body. Leaves reply->status 0 when the request may go on. */
 void route_head(struct request *request, struct reply *reply);
 
-/* Of a request that route_head left unverified: the check of its password, which takes some tenths of a second. Leaves reply->status 0
- * when the request may go on. */
+/* Of a request that route_head left unverified: the check of its password, which takes some tenths of a second. Leaves
+ * reply->status 0 when the request may go on. */
 void route_verify(struct request *request, struct reply *reply);
 
 /* The rest of the checks, and the handler; the body is whole, and the request verified. */

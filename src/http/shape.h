@@ -32,8 +32,8 @@ struct shape {
     const struct shape_field *fields; /* all are there; ended by a NULL name */
 };
 
-#define SHAPE_FIELDS(...) ((const struct shape_field[]){__VA_ARGS__, {.name = NULL}})
-#define SHAPE_FIELD(name_, form_, null_, example_) {.name = name_, .form = form_, .may_be_null = null_, .example = example_}
+#define FIELDS(...) ((const struct shape_field[]){__VA_ARGS__, {.name = NULL}})
+#define FIELD(name_, form_, null_, example_) {.name = name_, .form = form_, .may_be_null = null_, .example = example_}
 #define SHAPE_LIST(name_, of_) {.name = name_, .form = FORM_LIST, .of = of_}
 
 #endif

@@ -72,8 +72,8 @@ int publisher_open(const struct kafka_property *properties, size_t n_properties,
 
 static int refuse(const char *topic, rd_kafka_resp_err_t err, struct err_text *error)
 {
-    return err_set(error, err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? ERR_LIMIT : ERR_BUSY, "Kafka did not take a message to topic \"%s\": %s", topic,
-                   rd_kafka_err2str(err));
+    int code = err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? ERR_LIMIT : ERR_BUSY;
+    return err_set(error, code, "Kafka did not take a message to topic \"%s\": %s", topic, rd_kafka_err2str(err));
 }
 
 int publisher_send(struct publisher *publisher, const char *topic, const void *value, size_t size, int32_t *ret_partition,

@@ -1,4 +1,5 @@
-/* Who may ask: bearer tokens and users with passwords, in DIR/auth.db. Tokens are kept only as keyed BLAKE2b, passwords as Argon2id. */
+/* Who may ask: bearer tokens and users with passwords, in DIR/auth.db. Tokens are kept only as keyed BLAKE2b, passwords as
+ * Argon2id. */
 #ifndef STORE_ACCESS_H
 #define STORE_ACCESS_H
 
@@ -59,9 +60,9 @@ struct principal {
 MUST_CHECK int access_check_token(struct access *access, const char *token, size_t size,
                                   struct principal *ret_principal);
 
-/* The same of a user. A password that was right is remembered for five minutes, so that it need not be computed again; may_compute
- * false: ERR_BUSY when that would be needed, which takes some tenths of a second and 64 MiB. Of a user that is not there it takes
- * as long. */
+/* The same of a user. A password that was right is remembered for five minutes, so that it need not be computed again.
+ * may_compute false: ERR_BUSY when that would be needed, which takes some tenths of a second and 64 MiB. Of a user that is
+ * not there it takes as long. */
 MUST_CHECK int access_check_password(struct access *access, const char *name, const char *password, bool may_compute,
                                      struct principal *ret_principal);
 

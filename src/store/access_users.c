@@ -12,8 +12,8 @@
 #define PASSWORD_BYTES_MAX 256
 #define REMEMBERED_US (5 * INT64_C(60000000))
 
-/* What a password of a user who is not there is compared with, so that both take as long: Argon2id of nobody's password, of the costs
- * of hash_password. */
+/* What a password of a user who is not there is compared with, so that both take as long: Argon2id of nobody's password, of
+ * the costs of hash_password. */
 static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
                              "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -50,7 +50,8 @@ int access_user_add(struct access *access, const char *name, const char *scopes,
     if (!rc)
         rc = access_parse_scopes(scopes, &bits, error);
     if (!rc && (size < PASSWORD_BYTES_MIN || size > PASSWORD_BYTES_MAX))
-        rc = err_set_field(error, ERR_INVALID, "password", "a password has %d to %d bytes", PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX);
+        rc = err_set_field(error, ERR_INVALID, "password", "a password has %d to %d bytes", PASSWORD_BYTES_MIN,
+                           PASSWORD_BYTES_MAX);
     if (!rc && (rc = hash_password(password, size, text)))
         err_set(error, rc, "there is no memory for the hash of the password (64 MiB)");
     return rc ? rc : add_user(access, name, bits, text, error);
@@ -58,11 +59,11 @@ int access_user_add(struct access *access, const char *name, const char *scopes,
 
 /* ---- checking one ---- */
 
-/* Of a name and password as they are remembered: never the name alone, never the password's own hash. */
+/* Of a name and password as they are remembered; its length ends the name, so that nobody's bytes move from one to the other. */
 static int hash_both(const struct access *access, const char *name, const char *password, uint8_t ret_hash[static HASH_BYTES])
 {
     struct buf both = {0};
-    buf_printf(&both, "user:%s:%s", name, password);
+    buf_printf(&both, "user:%zu:%s:%s", strlen(name), name, password);
     bool failed = both.failed;
     if (!failed)
         hash_keyed(access->key, both.data, both.n, ret_hash);

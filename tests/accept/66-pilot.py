@@ -144,10 +144,13 @@ def test_rates(context):
     assert list(rates[0]) == ["id", "start", "end", "buyRateMT", "buyRateVT", "sellRateMT", "sellRateVT", *RATE]
     assert (rates[0]["start"], rates[0]["end"]) == ("2025-03-01T00:00:00.000Z", "2025-04-01T00:00:00.000Z")
     assert rates[0]["buyRateVT"] == Decimal("0.18") and rates[0]["minPowerSell"] == 3
-    assert site.get("/api/MainDistributionBoard//Rate") == rates                 # of the first board by id
+    for path in ("/api/MainDistributionBoard//Rate", "/api/MainDistributionBoard/Rate"):
+        assert site.get(path) == rates                                           # of the first board by id
     [heat] = site.get("/api/DistrictHeating/s-DistrictHeating/Rate")
     assert list(heat) == ["id", "start", "end", "buyRate", "sellRate", *RATE] and heat["buyRate"] == Decimal("0.09")
-    assert site.get("/api/DistrictHeating//Rate") == [heat]
+    assert site.get("/api/DistrictHeating//Rate") == site.get("/api/DistrictHeating/Rate") == [heat]
+    for path in ("/api/DistrictHeating///Rate", "/api//DistrictHeating/Rate", "/api/Location//Sensors", "//api/Customer/Get"):
+        site.problem(path, 404)
 
 
 def object_path(kind, form):

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "db/db.h"
 
@@ -212,6 +213,135 @@ static void a_wrong_file_is_refused_by_name(void **state)
     assert_non_null(strstr(error.text, "99"));
 }
 
+static int check_user(struct access *access, const char *name, const char *password, bool may_compute)
+{
+    struct principal principal = {.name = "untouched"};
+    int rc = access_check_password(access, name, password, may_compute, &principal);
+    assert_string_equal(principal.name, rc ? "untouched" : name);
+    if (!rc)
+        assert_int_equal(principal.scopes, SCOPE_READ | SCOPE_OPS);
+    return rc;
+}
+
+static void a_password_is_computed_once_in_five_minutes(void **state)
+{
+    struct err_text error = {0};
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_user_add(access, "pilot", "read,ops", "correct: horse", &error), 0);
+    int64_t now_us = clock_mono_us();
+    clock_freeze(now_us);
+    assert_int_equal(check_user(access, "pilot", "correct: horse", false), ERR_BUSY);
+    assert_int_equal(check_user(access, "pilot", "correct: horse", true), 0);
+    assert_int_equal(check_user(access, "pilot", "correct: horse", false), 0);
+    assert_int_equal(check_user(access, "pilot", "correct: hors", false), ERR_BUSY);
+    assert_int_equal(check_user(access, "pilot", "correct: hors", true), ERR_DENIED);
+    assert_int_equal(check_user(access, "pilot", "correct: hors", false), ERR_BUSY); /* what is wrong is not remembered */
+    assert_int_equal(check_user(access, "Pilot", "correct: horse", true), ERR_DENIED);
+    assert_int_equal(check_user(access, "pilot:correct", " horse", true), ERR_DENIED);
+    assert_int_equal(check_user(access, "", "", true), ERR_DENIED);
+    clock_freeze(now_us + 300 * INT64_C(1000000));
+    assert_int_equal(check_user(access, "pilot", "correct: horse", false), ERR_BUSY);
+    access_close(access);
+}
+
+static void a_user_who_was_removed_is_refused_after_a_second(void **state)
+{
+    struct err_text error = {0};
+    struct access *access = open_access();
+    (void)state;
+    int64_t now_us = clock_mono_us();
+    clock_freeze(now_us);
+    assert_int_equal(access_user_add(access, "pilot", "read,ops", "correct horse", &error), 0);
+    assert_int_equal(check_user(access, "pilot", "correct horse", true), 0);
+    assert_int_equal(access_remove(access, ACCESS_USERS, "pilot", &error), 0);
+    assert_int_equal(access_remove(access, ACCESS_USERS, "pilot", &error), ERR_NOTFOUND);
+    clock_freeze(now_us + 1000001);
+    assert_int_equal(check_user(access, "pilot", "correct horse", true), ERR_DENIED);
+    assert_int_equal(access_user_add(access, "pilot", "read,ops", "another horse", &error), 0);
+    assert_int_equal(check_user(access, "pilot", "correct horse", true), ERR_DENIED);
+    assert_int_equal(check_user(access, "pilot", "another horse", true), 0);
+    access_close(access);
+}
+
+static int print_entry(void *arg, const struct access_entry *entry)
+{
+    char scopes[ACCESS_SCOPES_TEXT_MAX];
+    access_scopes_print(entry->scopes, scopes);
+    buf_printf(arg, "%s=%s;", entry->name, scopes);
+    return entry->created_us > 0 ? 0 : -1;
+}
+
+static void tokens_and_users_are_listed_by_name_and_taken_back(void **state)
+{
+    struct err_text error = {0};
+    struct principal principal;
+    struct buf text = {0};
+    char token[TOKEN_TEXT_MAX];
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "b", "admin", token, &error), 0);
+    assert_int_equal(access_token_create(access, "a", "vault:admin personal:read", token, &error), 0);
+    assert_int_equal(access_user_add(access, "u", "read,export,sql,ops,personal:read,personal:write,vault:admin", "12345678", &error), 0);
+    assert_int_equal(access_each(access, ACCESS_TOKENS, print_entry, &text, &error), 0);
+    assert_int_equal(access_each(access, ACCESS_USERS, print_entry, &text, &error), 0);
+    buf_putc(&text, '\0');
+    assert_string_equal((char *)text.data, "a=personal:read,vault:admin;b=admin;"
+                                           "u=read,export,sql,ops,personal:read,personal:write,vault:admin;");
+    buf_free(&text);
+    int64_t now_us = clock_mono_us();
+    clock_freeze(now_us);
+    assert_int_equal(check(access, token, &principal), 0);
+    assert_int_equal(access_remove(access, ACCESS_TOKENS, "a", &error), 0);
+    clock_freeze(now_us + 1000001);
+    assert_int_equal(check(access, token, &principal), ERR_DENIED);
+    access_close(access);
+}
+
+static void users_names_and_passwords_are_checked_and_no_password_is_in_the_file(void **state)
+{
+    static const char *const wrong[][3] = {{"a:b", "read", "12345678"}, {"", "read", "12345678"}, {"a", "", "12345678"},
+                                           {"a", "read:p2-*", "12345678"}, {"a", "read", "1234567"}};
+    struct err_text error = {0};
+    char long_one[300], bytes[65536];
+    struct access *access = open_access();
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(access_user_add(access, wrong[i][0], wrong[i][1], wrong[i][2], &error), ERR_INVALID);
+    memset(long_one, 'x', sizeof(long_one));
+    long_one[257] = '\0';
+    assert_int_equal(access_user_add(access, "a", "read", long_one, &error), ERR_INVALID);
+    assert_string_equal(error.field, "password");
+    long_one[256] = '\0';
+    assert_int_equal(access_user_add(access, "a", "read,ops", long_one, &error), 0);
+    assert_int_equal(access_user_add(access, "a", "read", "12345678", &error), ERR_EXISTS);
+    assert_int_equal(check_user(access, "a", long_one, true), 0);
+    access_close(access);
+    FILE *file = fopen(path, "r");
+    size_t n = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    assert_null(memmem(bytes, n, long_one, 16));
+    assert_non_null(memmem(bytes, n, "$argon2id$", 10));
+}
+
+/* Measured, so that the hash that nobody has stays of the same costs. */
+static void a_user_who_is_not_there_costs_as_much(void **state)
+{
+    struct err_text error = {0};
+    struct access *access = open_access();
+    int64_t least_us[2] = {INT64_MAX, INT64_MAX};
+    (void)state;
+    assert_int_equal(access_user_add(access, "a", "read,ops", "12345678", &error), 0);
+    for (int i = 0; i < 6; i++) {
+        int64_t begin_us = clock_mono_us();
+        assert_int_equal(check_user(access, i % 2 ? "nobody" : "a", "87654321", true), ERR_DENIED);
+        int64_t took_us = clock_mono_us() - begin_us;
+        least_us[i % 2] = took_us < least_us[i % 2] ? took_us : least_us[i % 2];
+    }
+    assert_true(least_us[1] > least_us[0] / 3 && least_us[0] > least_us[1] / 3);
+    access_close(access);
+}
+
 #define N_THREADS 4
 #define N_TOKENS 8
 static char tokens[N_TOKENS][TOKEN_TEXT_MAX];
@@ -268,6 +398,11 @@ int main(void)
         CASE(the_file_holds_no_token_and_is_its_owners_alone),
         CASE(names_and_scopes_are_checked),
         CASE(a_wrong_file_is_refused_by_name),
+        CASE(a_password_is_computed_once_in_five_minutes),
+        CASE(a_user_who_was_removed_is_refused_after_a_second),
+        CASE(tokens_and_users_are_listed_by_name_and_taken_back),
+        CASE(users_names_and_passwords_are_checked_and_no_password_is_in_the_file),
+        CASE(a_user_who_is_not_there_costs_as_much),
         CASE(threads_share_one_handle_while_tokens_are_made),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);

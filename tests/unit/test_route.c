@@ -116,6 +116,8 @@ static void parts_of_a_path_stand_where_the_route_says(void **state)
         {"/v1/exports/abc/manifest.json", 401}, {"/v1/exports/abc/manifest.json?x=1", 401}, {"/v1/exports/abc", 401},
         {"/v1/exports/abc/", 404}, {"/v1/exports//manifest.json", 404}, {"/v1/exports/abc/a/b", 404},
         {"/v1/exports/abc/a%2fb", 401},
+        {"/api/MainDistributionBoard//Rate", 401}, {"/api/MainDistributionBoard/Rate?x=1", 401},
+        {"/api/MainDistributionBoard///Rate", 404}, {"/api//MainDistributionBoard/Rate", 404}, {"/v1//series", 404},
         {"/v1/exports/", 404}, {"/v1/series/7", 401}, {"/v1/series/7/8", 404}, {"/v1/seriesx", 404},
     };
     (void)state;

@@ -1241,6 +1241,84 @@ static void without_the_scope_it_is_403_before_anything_is_looked_up(void **stat
     assert_problem(ask((struct https_request){.path = RANGE "&nonsense=1", .token = ops_token}), 403, "");
 }
 
+/* "pilot:correct horse" and "pilot:wrong horse" in base64. */
+#define RIGHT_PASSWORD "Authorization: Basic cGlsb3Q6Y29ycmVjdCBob3JzZQ=="
+#define WRONG_PASSWORD "Authorization: Basic cGlsb3Q6d3JvbmcgaG9yc2U="
+
+static struct https_answer ask_with(const char *authorization, const char *path)
+{
+    const char *const headers[] = {authorization, NULL};
+    return ask((struct https_request){.path = path, .headers = headers});
+}
+
+static void add_user(void)
+{
+    struct err_text error = {0};
+    int rc = access_user_add(access_handle, "pilot", "read,sql", "correct horse", &error);
+    if (rc && rc != ERR_EXISTS)
+        fail_msg("%s", error.text);
+}
+
+static void a_user_is_let_in_by_password(void **state)
+{
+    (void)state;
+    add_user();
+    for (int i = 0; i < 2; i++) { /* computed, then remembered */
+        struct https_answer answer = ask_with(RIGHT_PASSWORD, "/v1/series?entity=p2-load-7");
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+        assert_problem(ask_with(RIGHT_PASSWORD, "/v1/exports"), 403, "");
+    }
+    struct https_answer answer = ask_with(WRONG_PASSWORD, "/v1/series");
+    assert_string_equal(https_header(&answer, "WWW-Authenticate"), "Bearer realm=\"almanac\", Basic realm=\"almanac\", charset=\"UTF-8\"");
+    assert_problem(answer, 401, "");
+    answer = ask((struct https_request){.path = "/api/Customer/Get"});
+    assert_string_equal(https_header(&answer, "WWW-Authenticate"), "Bearer realm=\"almanac\", Basic realm=\"almanac\", charset=\"UTF-8\"");
+    assert_problem(answer, 401, "");
+}
+
+/* The job goes from the verifiers to the workers, whose answer streams. */
+static void a_password_is_computed_before_a_long_request(void **state)
+{
+    const char body[] = "{\"sql\":\"SELECT 1\"}";
+    const char *const headers[] = {RIGHT_PASSWORD, "Content-Type: application/json", NULL};
+    (void)state;
+    add_user();
+    for (int i = 0; i < 2; i++) {
+        struct https_answer answer = ask((struct https_request){.path = "/v1/sql", .headers = headers, .body = body,
+                                                                .body_size = strlen(body)});
+        assert_int_equal(answer.failed, 0);
+        assert_true(answer.status == 200 || answer.status == 400);
+        https_answer_free(&answer);
+    }
+}
+
+static void *guess(void *arg)
+{
+    struct https_answer answer = ask_with(WRONG_PASSWORD, "/v1/series");
+    *(long *)arg = answer.failed ? -1 : answer.status;
+    https_answer_free(&answer);
+    return NULL;
+}
+
+static void guessing_passwords_holds_up_nobody_with_a_token(void **state)
+{
+    pthread_t threads[12];
+    long status[12];
+    (void)state;
+    for (size_t i = 0; i < 12; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &status[i]), 0);
+    for (int i = 0; i < 5; i++) {
+        struct https_answer answer = get("/v1/series");
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+    }
+    for (size_t i = 0; i < 12; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(status[i], 401);
+    }
+}
+
 static void a_token_made_by_somebody_else_is_valid_at_once(void **state)
 {
     struct err_text error = {0};
@@ -1872,6 +1950,9 @@ int main(void)
         CASE(a_body_over_the_limit_is_413_whether_announced_or_not),
         CASE(without_a_known_token_it_is_401),
         CASE(without_the_scope_it_is_403_before_anything_is_looked_up),
+        CASE(a_user_is_let_in_by_password),
+        CASE(a_password_is_computed_before_a_long_request),
+        CASE(guessing_passwords_holds_up_nobody_with_a_token),
         CASE(a_token_made_by_somebody_else_is_valid_at_once),
         CASE(a_path_or_method_that_is_not_there_is_told),
         CASE(nothing_acceptable_is_406),
