@@ -161,15 +161,22 @@ static int check_data(const struct conf *conf, struct err_text *error)
     return 0;
 }
 
-/* The server hands over an output of an optimization. */
+/* The server hands over an output of an optimization. Where our own reading knows that the broker is
+ * away, no worker waits for it. */
 static int publish_cb(void *arg, const void *document, size_t size, struct published *ret_place,
                       struct err_text *error)
 {
     struct daemon *daemon = arg;
     struct publisher *publisher = atomic_load(&daemon->publisher);
+    struct consumer *consumer = atomic_load(&daemon->consumer);
+    struct consumer_status status = {.connected = true};
     ret_place->topic = daemon->conf->optimization_topic;
     if (!publisher || !*ret_place->topic)
         return err_set(error, ERR_BUSY, "this process has no %s", publisher ? "optimization_topic" : "broker");
+    if (consumer)
+        consumer_status(consumer, &status);
+    if (!status.connected)
+        return err_set(error, ERR_BUSY, "topic \"%s\" cannot be reached: no broker answers", ret_place->topic);
     return publisher_send(publisher, ret_place->topic, document, size, &ret_place->partition,
                           &ret_place->offset, error);
 }

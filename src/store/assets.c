@@ -59,7 +59,9 @@ static enum assets_sql choose(const struct asset_filter *filter)
 {
     if (!filter->kind)
         return ASSETS_SQL_ALL;
-    return filter->id ? ASSETS_SQL_ONE : filter->parent ? ASSETS_SQL_OF_PARENT : ASSETS_SQL_OF_KIND;
+    if (filter->id || filter->parent)
+        return filter->id ? ASSETS_SQL_ONE : ASSETS_SQL_OF_PARENT;
+    return filter->entity && !strcmp(filter->kind, "Sensor") ? ASSETS_SQL_OF_ENTITY : ASSETS_SQL_OF_KIND;
 }
 
 static void bind_if(sqlite3_stmt *stmt, const char *name, const char *text)

@@ -27,12 +27,15 @@ static const char *const sql[ASSETS_SQL_N] = {
     [ASSETS_SQL_ONE] = COLUMNS "WHERE kind = :kind AND id = :id",
     [ASSETS_SQL_OF_PARENT] = COLUMNS "WHERE kind = :kind AND parent = :parent AND (start_us, id) > (:after_us, :after) AND " FITS
                       "ORDER BY start_us, id LIMIT :max",
+    [ASSETS_SQL_OF_ENTITY] = /* by the index of the entity, which the signs leave as the only one */
+        COLUMNS "WHERE kind = 'Sensor' AND :kind = 'Sensor' AND entity = :entity AND (+start_us, +id) > (:after_us, :after) AND "
+        FITS "ORDER BY +start_us, +id LIMIT :max",
     [ASSETS_SQL_OF_KIND] = COLUMNS "WHERE kind = :kind AND (start_us, id) > (:after_us, :after) AND " FITS
                     "ORDER BY start_us, id LIMIT :max",
     [ASSETS_SQL_ALL] = COLUMNS "WHERE (kind, start_us, id) > (:after_kind, :after_us, :after) AND " FITS
                 "ORDER BY kind, start_us, id LIMIT :max",
     [ASSETS_SQL_PLACE] = "SELECT b.id, b.parent FROM asset s JOIN asset b ON b.kind = s.parent_kind AND b.id = s.parent "
-                  "WHERE s.kind = 'Sensor' AND s.entity = :entity ORDER BY s.id LIMIT 1",
+                  "WHERE s.kind = 'Sensor' AND s.entity = :entity ORDER BY +s.id LIMIT 1",
     [ASSETS_SQL_OUTPUTS] = "SELECT known_ms, partition, \"offset\", document FROM optimization WHERE known_ms >= :from_ms AND "
                     "known_ms < :to_ms AND (known_ms, partition, \"offset\") < (:known_ms, :partition, :offset) "
                     "ORDER BY known_ms DESC, partition DESC, \"offset\" DESC LIMIT :max",
