@@ -282,7 +282,8 @@ static void tokens_and_users_are_listed_by_name_and_taken_back(void **state)
     (void)state;
     assert_int_equal(access_token_create(access, "b", "admin", token, &error), 0);
     assert_int_equal(access_token_create(access, "a", "vault:admin personal:read", token, &error), 0);
-    assert_int_equal(access_user_add(access, "u", "read,export,sql,ops,personal:read,personal:write,vault:admin", "12345678", &error), 0);
+    const char *most = "read,export,sql,ops,personal:read,personal:write,vault:admin";
+    assert_int_equal(access_user_add(access, "u", most, "12345678", &error), 0);
     assert_int_equal(access_each(access, ACCESS_TOKENS, print_entry, &text, &error), 0);
     assert_int_equal(access_each(access, ACCESS_USERS, print_entry, &text, &error), 0);
     buf_putc(&text, '\0');

@@ -1,4 +1,5 @@
-/* The Pilot 2 API against scripted assets and readings. That answers are right is tests/accept/66-pilot.py's; here are the corners. */
+/* The Pilot 2 API against scripted assets and readings. That answers are right is tests/accept/66-pilot.py's; here are the
+ * corners. */
 #include <config.h>
 
 #include "../lib/test.h"
@@ -241,7 +242,8 @@ static void members_are_found_whatever_stands_around_them(void **state)
         const char *object, *value; /* of "x"; NULL: none */
     } cases[] = {
         {"{}", NULL}, {"{\"x\":1}", "1"}, {" { \"x\" : \"}\" } ", "\"}\""}, {"{\"y\":{\"x\":1},\"x\":[2,[3]]}", "[2,[3]]"},
-        {"{\"y\":\"\\\"x\\\":\",\"x\":{\"a\":\"]\"}}", "{\"a\":\"]\"}"}, {"{\"\\u0078\":true}", "true"}, {"{\"xx\":1,\"X\":2}", NULL},
+        {"{\"y\":\"\\\"x\\\":\",\"x\":{\"a\":\"]\"}}", "{\"a\":\"]\"}"}, {"{\"\\u0078\":true}", "true"},
+        {"{\"xx\":1,\"X\":2}", NULL},
         {"{\"y\":\"\\\\\",\"x\":-1.5e3}", "-1.5e3"}, {"{\"x\":", ""}, {"{\"x", NULL}, {"", NULL}, {"{\"y\":[", NULL},
     };
     (void)state;
