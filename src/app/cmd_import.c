@@ -19,6 +19,7 @@
 #include "common/hash.h"
 #include "importers/intake.h"
 #include "importers/source.h"
+#include "query/when.h"
 #include "store/catalog.h"
 
 #define TOPIC "readings.import"
@@ -133,7 +134,7 @@ static int rewind_cb(void *arg, struct err_text *error)
 
 static int row_cb(void *arg)
 {
-    return intake_row(((struct importation *)arg)->intake);
+    return stop_asked() ? ERR_CANCELLED : intake_row(((struct importation *)arg)->intake);
 }
 
 static int value_cb(void *arg, const struct observation *observation)
@@ -290,6 +291,35 @@ static int read_available(const char *text, int64_t *ret_us)
     return code == 0 && (*ret_us < 0 || *ret_us > 366 * US_PER_DAY) ? ERR_LIMIT : code;
 }
 
+/* What kinds need that pull: rights, and whole steps of time. */
+static int read_pull(struct importation *importation, struct err_text *error)
+{
+    const struct args *args = importation->args;
+    struct import_opts *opts = &importation->opts;
+    const char *from = args_get(args, "from"), *to = args_get(args, "to"), *step = args_get(args, "step");
+    const char *token = args_get(args, "token");
+    struct duration duration;
+    int64_t now_us = clock_wall_us();
+    opts->user = args_get(args, "user");
+    opts->password = getenv("ALMANAC_PASSWORD");
+    opts->token = opts->user ? NULL : token ? token : getenv("ALMANAC_TOKEN");
+    opts->ca = args_get(args, "ca");
+    step = step ? step : "PT15M";
+    if (civil_parse_duration(step, strlen(step), false, &duration) < 0 || civil_fixed_us(&duration, &opts->step_us) < 0 ||
+        opts->step_us < US_PER_SECOND || US_PER_DAY % opts->step_us != 0)
+        return err_set(error, ERR_INVALID, "--step is a duration that makes a whole day, like PT15M");
+    int code = when_parse(from ? from : "-P30D", "from", now_us, opts->zone, &opts->from_us, error);
+    if (code == 0)
+        code = when_parse(to ? to : "now", "to", now_us, opts->zone, &opts->to_us, error);
+    if (code == 0 && opts->from_us > opts->to_us)
+        code = err_set(error, ERR_INVALID, "--from is later than --to");
+    int64_t behind_us = opts->from_us % opts->step_us; /* a step that is not over would be told with less than it has */
+    opts->from_us -= behind_us < 0 ? behind_us + opts->step_us : behind_us;
+    behind_us = opts->to_us % opts->step_us;
+    opts->to_us -= behind_us < 0 ? behind_us + opts->step_us : behind_us;
+    return code;
+}
+
 /* Exit code of wrong use, or 0. */
 static int read_options(struct importation *importation)
 {
@@ -330,6 +360,8 @@ static int run(const struct args *args)
         return wrong;
     stop_catch();
     int code = importation.options ? import_report_begin(&importation.report, args_has(args, "json"), &error) : ERR_NOMEM;
+    if (code == 0 && importation.importer->pulls)
+        code = read_pull(&importation, &error);
     importation.files = calloc((size_t)args->n_operands, sizeof *importation.files);
     if (code == 0 && !importation.files)
         code = ERR_NOMEM;
@@ -363,6 +395,12 @@ static const struct arg options[] = {
     {"available", 0, "DURATION", "each value became known so long after its end: stated as `issued`"},
     {"dry-run", 0, NULL, "reads and checks everything, and sends nothing"},
     {"json", 0, NULL, "prints one object, with all that was refused"},
+    {"from", 0, "TIME", "for pilot2: from when on (-P30D)"},
+    {"to", 0, "TIME", "for pilot2: up to when (now)"},
+    {"step", 0, "DURATION", "for pilot2: the length of its amounts and means (PT15M)"},
+    {"user", 0, "NAME", "for pilot2: with the password in $ALMANAC_PASSWORD"},
+    {"token", 0, "TOKEN", "for pilot2; better in $ALMANAC_TOKEN, where no process list shows it"},
+    {"ca", 0, "FILE", "for pilot2: trusts this certificate"},
     SITE_ARG_DIR,
     SITE_ARG_SET,
 };
@@ -375,7 +413,8 @@ const struct command cmd_import = {
     .n_optional = ARGS_MAX - 1,
     .examples = "  almanac import nem12 meter.csv --dry-run\n"
                 "  almanac import csv --map pv.json --tz Europe/Ljubljana 2024/*.csv.gz --json\n"
-                "  almanac import greenbutton usage.xml --available P1D\n",
+                "  almanac import greenbutton usage.xml --available P1D\n"
+                "  ALMANAC_PASSWORD=... almanac import pilot2 https://pilot.example --user reader --from -P1Y\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,
     .run = run};
