@@ -68,4 +68,4 @@ tests_fuzz_fuzz_greenbutton_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_fuzz_fuzz_greenbutton_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_greenbutton_LDADD = $(import_fuzz_libs)
 endif
-EXTRA_DIST += tests/fuzz/corpus/greenbutton tests/fuzz/corpus/mscons tests/fuzz/corpus/nem12 tests/data/import
+EXTRA_DIST += docs/IMPORT.md tests/fuzz/corpus/greenbutton tests/fuzz/corpus/mscons tests/fuzz/corpus/nem12 tests/data/import
