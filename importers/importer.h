@@ -1,8 +1,8 @@
 /* Foreign files to values: what an importer of one kind gets, and what it hands over.
  *
- * An importer reads its source in a stream and needs bounded memory, however long it is. It hands over values one by one, in the
- * order of the file (adapt/observation.h), and tells of what does not fit; the rest (entities gathered into messages, the decoder's own refusals,
- * counts, Kafka) is of importers/intake. A value is refused alone; the values beside it are taken. */
+ * An importer reads its source in a stream and needs bounded memory, however long it is. It hands over values one by one
+ * (adapt/observation.h), in the order of the file, and tells of what does not fit; the rest (entities gathered into messages, the
+ * decoder's own refusals, counts, Kafka) is of importers/intake. A value is refused alone; the values beside it are taken. */
 #ifndef IMPORTERS_IMPORTER_H
 #define IMPORTERS_IMPORTER_H
 

@@ -351,6 +351,28 @@ static int read_options(struct importation *importation)
     return 0;
 }
 
+static int run_whole(struct importation *importation)
+{
+    const struct args *args = importation->args;
+    struct err_text *error = importation->error;
+    importation->files = calloc((size_t)args->n_operands, sizeof *importation->files);
+    int code = importation->options && importation->files
+                   ? import_report_begin(&importation->report, args_has(args, "json"), error) : ERR_NOMEM;
+    if (code == 0 && importation->importer->pulls)
+        code = read_pull(importation, error);
+    if (code == 0)
+        code = site_conf(args, &importation->conf, error);
+    if (code == ERR_NOTFOUND && args_has(args, "dry-run") && !args_has(args, "dir"))
+        code = 0;
+    if (code == 0)
+        code = import_all(importation);
+    if (!importation->intake || (code != 0 && code != ERR_CANCELLED))
+        return code;
+    int printed = import_report_print(&importation->report, importation->intake,
+                                      importation->producer ? importation->topic : NULL, importation->n_sent_before);
+    return code == 0 ? printed : code;
+}
+
 static int run(const struct args *args)
 {
     struct err_text error = {0};
@@ -359,23 +381,7 @@ static int run(const struct args *args)
     if (wrong)
         return wrong;
     stop_catch();
-    int code = importation.options ? import_report_begin(&importation.report, args_has(args, "json"), &error) : ERR_NOMEM;
-    if (code == 0 && importation.importer->pulls)
-        code = read_pull(&importation, &error);
-    importation.files = calloc((size_t)args->n_operands, sizeof *importation.files);
-    if (code == 0 && !importation.files)
-        code = ERR_NOMEM;
-    if (code == 0)
-        code = site_conf(args, &importation.conf, &error);
-    if (code == ERR_NOTFOUND && args_has(args, "dry-run") && !args_has(args, "dir"))
-        code = 0;
-    if (code == 0)
-        code = import_all(&importation);
-    if (importation.intake && (code == 0 || code == ERR_CANCELLED)) {
-        int printed = import_report_print(&importation.report, importation.intake,
-                                          importation.producer ? importation.topic : NULL, importation.n_sent_before);
-        code = code == 0 ? printed : code;
-    }
+    int code = run_whole(&importation);
     producer_close(importation.producer);
     intake_free(importation.intake);
     registry_free(importation.registry);
