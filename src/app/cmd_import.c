@@ -320,6 +320,16 @@ static int read_pull(struct importation *importation, struct err_text *error)
     return code;
 }
 
+static int say_kinds(const struct args *args, const char *kind)
+{
+    char kinds[512];
+    size_t n = 0;
+    for (size_t i = 0; importer_at(i) && n < sizeof kinds; i++)
+        n += (size_t)snprintf(kinds + n, sizeof kinds - n, "%s%s (%s)", i ? ", " : "", importer_at(i)->kind,
+                              importer_at(i)->summary);
+    return args_wrong(args, "there is no kind \"%s\"; there are %s", kind, kinds);
+}
+
 /* Exit code of wrong use, or 0. */
 static int read_options(struct importation *importation)
 {
@@ -328,7 +338,7 @@ static int read_options(struct importation *importation)
     const char *topic = args_get(args, "topic"), *available = args_get(args, "available");
     importation->importer = importer_find(kind);
     if (!importation->importer)
-        return args_wrong(args, "there is no kind \"%s\"", kind);
+        return say_kinds(args, kind);
     if (args->n_operands < 2)
         return args_wrong(args, "which %s?", importation->importer->pulls ? "URL" : "files");
     importation->topic = topic ? topic : TOPIC;
@@ -413,7 +423,7 @@ static const struct arg options[] = {
 
 const struct command cmd_import = {
     .name = "import",
-    .summary = "turns meter data files into readings and sends them to Kafka",
+    .summary = "turns files (nem12, mscons, greenbutton, csv, json, influx) into readings for Kafka",
     .operands = "KIND FILE...",
     .n_operands = ARGS_MAX,
     .n_optional = ARGS_MAX - 1,
