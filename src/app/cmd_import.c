@@ -76,7 +76,7 @@ static int settle(struct importation *importation)
     }
     if (!importation->producer)
         return 0;
-    if (code == 0)
+    if (code == 0 && file->n_gathered > file->place.n_done) /* less: stopped before what an earlier run had sent */
         code = import_place_keep(&file->place, file->n_gathered, importation->error);
     importation->unkept_bytes = 0;
     importation->kept_us = clock_mono_us();
