@@ -113,7 +113,7 @@ def test_again_nothing_changes(context):
 
 def test_a_user_with_a_password(context):
     _, site = context
-    site.cli("user", "add", "--name", "reader", "--scope", "read", input="correct horse\n")
+    site.cli("user", "add", "reader", "--scope", "read", input="correct horse\n")
     told = pull(site, "--user", "reader", "--dry-run", ALMANAC_PASSWORD="correct horse")
     assert told["readings"] == sum(map(len, wanted().values()))
     for environment in ({"ALMANAC_PASSWORD": "wrong"}, {}):
