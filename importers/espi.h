@@ -1,5 +1,5 @@
-/* What a Green Button file says about its readings: usage points, meter readings, reading types and local time (NAESB REQ.21, ESPI),
- * found by the links between them. */
+/* What a Green Button file (NAESB REQ.21, ESPI) says about its readings: usage points, meter readings, reading types and local
+ * time, found by the links between them. */
 #ifndef IMPORTERS_ESPI_H
 #define IMPORTERS_ESPI_H
 
@@ -43,7 +43,8 @@ MUST_CHECK int espi_add_type(struct espi *espi, const char *href, const struct e
 /* An entry with interval blocks: links are its self and up link. */
 MUST_CHECK int espi_add_block(struct espi *espi, const char *self, const char *up);
 
-/* After the last: follows the links. Where there is one usage point or one reading type only, it is meant even if no link says so. */
+/* After the last: follows the links. Where there is one usage point or one reading type only, it is meant even if no link
+ * says so. */
 MUST_CHECK int espi_resolve(struct espi *espi);
 /* The meter reading of the entry with that number among those with blocks, from 0; NULL none. */
 const struct espi_meter *espi_meter_of(const struct espi *espi, size_t block);

@@ -1,4 +1,4 @@
-/* Green Button (NAESB REQ.21, ESPI): an Atom feed with usage points, meter readings, reading types and blocks of interval readings.
+/* Green Button (NAESB REQ.21, ESPI): an Atom feed with usage points, meter readings, reading types and blocks of readings.
  *
  * Two passes in a stream: what the readings mean may stand behind them, so the first one collects it and follows the links, the
  * second one hands over the readings. Names count by their namespace, prefixes do not. A DOCTYPE is refused, so there are no
@@ -447,8 +447,9 @@ static int say_broken(const struct greenbutton *greenbutton)
     enum XML_Error number = XML_GetErrorCode(greenbutton->parser);
     if (number == XML_ERROR_NO_MEMORY)
         return ERR_NOMEM;
-    return err_set(greenbutton->error, ERR_INVALID, "\"%s\" is no well-formed XML: %s, in line %lu", greenbutton->importing->source,
-                   XML_ErrorString(number), (unsigned long)XML_GetCurrentLineNumber(greenbutton->parser));
+    return err_set(greenbutton->error, ERR_INVALID, "\"%s\" is no well-formed XML: %s, in line %lu",
+                   greenbutton->importing->source, XML_ErrorString(number),
+                   (unsigned long)XML_GetCurrentLineNumber(greenbutton->parser));
 }
 
 static int feed(struct greenbutton *greenbutton)
@@ -499,8 +500,8 @@ static int run_passes(struct greenbutton *greenbutton)
     const struct importing *importing = greenbutton->importing;
     int code = pass_over(greenbutton, 1);
     if (code == 0 && !greenbutton->seen_feed)
-        code = err_set(greenbutton->error, ERR_INVALID, "\"%s\" is no Green Button file: nothing in it is of the namespaces of Atom "
-                       "or ESPI", importing->source);
+        code = err_set(greenbutton->error, ERR_INVALID, "\"%s\" is no Green Button file: nothing in it is of the namespaces "
+                       "of Atom or ESPI", importing->source);
     if (code == 0 && importing->opts->own_zone && !greenbutton->espi.has_local_time)
         code = err_set(greenbutton->error, ERR_INVALID, "\"%s\" has no LocalTimeParameters; name its zone with --tz",
                        importing->source);

@@ -12,7 +12,7 @@
 
 static const struct importer *const importers[] = {
     &importer_csv,  &importer_greenbutton, &importer_influx,
-    &importer_json, &importer_mscons,      &importer_nem12,
+    &importer_json, &importer_mscons,      &importer_nem12,  &importer_pilot2,
 };
 #define N_IMPORTERS (sizeof importers / sizeof *importers)
 

@@ -1,8 +1,8 @@
 /* Foreign files to values: what an importer of one kind gets, and what it hands over.
  *
- * An importer reads its source in a stream and needs bounded memory, however long it is. It hands over values one by one, in the
- * order of the file (adapt/observation.h), and tells of what does not fit; the rest (entities gathered into messages, the decoder's own refusals,
- * counts, Kafka) is of importers/intake. A value is refused alone; the values beside it are taken. */
+ * An importer reads its source in a stream and needs bounded memory, however long it is. It hands over values one by one
+ * (adapt/observation.h), in the order of the file, and tells of what does not fit; the rest (entities gathered into messages, the
+ * decoder's own refusals, counts, Kafka) is of importers/intake. A value is refused alone; the values beside it are taken. */
 #ifndef IMPORTERS_IMPORTER_H
 #define IMPORTERS_IMPORTER_H
 
@@ -25,7 +25,7 @@ struct import_opts {
     const struct zone *zone;  /* of local times without an offset; NULL: not named */
     bool own_zone;            /* ... are as the file says of itself (--tz file) */
     const char *user, *password, *token, *ca; /* of kinds that pull */
-    int64_t from_us, to_us;   /* of kinds that pull: [from, to) */
+    int64_t from_us, to_us, step_us; /* of kinds that pull: [from, to), whole steps */
 };
 
 /* What the framework offers. Every function gives 0 or a code that ends the import and is passed on. */
@@ -56,6 +56,7 @@ extern const struct importer importer_influx;
 extern const struct importer importer_json;
 extern const struct importer importer_mscons;
 extern const struct importer importer_nem12;
+extern const struct importer importer_pilot2;
 
 /* NULL when there is no such kind. */
 const struct importer *importer_find(const char *kind);

@@ -1,10 +1,11 @@
 noinst_LIBRARIES += %D%/libimporters.a
-%C%_libimporters_a_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS)
+%C%_libimporters_a_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS) $(CURL_CFLAGS)
 %C%_libimporters_a_SOURCES = \
 	%D%/compose.c %D%/compose.h \
 	%D%/edifact.c %D%/edifact.h \
 	%D%/espi.c %D%/espi.h \
 	%D%/greenbutton.c \
+	%D%/fetch.c %D%/fetch.h \
 	%D%/grouping.c %D%/grouping.h \
 	%D%/importer.c %D%/importer.h \
 	%D%/intake.c %D%/intake.h \
@@ -12,12 +13,13 @@ noinst_LIBRARIES += %D%/libimporters.a
 	%D%/mapped.c \
 	%D%/mscons.c \
 	%D%/nem12.c \
+	%D%/pilot2.c \
 	%D%/source.c %D%/source.h \
 	%D%/tally.c %D%/tally.h
 
 if CMOCKA
 import_libs = importers/libimporters.a src/adapt/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a \
-	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+	$(CMOCKA_LIBS) $(EXPAT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 import_rig = tests/lib/imported.c tests/lib/imported.h
 check_PROGRAMS += tests/unit/test_greenbutton tests/unit/test_grouping tests/unit/test_intake tests/unit/test_mscons \
 	tests/unit/test_nem12
@@ -43,7 +45,7 @@ if FUZZING
 import_fuzz = tests/fuzz/fuzz_import.h tests/lib/models.c tests/lib/models.h
 import_fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib -I$(top_srcdir)/tests/fuzz
 import_fuzz_libs = importers/libimporters.a src/adapt/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a \
-	src/common/libcommon.a $(EXPAT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
+	src/common/libcommon.a $(EXPAT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS)
 FUZZERS += tests/fuzz/fuzz_nem12
 EXTRA_PROGRAMS += tests/fuzz/fuzz_nem12
 tests_fuzz_fuzz_nem12_SOURCES = tests/fuzz/fuzz_nem12.c $(import_fuzz)
@@ -66,4 +68,4 @@ tests_fuzz_fuzz_greenbutton_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_fuzz_fuzz_greenbutton_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_greenbutton_LDADD = $(import_fuzz_libs)
 endif
-EXTRA_DIST += tests/fuzz/corpus/greenbutton tests/fuzz/corpus/mscons tests/fuzz/corpus/nem12 tests/data/import
+EXTRA_DIST += docs/IMPORT.md tests/fuzz/corpus/greenbutton tests/fuzz/corpus/mscons tests/fuzz/corpus/nem12 tests/data/import

@@ -42,8 +42,8 @@ static int open_mapping(struct mapped *mapped, enum mapping_format format, struc
         return err_set(error, ERR_INVALID, "the mapping \"%s\" is for %s; import that kind", opts->map,
                        formats[mapped->mapping->format]);
     if (mapped->mapping->substitutes && !opts->pseudonym_key)
-        return err_set(error, ERR_INVALID, "the mapping \"%s\" makes pseudonyms, for which the key of a data directory is needed: "
-                       "name it with --dir", opts->map);
+        return err_set(error, ERR_INVALID, "the mapping \"%s\" makes pseudonyms, for which the key of a data directory is "
+                       "needed: name it with --dir", opts->map);
     if (mapped->mapping->substitutes)
         code = pseudonym_key_read(opts->pseudonym_key, &mapped->key, error);
     return code;

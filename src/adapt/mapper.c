@@ -390,10 +390,10 @@ int mapper_new(const struct mapper_opts *opts, struct mapper **ret_mapper, struc
 
 void mapper_free(struct mapper *mapper)
 {
-    struct buf *bufs[] = {&mapper->source, &mapper->entity,   &mapper->own_entity, &mapper->type,
-                          &mapper->unit,   &mapper->property, &mapper->value,      &mapper->stamp};
     if (!mapper)
         return;
+    struct buf *bufs[] = {&mapper->source, &mapper->entity,   &mapper->own_entity, &mapper->type,
+                          &mapper->unit,   &mapper->property, &mapper->value,      &mapper->stamp};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
         buf_free(bufs[i]);
     wall_done(&mapper->time_wall);

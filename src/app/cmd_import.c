@@ -19,6 +19,7 @@
 #include "common/hash.h"
 #include "importers/intake.h"
 #include "importers/source.h"
+#include "query/when.h"
 #include "store/catalog.h"
 
 #define TOPIC "readings.import"
@@ -75,7 +76,7 @@ static int settle(struct importation *importation)
     }
     if (!importation->producer)
         return 0;
-    if (code == 0)
+    if (code == 0 && file->n_gathered > file->place.n_done) /* less: stopped before what an earlier run had sent */
         code = import_place_keep(&file->place, file->n_gathered, importation->error);
     importation->unkept_bytes = 0;
     importation->kept_us = clock_mono_us();
@@ -133,7 +134,7 @@ static int rewind_cb(void *arg, struct err_text *error)
 
 static int row_cb(void *arg)
 {
-    return intake_row(((struct importation *)arg)->intake);
+    return stop_asked() ? ERR_CANCELLED : intake_row(((struct importation *)arg)->intake);
 }
 
 static int value_cb(void *arg, const struct observation *observation)
@@ -290,6 +291,45 @@ static int read_available(const char *text, int64_t *ret_us)
     return code == 0 && (*ret_us < 0 || *ret_us > 366 * US_PER_DAY) ? ERR_LIMIT : code;
 }
 
+/* What kinds need that pull: rights, and whole steps of time. */
+static int read_pull(struct importation *importation, struct err_text *error)
+{
+    const struct args *args = importation->args;
+    struct import_opts *opts = &importation->opts;
+    const char *from = args_get(args, "from"), *to = args_get(args, "to"), *step = args_get(args, "step");
+    const char *token = args_get(args, "token");
+    struct duration duration;
+    int64_t now_us = clock_wall_us();
+    opts->user = args_get(args, "user");
+    opts->password = getenv("ALMANAC_PASSWORD");
+    opts->token = opts->user ? NULL : token ? token : getenv("ALMANAC_TOKEN");
+    opts->ca = args_get(args, "ca");
+    step = step ? step : "PT15M";
+    if (civil_parse_duration(step, strlen(step), false, &duration) < 0 || civil_fixed_us(&duration, &opts->step_us) < 0 ||
+        opts->step_us < US_PER_SECOND || US_PER_DAY % opts->step_us != 0)
+        return err_set(error, ERR_INVALID, "--step is a duration that makes a whole day, like PT15M");
+    int code = when_parse(from ? from : "-P30D", "from", now_us, opts->zone, &opts->from_us, error);
+    if (code == 0)
+        code = when_parse(to ? to : "now", "to", now_us, opts->zone, &opts->to_us, error);
+    if (code == 0 && opts->from_us > opts->to_us)
+        code = err_set(error, ERR_INVALID, "--from is later than --to");
+    int64_t behind_us = opts->from_us % opts->step_us; /* a step that is not over would be told with less than it has */
+    opts->from_us -= behind_us < 0 ? behind_us + opts->step_us : behind_us;
+    behind_us = opts->to_us % opts->step_us;
+    opts->to_us -= behind_us < 0 ? behind_us + opts->step_us : behind_us;
+    return code;
+}
+
+static int say_kinds(const struct args *args, const char *kind)
+{
+    char kinds[512];
+    size_t n = 0;
+    for (size_t i = 0; importer_at(i) && n < sizeof kinds; i++)
+        n += (size_t)snprintf(kinds + n, sizeof kinds - n, "%s%s (%s)", i ? ", " : "", importer_at(i)->kind,
+                              importer_at(i)->summary);
+    return args_wrong(args, "there is no kind \"%s\"; there are %s", kind, kinds);
+}
+
 /* Exit code of wrong use, or 0. */
 static int read_options(struct importation *importation)
 {
@@ -298,7 +338,7 @@ static int read_options(struct importation *importation)
     const char *topic = args_get(args, "topic"), *available = args_get(args, "available");
     importation->importer = importer_find(kind);
     if (!importation->importer)
-        return args_wrong(args, "there is no kind \"%s\"", kind);
+        return say_kinds(args, kind);
     if (args->n_operands < 2)
         return args_wrong(args, "which %s?", importation->importer->pulls ? "URL" : "files");
     importation->topic = topic ? topic : TOPIC;
@@ -321,6 +361,28 @@ static int read_options(struct importation *importation)
     return 0;
 }
 
+static int run_whole(struct importation *importation)
+{
+    const struct args *args = importation->args;
+    struct err_text *error = importation->error;
+    importation->files = calloc((size_t)args->n_operands, sizeof *importation->files);
+    int code = importation->options && importation->files
+                   ? import_report_begin(&importation->report, args_has(args, "json"), error) : ERR_NOMEM;
+    if (code == 0 && importation->importer->pulls)
+        code = read_pull(importation, error);
+    if (code == 0)
+        code = site_conf(args, &importation->conf, error);
+    if (code == ERR_NOTFOUND && args_has(args, "dry-run") && !args_has(args, "dir"))
+        code = 0;
+    if (code == 0)
+        code = import_all(importation);
+    if (!importation->intake || (code != 0 && code != ERR_CANCELLED))
+        return code;
+    int printed = import_report_print(&importation->report, importation->intake,
+                                      importation->producer ? importation->topic : NULL, importation->n_sent_before);
+    return code == 0 ? printed : code;
+}
+
 static int run(const struct args *args)
 {
     struct err_text error = {0};
@@ -329,21 +391,7 @@ static int run(const struct args *args)
     if (wrong)
         return wrong;
     stop_catch();
-    int code = importation.options ? import_report_begin(&importation.report, args_has(args, "json"), &error) : ERR_NOMEM;
-    importation.files = calloc((size_t)args->n_operands, sizeof *importation.files);
-    if (code == 0 && !importation.files)
-        code = ERR_NOMEM;
-    if (code == 0)
-        code = site_conf(args, &importation.conf, &error);
-    if (code == ERR_NOTFOUND && args_has(args, "dry-run") && !args_has(args, "dir"))
-        code = 0;
-    if (code == 0)
-        code = import_all(&importation);
-    if (importation.intake && (code == 0 || code == ERR_CANCELLED)) {
-        int printed = import_report_print(&importation.report, importation.intake,
-                                          importation.producer ? importation.topic : NULL, importation.n_sent_before);
-        code = code == 0 ? printed : code;
-    }
+    int code = run_whole(&importation);
     producer_close(importation.producer);
     intake_free(importation.intake);
     registry_free(importation.registry);
@@ -363,19 +411,26 @@ static const struct arg options[] = {
     {"available", 0, "DURATION", "each value became known so long after its end: stated as `issued`"},
     {"dry-run", 0, NULL, "reads and checks everything, and sends nothing"},
     {"json", 0, NULL, "prints one object, with all that was refused"},
+    {"from", 0, "TIME", "for pilot2: from when on (-P30D)"},
+    {"to", 0, "TIME", "for pilot2: up to when (now)"},
+    {"step", 0, "DURATION", "for pilot2: the length of its amounts and means (PT15M)"},
+    {"user", 0, "NAME", "for pilot2: with the password in $ALMANAC_PASSWORD"},
+    {"token", 0, "TOKEN", "for pilot2; better in $ALMANAC_TOKEN, where no process list shows it"},
+    {"ca", 0, "FILE", "for pilot2: trusts this certificate"},
     SITE_ARG_DIR,
     SITE_ARG_SET,
 };
 
 const struct command cmd_import = {
     .name = "import",
-    .summary = "turns meter data files into readings and sends them to Kafka",
+    .summary = "turns files (nem12, mscons, greenbutton, csv, json, influx) into readings for Kafka",
     .operands = "KIND FILE...",
     .n_operands = ARGS_MAX,
     .n_optional = ARGS_MAX - 1,
     .examples = "  almanac import nem12 meter.csv --dry-run\n"
                 "  almanac import csv --map pv.json --tz Europe/Ljubljana 2024/*.csv.gz --json\n"
-                "  almanac import greenbutton usage.xml --available P1D\n",
+                "  almanac import greenbutton usage.xml --available P1D\n"
+                "  ALMANAC_PASSWORD=... almanac import pilot2 https://pilot.example --user reader --from -P1Y\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,
     .run = run};

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/conf.c %D%/conf.h %D%/conf_options.c \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/docs.c %D%/docs.h \
+	%D%/import_place.c %D%/import_place.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/site.c %D%/site.h \
@@ -32,7 +33,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_export.c %D%/export_folder.c %D%/export_folder.h \
 	%D%/cmd_import_assets.c \
-	%D%/cmd_import.c %D%/import_place.c %D%/import_place.h %D%/import_report.c %D%/import_report.h \
+	%D%/cmd_import.c %D%/import_report.c %D%/import_report.h \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
 	%D%/cmd_rebuild.c \
@@ -65,6 +66,9 @@ tests_unit_test_conf_LDADD = %D%/libapp.a src/ingest/libingest.a src/common/libc
 	$(INIH_LIBS) $(SODIUM_LIBS)
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c
 tests_unit_test_csv_LDADD = %D%/libapp.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS) -lm
+check_PROGRAMS += tests/unit/test_import_place
+tests_unit_test_import_place_SOURCES = tests/unit/test_import_place.c
+tests_unit_test_import_place_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
 tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
 tests_unit_test_progress_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_site_SOURCES = tests/unit/test_site.c

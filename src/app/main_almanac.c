@@ -95,13 +95,18 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char[]){"version"};
+    const struct command *command = NULL;
+    int n_words = 0;
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        int n_words = match(commands[i]->name, argc - 1, argv + 1);
-        if (n_words > 0) {
-            char program[64];
-            snprintf(program, sizeof program, "almanac %s", commands[i]->name);
-            return args_run(program, commands[i], argc - 1 - n_words, argv + 1 + n_words);
+        int n = match(commands[i]->name, argc - 1, argv + 1);
+        if (n > n_words) { /* the name of the most words: a command may begin as another one does */
+            command = commands[i];
+            n_words = n;
         }
     }
-    return explain(argc - 1, argv + 1);
+    if (!command)
+        return explain(argc - 1, argv + 1);
+    char program[64];
+    snprintf(program, sizeof program, "almanac %s", command->name);
+    return args_run(program, command, argc - 1 - n_words, argv + 1 + n_words);
 }

@@ -341,7 +341,7 @@ def test_the_embedded_broker_and_none(context):
     done = site.cli("import", "nem12", str(folder / "embedded.csv"), check=False)
     assert done.returncode == 1 and "there is no broker" in done.stderr, done.stderr
     site.start()
-    told = run(site, "nem12", folder / "embedded.csv", "--topic", "readings.main")
+    told = run(site, "nem12", folder / "embedded.csv", "--topic", "readings.main")     # it has that one from the start
     assert told["readings"] == 24
     site.wait_count(24, entity="nem12-EMBEDDED-E1")
     site.stop()

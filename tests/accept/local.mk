@@ -10,6 +10,7 @@ ACCEPT += %D%/19-export.py
 ACCEPT += %D%/20-kill.py
 ACCEPT += %D%/25-assets.py
 ACCEPT += %D%/26-import.py
+ACCEPT += %D%/27-import-pilot2.py
 ACCEPT += %D%/30-files.py
 ACCEPT += %D%/35-keep.py
 ACCEPT += %D%/40-errors.py

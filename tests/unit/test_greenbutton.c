@@ -16,11 +16,13 @@ static void run_text(const char *text)
 
 #define LINK(rel, href) "<link rel=\"" rel "\" href=\"" href "\"/>"
 #define ENTRY(links, content) "<entry><id>urn:uuid:AB-1</id>" links "<content>" content "</content></entry>\n"
-#define POINT ENTRY(LINK("self", "U/1/UsagePoint/1"), "<e:UsagePoint><e:ServiceCategory><e:kind>0</e:kind></e:ServiceCategory></e:UsagePoint>")
+#define POINT ENTRY(LINK("self", "U/1/UsagePoint/1"), \
+    "<e:UsagePoint><e:ServiceCategory><e:kind>0</e:kind></e:ServiceCategory></e:UsagePoint>")
 #define METER(n) ENTRY(LINK("self", "U/1/UsagePoint/1/MeterReading/" n) LINK("related", "ReadingType/" n), "<e:MeterReading/>")
 #define TYPE(n, content) ENTRY(LINK("self", "ReadingType/" n), "<e:ReadingType>" content "</e:ReadingType>")
 #define BLOCK(n, readings) ENTRY(LINK("self", "U/1/UsagePoint/1/MeterReading/" n "/IntervalBlock/7"), \
-    "<e:IntervalBlock><e:interval><e:duration>7200</e:duration><e:start>1293868800</e:start></e:interval>" readings "</e:IntervalBlock>")
+    "<e:IntervalBlock><e:interval><e:duration>7200</e:duration><e:start>1293868800</e:start></e:interval>" readings \
+    "</e:IntervalBlock>")
 #define READING(start, duration, value) "<e:IntervalReading><e:timePeriod><e:duration>" duration "</e:duration><e:start>" start \
     "</e:start></e:timePeriod><e:value>" value "</e:value></e:IntervalReading>"
 #define FEED(content) "<feed xmlns=\"http://www.w3.org/2005/Atom\" xmlns:e=\"http://naesb.org/espi\">\n" content \
@@ -91,10 +93,11 @@ static void the_worst_of_several_qualities_counts(void **state)
 {
     (void)state;
 #define QUALITY(code) "<e:ReadingQuality><e:quality>" code "</e:quality></e:ReadingQuality>"
-#define OF_QUALITY(qualities) "<e:IntervalReading>" qualities "<e:timePeriod><e:start>0</e:start></e:timePeriod><e:value>1</e:value></e:IntervalReading>"
+#define OF_QUALITY(qualities) "<e:IntervalReading>" qualities \
+    "<e:timePeriod><e:start>0</e:start></e:timePeriod><e:value>1</e:value></e:IntervalReading>"
     run_text(FEED(POINT METER("1") TYPE("1", WH "<e:defaultQuality>7</e:defaultQuality>")
-                  BLOCK("1", OF_QUALITY(QUALITY("17") QUALITY("8") QUALITY("0")) "\n" OF_QUALITY("") "\n" OF_QUALITY(QUALITY("10"))
-                        "\n" OF_QUALITY(QUALITY("19")))));
+                  BLOCK("1", OF_QUALITY(QUALITY("17") QUALITY("8") QUALITY("0")) "\n" OF_QUALITY("") "\n"
+                        OF_QUALITY(QUALITY("10")) "\n" OF_QUALITY(QUALITY("19")))));
     assert_non_null(strstr(imported_values(&imported), " estimated @5\n"));
     assert_non_null(strstr(imported_values(&imported), " edited @6\n"));
     assert_non_null(strstr(imported_values(&imported), " suspect @7\n"));
@@ -115,7 +118,8 @@ static void broken_readings_are_refused_alone(void **state)
 {
     (void)state;
     run_text(FEED(POINT METER("1") METER("2") TYPE("1", WH) TYPE("2", WH)
-                  BLOCK("1", READING("1293868800", "3600", "x") "\n" READING("then", "3600", "1") "\n" READING("1721154384.66136", "1", "2"))
+                  BLOCK("1", READING("1293868800", "3600", "x") "\n" READING("then", "3600", "1") "\n"
+                             READING("1721154384.66136", "1", "2"))
                   BLOCK("3", READING("1293868800", "3600", "1"))));
     assert_int_equal(imported.n_rows, 4);
     assert_string_equal(imported_misfits(&imported),

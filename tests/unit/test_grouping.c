@@ -46,7 +46,8 @@ static void rows_and_columns_make_the_same_object(void **state)
     (void)state;
     struct made made = {.n = 0};
     struct grouping *grouping = grouping_new(print_group, &made);
-    static const char expected[] = "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\",\"1970-01-01T00:00:02Z\"],"
+    static const char expected[] = "{\"entity\":\"a\",\"type\":\"T\","
+                                   "\"time\":[\"1970-01-01T00:00:01Z\",\"1970-01-01T00:00:02Z\"],"
                                    "\"values\":{\"p\":[1,2],\"q\":[3,4]}}\n";
     assert_non_null(grouping);
     add(grouping, at("a", "p", 1, "1"));
@@ -98,7 +99,8 @@ static void a_series_keeps_its_order_between_groups(void **state)
           "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\"],\"values\":{\"p\":[1]}}\n"
           "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\"],\"values\":{\"p\":[2]},\"period\":\"PT1M\"}\n"
           "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\"],\"values\":{\"p\":[3]}}\n"
-          "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\"],\"values\":{\"p\":[4]},\"units\":{\"p\":\"kW\"}}\n");
+          "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\"],\"values\":{\"p\":[4]},"
+          "\"units\":{\"p\":\"kW\"}}\n");
     add(grouping, at("a", "p", 1, "1"));
     add(grouping, edited);
     check(grouping, &made, "{\"entity\":\"a\",\"type\":\"T\",\"time\":[\"1970-01-01T00:00:01Z\",\"1970-01-01T00:00:01Z\"],"

@@ -85,7 +85,8 @@ static void what_the_decoder_refuses_is_told_and_left_out(void **state)
     static const char expected[] = "m: {\"entity\":\"m\",\"type\":\"EnergyMeter\",\"time\":[\"1970-01-01T00:00:01Z\","
                                    "\"1970-01-01T00:00:08Z\"],\"values\":{\"activePower\":[1,null],\"voltage\":[null,230.10]}}\n";
     assert_string_equal(finish(&rig, &rig.messages), expected);
-    assert_string_equal(finish(&rig, &rig.misfits), "4 number\n10 json\n4000000000 future\n-7 expired\n3 number\n2 property\n5 field\n9 entity\n");
+    assert_string_equal(finish(&rig, &rig.misfits), "4 number\n10 json\n4000000000 future\n-7 expired\n3 number\n2 property\n"
+                                                     "5 field\n9 entity\n");
     tear_down(&rig);
 }
 
