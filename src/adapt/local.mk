@@ -11,3 +11,17 @@ noinst_LIBRARIES += %D%/libadapt.a
 	%D%/stamp.c %D%/stamp.h \
 	%D%/wall.c %D%/wall.h
 EXTRA_DIST += docs/MAPPING.md
+
+adapt_libs = %D%/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+if CMOCKA
+check_PROGRAMS += tests/unit/test_mapper tests/unit/test_mapping tests/unit/test_number tests/unit/test_stamp
+tests_unit_test_mapper_SOURCES = tests/unit/test_mapper.c
+tests_unit_test_mapper_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
+tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c
+tests_unit_test_mapping_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
+tests_unit_test_number_SOURCES = tests/unit/test_number.c
+tests_unit_test_number_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
+tests_unit_test_stamp_SOURCES = tests/unit/test_stamp.c
+tests_unit_test_stamp_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
+endif
