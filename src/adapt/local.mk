@@ -25,3 +25,12 @@ tests_unit_test_number_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
 tests_unit_test_stamp_SOURCES = tests/unit/test_stamp.c
 tests_unit_test_stamp_LDADD = $(adapt_libs) $(CMOCKA_LIBS)
 endif
+
+if FUZZING
+FUZZERS += tests/fuzz/fuzz_mapper
+EXTRA_PROGRAMS += tests/fuzz/fuzz_mapper
+tests_fuzz_fuzz_mapper_SOURCES = tests/fuzz/fuzz_mapper.c
+tests_fuzz_fuzz_mapper_LDADD = $(adapt_libs)
+tests_fuzz_fuzz_mapper_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+EXTRA_DIST += tests/fuzz/corpus/mapper
