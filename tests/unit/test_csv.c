@@ -62,7 +62,8 @@ static void too_many_fields_are_refused(void **state)
 static int note_fault(void *arg, const char *const *fields, size_t n_fields)
 {
     struct csv *csv = arg;
-    buf_printf(&seen_faults, "%d:%d:%zu:%zu ", (int)csv->line, (int)csv->fault, n_fields, csv->fault ? 0 : csv_field_size(csv, 0));
+    buf_printf(&seen_faults, "%d:%d:%zu:%zu ", (int)csv->line, (int)csv->fault, n_fields,
+               csv->fault ? 0 : csv_field_size(csv, 0));
     (void)fields;
     return 0;
 }
