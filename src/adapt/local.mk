@@ -33,4 +33,4 @@ tests_fuzz_fuzz_mapper_SOURCES = tests/fuzz/fuzz_mapper.c
 tests_fuzz_fuzz_mapper_LDADD = $(adapt_libs)
 tests_fuzz_fuzz_mapper_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
-EXTRA_DIST += tests/fuzz/corpus/mapper
+EXTRA_DIST += tests/fuzz/corpus/mapper tests/fuzz/mapper.dict
