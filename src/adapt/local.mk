@@ -10,7 +10,10 @@ noinst_LIBRARIES += %D%/libadapt.a
 	%D%/records_csv.c %D%/records_influx.c %D%/records_json.c \
 	%D%/stamp.c %D%/stamp.h \
 	%D%/wall.c %D%/wall.h
-EXTRA_DIST += docs/MAPPING.md
+EXTRA_DIST += docs/MAPPING.md \
+	contrib/mappings/long-csv.json contrib/mappings/meter-json.json contrib/mappings/nrel-midc.json contrib/mappings/nrel-rmis.json \
+	contrib/mappings/nrel-rsf.json contrib/mappings/nrel-serf-east.json contrib/mappings/nrel-serf-west.json \
+	contrib/mappings/pv-influx.json contrib/mappings/tracebase.json
 
 adapt_libs = %D%/libadapt.a src/normalise/libnormalise.a src/model/libmodel.a src/common/libcommon.a $(JANSSON_LIBS) $(SODIUM_LIBS)
 

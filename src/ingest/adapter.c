@@ -290,24 +290,6 @@ static int open_producer(struct adapter *adapter, struct err_text *error)
     return 0;
 }
 
-/* Asks the broker to end what an adapter of our name had begun, and waits for it, however long that takes. */
-static int init_transactions(struct adapter *adapter)
-{
-    while (!atomic_load(&adapter->stop)) {
-        rd_kafka_error_t *error = rd_kafka_init_transactions(adapter->out, TRANSACTION_SLICE_MS);
-        if (!error)
-            return 0;
-        bool again = rd_kafka_error_is_retriable(error) || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
-        if (!again)
-            return fail_by(adapter, "no transactions can be had", error);
-        if (!adapter->reason[0])
-            snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers: %.120s",
-                     adapter->brokers, rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-    return ERR_CANCELLED;
-}
-
 static void close_session(struct adapter *adapter)
 {
     if (adapter->in && !adapter->failed)
@@ -438,6 +420,25 @@ static void probe(struct adapter *adapter, int64_t now_us)
 }
 
 /* ---- the thread ---- */
+
+/* Asks the broker to end what an adapter of our name had begun, and waits for it, however long that takes. */
+static int init_transactions(struct adapter *adapter)
+{
+    while (!atomic_load(&adapter->stop)) {
+        rd_kafka_error_t *error = rd_kafka_init_transactions(adapter->out, TRANSACTION_SLICE_MS);
+        if (!error)
+            return 0;
+        bool again = rd_kafka_error_is_retriable(error) || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+        if (!again)
+            return fail_by(adapter, "no transactions can be had", error);
+        if (!adapter->reason[0])
+            snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers: %.120s",
+                     adapter->brokers, rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        update_status(adapter, clock_mono_us());
+    }
+    return ERR_CANCELLED;
+}
 
 static void run_session(struct adapter *adapter)
 {

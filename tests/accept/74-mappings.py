@@ -69,12 +69,10 @@ def year_is_exact(folder, name, minutes, order, keep=lambda text: True):
 
 
 def test_a_year_of_local_times_is_exact_over_both_changes(folder):
-    for name in ("Europe/Berlin", "Europe/Ljubljana", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Santiago"):
-        for minutes in (60, 30, 15):
-            if name == "Australia/Lord_Howe" and minutes == 60:
-                continue  # an hour a row and half an hour of change: which row is missing, order cannot tell
-            for order in ("ascending", "descending"):
-                year_is_exact(folder, name, minutes, order)
+    for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"):
+        year_is_exact(folder, name, 30, "ascending")
+    for minutes, order in ((60, "ascending"), (15, "ascending"), (60, "descending"), (15, "descending")):
+        year_is_exact(folder, "Europe/Ljubljana", minutes, order)
 
 
 def test_a_minute_a_row_is_exact_too(folder):
@@ -204,6 +202,39 @@ def test_samples_of_appliances(folder):
         assert [o["time"] for o in objects] == [
             datetime.strptime(row[0], "%d/%m/%Y %H:%M:%S").replace(tzinfo=zone).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for row in rows]
         assert {o["entity"] for o in objects} == {f"tracebase-{name}"}
+
+
+def test_sample_of_a_meter_with_three_phases(folder):
+    (folder / "file").write_text('{"id":"shed-3","ts":1740787200,"owner":"Jane Doe","emeters":[{"power":1.5,"voltage":231.2,"total":17.25},'
+                                 '{"power":0.25,"voltage":230},{"power":-0.1,"voltage":null}],"relay":true}\n{"id":"shed-4","ts":1,"emeters":[{"power":1}]}')
+    objects, _, _ = adapt(MAPPINGS / "meter-json.json", folder / "file")
+    entities = [o.pop("entity") for o in objects]
+    assert len(set(entities)) == 2 and all(e.startswith("meter-") and len(e) == 28 and "shed" not in e for e in entities), entities
+    assert objects[0] == {"type": "SmartMeter", "time": "2025-03-01T00:00:00Z",
+                          "values": {"activePowerL1": Decimal("1.5"), "voltageL1": Decimal("231.2"), "activeEnergyImport": Decimal("17.25"),
+                                     "activePowerL2": Decimal("0.25"), "voltageL2": 230, "activePowerL3": Decimal("-0.1")},
+                          "units": {"activePowerL1": "kW", "activePowerL2": "kW", "activePowerL3": "kW", "activeEnergyImport": "kWh"}}
+
+
+def test_sample_of_a_building_in_long_rows(folder):
+    (folder / "file").write_text("\ufeffZeit;Punkt;Wert;Status\r\n26.10.2025 02:30;TEMP_ZONE;20,5;G\r\n26.10.2025 02:15;TEMP_ZONE;20,25;E\r\n"
+                                 "01.03.2025 12:00;P_GES;1,5;?\r\n01.03.2025 12:00;FEUCHTE;-999;\r\n01.03.2025 12:00;WAS;1;\r\n")
+    objects, refusals, _ = adapt(MAPPINGS / "long-csv.json", folder / "file")
+    assert [(o["entity"], o["time"], *o["values"].items(), o.get("quality")) for o in objects] == [
+        ("building-12", "2025-10-26T00:30:00Z", ("zoneTemperature", Decimal("20.5")), None),
+        ("building-12", "2025-10-26T01:15:00Z", ("zoneTemperature", Decimal("20.25")), "estimated"),
+        ("building-12-meter", "2025-03-01T11:00:00Z", ("activePower", Decimal("1.5")), "suspect")], objects
+    assert len(refusals) == 1 and ":6: property: " in refusals[0]
+
+
+def test_sample_of_the_line_protocol(folder):
+    (folder / "file").write_text('inverter,site=s7,serial=A17-000-99 power=1520.5,total=48231i,state="run" 1740787200123456789\n'
+                                 'heatpump,site=s7,serial=B1 state="idle",x=1 1740787201000000000\n')
+    objects, refusals, _ = adapt(MAPPINGS / "pv-influx.json", folder / "file")
+    assert not refusals and objects == [
+        {"entity": "pv-s7-A17-000-", "type": "Generation", "time": "2025-03-01T00:00:00Z",
+         "values": {"activePower": Decimal("1520.5"), "totalYield": Decimal("4823.1")}, "units": {"totalYield": "kWh"}},
+        {"entity": "hp-s7-B1", "type": "HeatPump", "time": "2025-03-01T00:00:01Z", "values": {"operationalState": "off"}}]
 
 
 def test_every_sample_mapping_is_good(folder):
