@@ -135,5 +135,7 @@ int csv_reader_feed(struct mapper *mapper, const char *data, size_t size)
 
 int csv_reader_end(struct mapper *mapper)
 {
-    return csv_end(&mapper->csv.csv);
+    struct csv_reader *reader = &mapper->csv;
+    int rc = reader->begun ? 0 : csv_feed(&reader->csv, bom, reader->n_bom);
+    return rc == 0 ? csv_end(&reader->csv) : rc;
 }

@@ -218,10 +218,14 @@ static int take_value(struct mapper *mapper)
         rc = scan_value(&reader->scanner);
         if (rc == ERR_NOMEM)
             return rc;
-        if (rc < 0 || reader->scanner.at != reader->text.n) {
+        bool whole = reader->scanner.at == reader->text.n;
+        if (rc < 0 || !whole) {
             mapper->counts.records++;
-            rc = mapper_refuse(mapper, REFUSED_JSON, "%s at byte %zu",
-                               reader->scanner.error ? reader->scanner.error : "no JSON", reader->scanner.error_at);
+            const char *why = rc == 0                 ? "more than a value"
+                              : reader->scanner.error ? reader->scanner.error
+                                                      : "nested too deep";
+            rc = mapper_refuse(mapper, REFUSED_JSON, "%s at byte %zu", why,
+                               rc < 0 ? reader->scanner.error_at : reader->scanner.at);
         } else {
             rc = take_records(mapper, 0, mapper->mapping->records ? mapper->mapping->records : "", 0);
         }

@@ -77,23 +77,24 @@ static bool take_fraction(struct text *in, int *ret_us)
     return n > 0;
 }
 
+/* Takes nothing where there is none. */
 static bool take_offset(struct text *in, int32_t *ret_offset_s)
 {
-    if (take_char(in, 'Z') || take_char(in, 'z')) {
-        *ret_offset_s = 0;
-        return true;
+    struct text rest = *in;
+    int hours = 0, minutes = 0, sign = 1;
+    if (!take_char(&rest, 'Z') && !take_char(&rest, 'z')) {
+        sign = rest.at < rest.end && *rest.at == '-' ? -1 : 1;
+        if (!take_char(&rest, '+') && !take_char(&rest, '-'))
+            return false;
+        if (rest.end - rest.at < 2 || !is_digit(rest.at[1]) || !take_number(&rest, 2, &hours))
+            return false;
+        bool colon = take_char(&rest, ':');
+        bool more = rest.end - rest.at >= 2 && is_digit(rest.at[0]) && is_digit(rest.at[1]);
+        if ((colon && !more) || (more && !take_number(&rest, 2, &minutes)) || hours > 23 || minutes > 59)
+            return false;
     }
-    bool west = in->at < in->end && *in->at == '-';
-    int hours, minutes = 0;
-    if (!take_char(in, '+') && !take_char(in, '-'))
-        return false;
-    if (in->end - in->at < 2 || !is_digit(in->at[1]) || !take_number(in, 2, &hours))
-        return false;
-    bool colon = take_char(in, ':');
-    bool more = in->end - in->at >= 2 && is_digit(in->at[0]) && is_digit(in->at[1]);
-    if ((colon && !more) || (more && !take_number(in, 2, &minutes)) || hours > 23 || minutes > 59)
-        return false;
-    *ret_offset_s = (hours * 60 + minutes) * (west ? -60 : 60);
+    *in = rest;
+    *ret_offset_s = (hours * 60 + minutes) * 60 * sign;
     return true;
 }
 

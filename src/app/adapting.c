@@ -16,6 +16,7 @@
 #include "adapt/pseudonym.h"
 #include "common/hash.h"
 #include "ingest/adapter.h"
+#include "ingest/embedded.h"
 
 #define NAME_BYTES 16
 
@@ -139,12 +140,15 @@ void adapting_topics(const struct adapting *adapting, struct buf *out)
 int adapting_start(struct adapting *adapting, const char *bootstrap, struct err_text *error)
 {
     const struct conf *conf = adapting->conf;
-    struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
-    size_t n = conf->n_kafka;
+    struct kafka_property *properties = calloc(conf->n_kafka + 2, sizeof *properties);
+    size_t n = 0;
     if (!properties)
         return ERR_NOMEM;
-    if (n > 0)
-        memcpy(properties, conf->kafka, n * sizeof *properties);
+    if (bootstrap) /* what is configured wins */
+        properties[n++] = (struct kafka_property){"session.timeout.ms", EMBEDDED_SESSION_MS};
+    if (conf->n_kafka > 0)
+        memcpy(properties + n, conf->kafka, conf->n_kafka * sizeof *properties);
+    n += conf->n_kafka;
     if (bootstrap)
         properties[n++] = (struct kafka_property){"bootstrap.servers", bootstrap};
     struct adapter_opts opts = {.properties = properties,

@@ -265,11 +265,16 @@ static int start_broker(struct daemon *daemon, struct err_text *error)
 static struct kafka_property *kafka_properties(const struct daemon *daemon, size_t *ret_n)
 {
     const struct conf *conf = daemon->conf;
-    struct kafka_property *properties = calloc(conf->n_kafka + 1, sizeof *properties);
-    size_t n = conf->n_kafka;
-    if (properties && n > 0)
-        memcpy(properties, conf->kafka, n * sizeof *properties);
-    if (properties && daemon->broker)
+    struct kafka_property *properties = calloc(conf->n_kafka + 2, sizeof *properties);
+    size_t n = 0;
+    if (!properties)
+        return NULL;
+    if (daemon->broker && daemon->adapting) /* what is configured wins */
+        properties[n++] = (struct kafka_property){"session.timeout.ms", EMBEDDED_SESSION_MS};
+    if (conf->n_kafka > 0)
+        memcpy(properties + n, conf->kafka, conf->n_kafka * sizeof *properties);
+    n += conf->n_kafka;
+    if (daemon->broker)
         properties[n++] =
             (struct kafka_property){"bootstrap.servers", embedded_bootstrap(daemon->broker)};
     *ret_n = n;

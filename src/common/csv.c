@@ -80,6 +80,11 @@ static int end_row(struct csv *csv)
 static const char *take_quoted(struct csv *csv, const char *at, const char *end)
 {
     const char *quote = memchr(at, csv->quote, (size_t)(end - at)), *stop = quote ? quote : end;
+    size_t room = CSV_ROW_BYTES_MAX + 1 - csv->text.n; /* the byte that is too many ends the quotes */
+    if ((size_t)(stop - at) > room) {
+        stop = end = at + room;
+        quote = NULL;
+    }
     for (const char *line = at; (line = memchr(line, '\n', (size_t)(stop - line))); line++)
         csv->n_lines++;
     add(csv, at, (size_t)(stop - at));

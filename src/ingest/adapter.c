@@ -18,13 +18,14 @@
 #include "ingest/adapter_work.h"
 #include "ingest/conf.h"
 #include "ingest/topics.h"
+#include "ingest/transaction.h"
 
 #define WAIT_MS 50            /* longest wait for a message: a stop is noticed after it */
 #define COMMIT_US 200000      /* a transaction is at most so long open before it is committed */
 #define COMMIT_MESSAGES 20000 /* ... and at most so large */
 #define COMMIT_BYTES (8 << 20)
-#define INIT_MS 1000
-#define COMMIT_MS 15000
+#define COMMITTED_MS 2000
+#define PROBE_US 1000000
 #define STATUS_US 100000
 #define BACKOFF_MIN_US 200000
 #define BACKOFF_MAX_US 5000000
@@ -34,6 +35,9 @@ static struct metric n_transactions = {
 static struct metric n_aborts = {.name = "almanac_adapt_aborts_total",
                                  .type = METRIC_COUNTER,
                                  .help = "Times that the adapter began anew from what was committed."};
+static struct metric n_lost = {.name = "almanac_adapt_lost_total",
+                               .type = METRIC_COUNTER,
+                               .help = "Offsets of raw topics that were truncated before they were read."};
 static struct metric lag_gauge = {
     .name = "almanac_adapt_lag_messages", .type = METRIC_GAUGE, .help = "Raw messages not normalized yet; -1 unknown."};
 
@@ -60,6 +64,8 @@ struct adapter {
     struct part *parts;
     size_t n_parts;
     bool assigned, open, failed; /* open: a transaction is */
+    bool away;                   /* no broker answers, by the last word */
+    int64_t probe_next_us;
     int64_t open_since_us, n_open, open_bytes;
     int64_t lag_since_us, backoff_us, status_next_us;
     double message_bytes;
@@ -102,8 +108,10 @@ static void note_error(rd_kafka_t *rk, int err, const char *text, void *opaque)
     struct adapter *adapter = opaque;
     if (err == RD_KAFKA_RESP_ERR__FATAL)
         fail(adapter, "a client of Kafka gave up", text);
-    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        adapter->away = true;
         snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers", adapter->brokers);
+    }
 }
 
 /* ---- a transaction ---- */
@@ -121,29 +129,6 @@ static int begin(struct adapter *adapter)
     return 0;
 }
 
-/* Calls again while the broker says that it may be tried again. */
-static rd_kafka_error_t *send_offsets(struct adapter *adapter, const rd_kafka_topic_partition_list_t *offsets)
-{
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(adapter->in);
-    int64_t end_us = clock_mono_us() + COMMIT_MS * INT64_C(1000);
-    rd_kafka_error_t *error;
-    while ((error = rd_kafka_send_offsets_to_transaction(adapter->out, offsets, group, COMMIT_MS)) &&
-           rd_kafka_error_is_retriable(error) && clock_mono_us() < end_us)
-        rd_kafka_error_destroy(error);
-    rd_kafka_consumer_group_metadata_destroy(group);
-    return error;
-}
-
-static rd_kafka_error_t *commit_transaction(struct adapter *adapter)
-{
-    int64_t end_us = clock_mono_us() + COMMIT_MS * INT64_C(1000);
-    rd_kafka_error_t *error;
-    while ((error = rd_kafka_commit_transaction(adapter->out, COMMIT_MS)) && rd_kafka_error_is_retriable(error) &&
-           clock_mono_us() < end_us)
-        rd_kafka_error_destroy(error);
-    return error;
-}
-
 /* Commits what was made and how far was read, as one. */
 static int commit(struct adapter *adapter)
 {
@@ -154,10 +139,8 @@ static int commit(struct adapter *adapter)
         if (adapter->parts[i].dirty)
             rd_kafka_topic_partition_list_add(offsets, adapter->parts[i].topic, adapter->parts[i].partition)->offset =
                 adapter->parts[i].next;
-    rd_kafka_error_t *error = send_offsets(adapter, offsets);
+    rd_kafka_error_t *error = transaction_commit(adapter->out, adapter->in, offsets, &adapter->stop);
     rd_kafka_topic_partition_list_destroy(offsets);
-    if (!error)
-        error = commit_transaction(adapter);
     if (error)
         return fail_by(adapter, "a transaction cannot be committed", error);
     adapter->open = false;
@@ -205,6 +188,20 @@ static int keep_parts(struct adapter *adapter, const rd_kafka_topic_partition_li
     return adapter->parts ? 0 : ERR_NOMEM;
 }
 
+/* Where the group is: so far all is normalized. */
+static void ask_committed(struct adapter *adapter, const rd_kafka_topic_partition_list_t *assigned)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(assigned);
+    rd_kafka_resp_err_t err = list->cnt > 0 ? rd_kafka_committed(adapter->in, list, COMMITTED_MS) : 0;
+    for (size_t i = 0; i < adapter->n_parts && !err; i++) {
+        struct part *part = &adapter->parts[i];
+        const rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_find(list, part->topic, part->partition);
+        if (at && !at->err && at->offset >= 0)
+            part->next = part->stored = at->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 static struct part *find_part(struct adapter *adapter, const rd_kafka_message_t *message)
 {
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
@@ -222,8 +219,10 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         if (keep_parts(adapter, list) < 0)
             fail(adapter, "partitions cannot be taken", "no memory");
+        ask_committed(adapter, list);
         rd_kafka_assign(rk, list);
         adapter->assigned = true;
+        adapter->reason[0] = '\0';
         log_event(LOG_INFO, "adapt_assigned", "partitions=%d", list->cnt);
         return;
     }
@@ -291,33 +290,12 @@ static int open_producer(struct adapter *adapter, struct err_text *error)
     return 0;
 }
 
-/* Asks the broker to end what an adapter of our name had begun, and waits for it, however long that takes. */
-static int init_transactions(struct adapter *adapter)
-{
-    while (!atomic_load(&adapter->stop)) {
-        rd_kafka_error_t *error = rd_kafka_init_transactions(adapter->out, INIT_MS);
-        if (!error)
-            return 0;
-        bool again = rd_kafka_error_is_retriable(error) || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
-        if (!again)
-            return fail_by(adapter, "no transactions can be had", error);
-        if (!adapter->reason[0])
-            snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers: %.120s",
-                     adapter->brokers, rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-    return ERR_CANCELLED;
-}
-
 static void close_session(struct adapter *adapter)
 {
     if (adapter->in && !adapter->failed)
         commit(adapter);
-    if (adapter->open && adapter->out) {
-        rd_kafka_error_t *error = rd_kafka_abort_transaction(adapter->out, COMMIT_MS);
-        if (error) /* the broker does it when a producer of our name comes again, or after transaction.timeout.ms */
-            rd_kafka_error_destroy(error);
-    }
+    if (adapter->open && adapter->out)
+        transaction_abort(adapter->out, &adapter->stop);
     adapter->open = false;
     if (adapter->in) {
         rd_kafka_consumer_close(adapter->in);
@@ -334,9 +312,23 @@ static void close_session(struct adapter *adapter)
 
 /* ---- messages ---- */
 
+/* Raw messages that the topic let go before they were read: an alarm, since nobody can normalize them any more. */
+static void note_hole(struct adapter *adapter, const struct part *part, int64_t offset)
+{
+    int64_t low = -1, high = -1;
+    if (part->next < 0 || offset <= part->next ||
+        rd_kafka_get_watermark_offsets(adapter->in, part->topic, part->partition, &low, &high) || low <= part->next)
+        return;
+    metric_add(&n_lost, low - part->next);
+    log_event(LOG_ERROR, "adapt_lost",
+              "topic=%s partition=%d from=%lld to=%lld text=\"the log was truncated before it was read\"", part->topic,
+              part->partition, (long long)part->next, (long long)low);
+}
+
 static int take(struct adapter *adapter, struct part *part, const rd_kafka_message_t *message)
 {
     int rc = begin(adapter);
+    note_hole(adapter, part, message->offset);
     if (rc == 0)
         rc = adapter_work_take(&adapter->work, message);
     if (rc < 0)
@@ -393,7 +385,7 @@ static int64_t lag_of(struct adapter *adapter, const struct part *part)
 static void update_status(struct adapter *adapter, int64_t now_us)
 {
     struct consumer_status status = {.assigned = adapter->assigned, .caught_up = adapter->assigned};
-    status.connected = adapter->in && adapter->assigned && !adapter->failed;
+    status.connected = adapter->in && adapter->assigned && !adapter->failed && !adapter->away;
     for (size_t i = 0; i < adapter->n_parts && adapter->in; i++) {
         int64_t lag = lag_of(adapter, &adapter->parts[i]);
         status.lag = lag < 0 || status.lag < 0 ? -1 : status.lag + lag;
@@ -413,12 +405,45 @@ static void update_status(struct adapter *adapter, int64_t now_us)
     pthread_mutex_unlock(&adapter->lock);
 }
 
+/* librdkafka tells when the last broker went, not when one is back. */
+static void probe(struct adapter *adapter, int64_t now_us)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (!adapter->away || now_us < adapter->probe_next_us)
+        return;
+    adapter->probe_next_us = now_us + PROBE_US;
+    if (rd_kafka_metadata(adapter->in, 0, NULL, &metadata, TRANSACTION_SLICE_MS))
+        return;
+    rd_kafka_metadata_destroy(metadata);
+    adapter->away = false;
+    adapter->reason[0] = '\0';
+}
+
 /* ---- the thread ---- */
+
+/* Asks the broker to end what an adapter of our name had begun, and waits for it, however long that takes. */
+static int init_transactions(struct adapter *adapter)
+{
+    while (!atomic_load(&adapter->stop)) {
+        rd_kafka_error_t *error = rd_kafka_init_transactions(adapter->out, TRANSACTION_SLICE_MS);
+        if (!error)
+            return 0;
+        bool again = rd_kafka_error_is_retriable(error) || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+        if (!again)
+            return fail_by(adapter, "no transactions can be had", error);
+        if (!adapter->reason[0])
+            snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers: %.120s",
+                     adapter->brokers, rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        update_status(adapter, clock_mono_us());
+    }
+    return ERR_CANCELLED;
+}
 
 static void run_session(struct adapter *adapter)
 {
     struct err_text error = {0};
-    adapter->failed = false;
+    adapter->failed = adapter->away = false;
     int rc = open_producer(adapter, &error);
     if (rc == 0)
         rc = open_consumer(adapter, &error);
@@ -436,6 +461,7 @@ static void run_session(struct adapter *adapter)
         rd_kafka_poll(adapter->out, 0);
         if (now_us >= adapter->status_next_us) {
             adapter->status_next_us = now_us + STATUS_US;
+            probe(adapter, now_us);
             update_status(adapter, now_us);
         }
     }
@@ -514,7 +540,9 @@ static int build(struct adapter *adapter, const struct adapter_opts *opts, struc
     adapter->message_bytes = 200;
     adapter->status.lag = -1;
     snprintf(adapter->status.reason, sizeof(adapter->status.reason), "adapt: no broker has answered yet");
-    return adapter_work_init(&adapter->work, opts, error);
+    rc = adapter_work_init(&adapter->work, opts, error);
+    adapter->work.stop = &adapter->stop;
+    return rc;
 }
 
 int adapter_start(const struct adapter_opts *opts, struct adapter **ret_adapter, struct err_text *error)

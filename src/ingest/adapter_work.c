@@ -35,14 +35,14 @@ static int produce(struct adapter_work *work, const char *topic, const char *key
                                           RD_KAFKA_V_END);
         if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(work->out, QUEUE_WAIT_MS);
-    } while (err == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+    } while (err == RD_KAFKA_RESP_ERR__QUEUE_FULL && !atomic_load(work->stop));
     if (!err)
         return 0;
     if (headers)
         rd_kafka_headers_destroy(headers);
     snprintf(work->error, sizeof(work->error), "a message cannot be sent to topic \"%.80s\": %s", topic,
              rd_kafka_err2str(err));
-    return ERR_IO;
+    return err == RD_KAFKA_RESP_ERR__QUEUE_FULL ? ERR_CANCELLED : ERR_IO;
 }
 
 static int send_letter(struct adapter_work *work, const struct misfit *misfit)

@@ -3,6 +3,7 @@
 #define INGEST_ADAPTER_WORK_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 #include "adapt/compose.h"
 #include "adapt/mapper.h"
@@ -14,7 +15,8 @@ struct adapter_work {
     size_t n_mappings;
     char *dead_topic;
     struct composer composer;
-    rd_kafka_t *out; /* the producer; of the session at hand */
+    rd_kafka_t *out;         /* the producer; of the session at hand */
+    const atomic_bool *stop; /* borrowed: nothing is waited for any more */
     /* of the message at hand */
     const rd_kafka_message_t *message;
     const char *topic;
@@ -30,7 +32,8 @@ struct adapter_work {
 MUST_CHECK int adapter_work_init(struct adapter_work *work, const struct adapter_opts *opts, struct err_text *error);
 void adapter_work_done(struct adapter_work *work);
 
-/* Produces what the message means. ERR_IO: producing failed, ERR_NOMEM: the transaction is to be aborted. */
+/* Produces what the message means. ERR_IO, ERR_NOMEM, ERR_CANCELLED (asked to stop): the transaction is to be aborted.
+ */
 MUST_CHECK int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *message);
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "common/err.h"
 
+/* A session.timeout.ms for groups of that broker. A rebalance takes nearly that long there, and two groups that begin at one time
+ * sometimes have one at once. */
+#define EMBEDDED_SESSION_MS "10000"
+
 struct embedded;
 /* Serves on 127.0.0.1, a free port. topics: names separated by commas or blanks, made with n_partitions each. */
 MUST_CHECK int embedded_start(const char *topics, int32_t n_partitions, struct embedded **ret_broker,

@@ -16,7 +16,8 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/producer.c %D%/producer.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/replay.c %D%/replay.h \
-	%D%/topics.c %D%/topics.h
+	%D%/topics.c %D%/topics.h \
+	%D%/transaction.c %D%/transaction.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 

@@ -88,8 +88,8 @@ def test_raw_messages_become_readings_and_what_does_not_fit_a_dead_letter(contex
     assert SECRET not in site.log()
 
 
-def stream(kafka, topic, rng, done):
-    """Messages in bursts, as long as the kills go on."""
+def stream(kafka, topic, rng, done, lasts_s):
+    """Messages in bursts, about as long as that."""
     producer = kafka.producer(topic)
     seconds, sent = [0] * ENTITIES, 0
     while sent < MESSAGES:
@@ -99,37 +99,30 @@ def stream(kafka, topic, rng, done):
             seconds[entity] += 1
             sent += 1
         producer.stdin.flush()
-        time.sleep(rng.uniform(0, 2.0 * KILLS * 200 / MESSAGES))
+        time.sleep(rng.uniform(0, 2.0 * lasts_s * 200 / MESSAGES))
     producer.stdin.close()
-    assert producer.wait(60) == 0
+    assert producer.wait(120) == 0
     done.extend(seconds)
 
 
-def test_killed_at_any_moment_the_output_has_each_message_once_and_in_order(context):
+def begin_stream(context, name, lasts_s):
+    """(site that is not started, thread that produces, what it has produced by then)"""
     folder, kafka = context
-    rng = random.Random(SEED)
     print(f"# SEED={SEED} KILLS={KILLS} MESSAGES={MESSAGES}")
-    topic = "raw.kill"
+    topic, seconds = f"raw.{name}", []
     kafka.produce(topic, [("warm-up", raw(99, 0))])
-    site = make_site(folder, "killed", kafka, almanac__roles="adapt", kafka__client__id="killed", ingest__raw_topics=topic)
+    site = make_site(folder, name, kafka, almanac__roles="adapt", ingest__raw_topics=topic)
     (site.folder / "mappings" / "meters.json").write_text(json.dumps(METERS | {"topics": [topic]}))
-    seconds = []
-    thread = threading.Thread(target=stream, args=(kafka, topic, random.Random(SEED + 1), seconds))
+    thread = threading.Thread(target=stream, args=(kafka, topic, random.Random(SEED + 1), seconds, lasts_s))
     thread.start()
-    for _ in range(KILLS):
-        site.start(False)
-        time.sleep(rng.uniform(0.1, 1.5))
-        assert site.process.poll() is None, site.log()[-1000:]
-        site.kill()
-    thread.join()
-    site.start(False)
+    return site, thread, seconds
 
-    def all_there():
-        return len(kafka.consume("readings.kill")) >= sum(seconds) + 1
-    harness.wait_for(all_there, 60, 0.5)
-    site.stop()
+
+def check_output(kafka, topic, seconds):
+    """Each raw message has its normalized one, once, in the order of its entity."""
+    harness.wait_for(lambda: len(kafka.consume(topic)) >= sum(seconds) + 1, 90, 0.5)
     found = {}
-    for message in kafka.consume("readings.kill"):
+    for message in kafka.consume(topic):
         found.setdefault(message["key"], []).append(json.loads(message["payload"], parse_float=str, parse_int=str))
     assert sum(map(len, found.values())) == sum(seconds) + 1
     for entity in range(ENTITIES):
@@ -138,6 +131,32 @@ def test_killed_at_any_moment_the_output_has_each_message_once_and_in_order(cont
                  "values": {"activePower": half(raw(entity, second)["kw"])}, "units": {"activePower": "kW"}}
                 for second in range(seconds[entity])]
         assert found[f"adapt-{entity}"] == want, f"entity {entity}: {len(found[f'adapt-{entity}'])} of {len(want)}"
+
+
+def test_killed_at_any_moment_the_output_has_each_message_once_and_in_order(context):
+    rng = random.Random(SEED)
+    site, thread, seconds = begin_stream(context, "kill", KILLS)
+    for _ in range(KILLS):
+        site.start(False)
+        time.sleep(rng.uniform(0.1, 1.5))   # the random moment is what is tested, no wait for anything
+        assert site.process.poll() is None, site.log()[-1000:]
+        site.kill()
+    thread.join()
+    site.start(False)
+    check_output(context[1], "readings.kill", seconds)
+    site.stop()
+
+
+def test_a_broker_that_goes_and_comes_back_changes_nothing(context):
+    _, kafka = context
+    site, thread, seconds = begin_stream(context, "away", 3)
+    site.start(False)
+    harness.wait_for(lambda: kafka.consume("readings.away"))
+    kafka.stop()
+    kafka.start()
+    thread.join()
+    check_output(kafka, "readings.away", seconds)
+    site.stop()
 
 
 def half(kw):
@@ -156,6 +175,22 @@ def test_timestamps_stay_those_of_the_raw_messages(context):
         value = json.loads(message["payload"])
         at = int(datetime.strptime(value["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp())
         assert stamps[value["entity"], at] == message["ts"]
+
+
+def test_readiness_says_that_the_broker_is_away_and_a_stop_does_not_wait_for_it(context):
+    folder, kafka = context
+    site = make_site(folder, "lonely", kafka, almanac__roles="serve adapt")
+    site.start()
+    ready = lambda: json.loads(site.request("/readyz", token=None)[2])
+    assert harness.wait_for(lambda: ready()["status"] == "ready")
+    kafka.stop()
+    harness.wait_for(lambda: ready()["status"] == "degraded" and any("adapt" in why for why in ready()["reasons"]))
+    kafka.start()
+    harness.wait_for(lambda: ready()["status"] == "ready")
+    kafka.produce("raw.meters", [("k", raw(5, second)) for second in range(50)])
+    kafka.stop()
+    site.stop()
+    kafka.start()
 
 
 def test_a_second_adapter_on_the_directory_is_refused(context):

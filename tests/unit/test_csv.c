@@ -44,6 +44,8 @@ static void rows_come_out_whatever_the_pieces(void **state)
     reads_as("", "");
 }
 
+static struct buf seen_faults;
+
 static void too_many_fields_are_refused(void **state)
 {
     (void)state;
@@ -54,6 +56,48 @@ static void too_many_fields_are_refused(void **state)
     assert_int_equal(csv_feed(&csv, text, sizeof text), ERR_LIMIT);
     csv_done(&csv);
     buf_free(&seen);
+}
+
+/* Rows with their line and fault. */
+static int note_fault(void *arg, const char *const *fields, size_t n_fields)
+{
+    struct csv *csv = arg;
+    buf_printf(&seen_faults, "%d:%d:%zu:%zu ", (int)csv->line, (int)csv->fault, n_fields,
+               csv->fault ? 0 : csv_field_size(csv, 0));
+    (void)fields;
+    return 0;
+}
+
+static void tolerant(const char *text, size_t size, char separator, const char *want)
+{
+    for (size_t piece = 1; piece <= size + 1; piece = piece * 3 + 1) {
+        struct csv csv = {.row = note_fault, .arg = &csv, .tolerant = true, .separator = separator};
+        buf_clear(&seen_faults);
+        for (size_t at = 0; at < size; at += piece)
+            assert_int_equal(csv_feed(&csv, text + at, size - at < piece ? size - at : piece), 0);
+        assert_int_equal(csv_end(&csv), 0);
+        buf_putc(&seen_faults, '\0');
+        assert_string_equal((const char *)seen_faults.data, want);
+    }
+    buf_free(&seen_faults);
+}
+
+static void faulty_row_is_told_and_the_next_one_is_good(void **state)
+{
+    (void)state;
+    static char text[4 * CSV_ROW_BYTES_MAX];
+    tolerant("ab;c\n\nd\n", 8, ';', "1:0:2:2 3:0:1:1 ");
+    tolerant("a,\"b\nc\",d\ne\nf,\"g", 17, 0, "1:0:3:1 3:0:1:1 4:3:2:0 ");
+    memset(text, ';', sizeof text);
+    text[CSV_FIELDS_MAX + 1] = '\n';
+    text[CSV_FIELDS_MAX + 2] = 'x';
+    tolerant(text, CSV_FIELDS_MAX + 3, ';', "1:1:4096:0 2:0:1:1 ");
+    memset(text, 'x', sizeof text);
+    text[0] = '"';
+    text[10] = '\n';
+    text[CSV_ROW_BYTES_MAX + 100] = '"'; /* after a row too long quotes count no more */
+    text[CSV_ROW_BYTES_MAX + 200] = '\n';
+    tolerant(text, CSV_ROW_BYTES_MAX + 203, ';', "1:2:1:0 3:0:1:2 ");
 }
 
 static int to_table(void *arg, const char *const *fields, size_t n_fields)
@@ -134,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_out_whatever_the_pieces),
         cmocka_unit_test(too_many_fields_are_refused),
+        cmocka_unit_test(faulty_row_is_told_and_the_next_one_is_good),
         cmocka_unit_test(table_puts_numbers_to_the_right_and_texts_to_the_left),
         cmocka_unit_test(long_table_has_every_row_once),
         cmocka_unit_test(plot_draws_each_series_with_its_extremes),
