@@ -11,6 +11,7 @@
 #include "http/etag.h"
 #include "http/origin.h"
 #include "http/render.h"
+#include "query/convert.h"
 #include "store/assets.h"
 
 /* Buckets a series in one JSON document; who takes more is better off with lines. */
@@ -173,27 +174,32 @@ static void add_column(struct render *render, enum agg agg)
     render->columns[render->n_columns++] = agg;
 }
 
+struct knowing {
+    struct render *render;
+    struct reader_dir *dir;
+    const struct unit_table *units; /* where a unit is asked for */
+};
+
 static int know_series(void *arg, const struct series_info *info)
 {
-    struct range_stream *stream = arg;
-    struct render *render = &stream->render;
+    const struct knowing *knowing = arg;
+    struct render *render = knowing->render;
     const struct range *range = render->range;
-    struct series_info shown = *info, converted;
+    struct conversion conversion;
+    struct series_info shown;
     struct asset_place place;
     enum agg aggs[AGG_N];
     bool has_places = range->by == BY_LOCATION || range->by == BY_BOARD;
-    int rc = has_places ? assets_place(stream->origin.dir, info->entity, &place, NULL) : 1;
+    int rc = has_places ? assets_place(knowing->dir, info->entity, &place, NULL) : 1;
     if (rc <= 0) /* in no group */
         return rc;
-    if (has_places)
-        shown.entity = range->by == BY_BOARD ? place.board : place.location;
     size_t n = range->raw || range->n_aggs ? 0 : agg_choose(range, info, aggs);
     for (size_t i = 0; i < n; i++)
         add_column(render, aggs[i]);
-    converted = shown;
-    converted.unit = range->unit;
-    rc = render_know(render, &shown);
-    return rc || !*range->unit ? rc : render_know(render, &converted);
+    rc = conversion_init_shown(&conversion, knowing->units, range, info, &shown);
+    if (!rc && has_places)
+        shown.entity = range->by == BY_BOARD ? place.board : place.location;
+    return rc ? rc : render_know(render, &shown);
 }
 
 /* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The
@@ -209,7 +215,9 @@ static int find_columns(struct range_stream *range)
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(range->origin.dir, &filter, know_series, range);
+    struct knowing knowing = {.render = &range->render, .dir = range->origin.dir};
+    int rc = *range->range.unit ? reader_units(range->origin.dir, &knowing.units) : 0;
+    return rc ? rc : reader_series(range->origin.dir, &filter, know_series, &knowing);
 }
 
 /* ---- the request ---- */
@@ -263,8 +271,6 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (range->range.explain && range->renderer != &render_json)
         return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
                              "as a field");
-    if (range->range.bounds && range->renderer == &render_arrow)
-        return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with format=json, csv or ndjson");
     rc = range->renderer == &render_json ? range_check_rows(&range->range, JSON_ROWS_MAX, error) : 0;
     if (rc)
         return rc;

@@ -8,21 +8,35 @@
 #include <string.h>
 
 #include "http/jsontext.h"
+#include "query/shown.h"
 
 /* "+01:00" */
 #define OFFSET_CHARS 6
 
+static void add_key(struct keys *keys, const char *name, const char *value)
+{
+    keys->names[keys->n] = name;
+    keys->values[keys->n++] = value;
+}
+
 struct keys render_keys(const struct range *range, const struct series_info *info)
 {
+    struct keys keys = {0};
+    struct shown_columns columns = shown_columns(range);
     if (!range->over)
-        return (struct keys){3, {"entity", "property", "unit"}, {info->entity, info->property, info->unit}};
+        add_key(&keys, "entity", info->entity);
     if (range->by == BY_TYPE)
-        return (struct keys){2, {"type", "unit"}, {info->type, info->unit}};
-    if (range->by == BY_PROPERTY)
-        return (struct keys){2, {"property", "unit"}, {info->property, info->unit}};
+        add_key(&keys, "type", info->type);
+    if (!range->over || range->by == BY_PROPERTY)
+        add_key(&keys, "property", info->property);
     if (range->by == BY_LOCATION || range->by == BY_BOARD)
-        return (struct keys){2, {range->by == BY_BOARD ? "board" : "location", "unit"}, {info->entity, info->unit}};
-    return (struct keys){1, {"unit"}, {info->unit}};
+        add_key(&keys, range->by == BY_BOARD ? "board" : "location", info->entity);
+    add_key(&keys, "unit", info->unit);
+    if (columns.has_values && columns.has_integrals) {
+        const char *unit = info->unit ? shown_integral_unit(range, info->unit) : NULL;
+        add_key(&keys, "integral_unit", unit ? unit : "");
+    }
+    return keys;
 }
 
 const char *const *render_counts(const struct range *range)

@@ -11,8 +11,9 @@
 #include "http/reply.h"
 #include "query/range.h"
 
-/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit. */
-#define KEYS_MAX 3
+/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit; behind it the unit of its
+ * integrals, where that is told apart (query/shown.h). */
+#define KEYS_MAX 4
 struct keys {
     size_t n;
     const char *names[KEYS_MAX], *values[KEYS_MAX];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/jsontext.h"
+#include "query/shown.h"
 
 static void begin(struct render *render, struct buf *out)
 {
@@ -17,14 +18,22 @@ static void begin(struct render *render, struct buf *out)
     buf_puts(out, "\"series\":[");
 }
 
+static void put_units(const struct render *render, const struct series_info *info, struct buf *out)
+{
+    const char *apart = shown_integral_apart(render->range, info);
+    jsontext_put_member(out, "unit", info->unit);
+    if (apart)
+        jsontext_put_member(out, "integral_unit", apart);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
+}
+
 static void put_info(struct render *render, const struct series_info *info, struct buf *out)
 {
     buf_printf(out, "%s\n{\"id\":%" PRIu32, render->n_series++ ? "," : "", info->id);
     jsontext_put_member(out, "entity", info->entity);
     jsontext_put_member(out, "type", info->type);
     jsontext_put_member(out, "property", info->property);
-    jsontext_put_member(out, "unit", info->unit);
-    jsontext_put_member(out, "kind", kind_name(info->kind));
+    put_units(render, info, out);
 }
 
 /* What makes a group: how its series are put together, and what they have in common. */
@@ -33,13 +42,12 @@ static void put_group(struct render *render, const struct series_info *info, str
     static const char *const names[] = {[OVER_SUM] = "sum", [OVER_MEAN] = "mean", [OVER_MIN] = "min", [OVER_MAX] = "max"};
     struct keys keys = render_keys(render->range, info);
     buf_printf(out, "%s\n{\"over\":\"%s\",\"by\":{", render->n_series++ ? "," : "", names[render->range->over]);
-    for (size_t i = 0; i + 1 < keys.n; i++) { /* the unit is the last one */
-        buf_printf(out, "\"%s\":", keys.names[i]);
+    for (size_t i = 0; strcmp(keys.names[i], "unit") != 0; i++) {
+        buf_printf(out, "%s\"%s\":", i ? "," : "", keys.names[i]);
         jsontext_put(out, keys.values[i]);
     }
     buf_putc(out, '}');
-    jsontext_put_member(out, "unit", info->unit);
-    jsontext_put_member(out, "kind", kind_name(info->kind));
+    put_units(render, info, out);
 }
 
 static void begin_series(struct render *render, struct buf *out)

@@ -104,7 +104,7 @@ def json_long(context, **parameters):
             row = dict(zip(one["columns"], cells))
             if "step" not in parameters:
                 row.setdefault("quality", "measured")
-            rows.append({"time": row["time"]} | {name: one[name] for name in ("entity", "property", "unit")} |
+            rows.append({"time": row["time"]} | {name: one[name] for name in ("entity", "property", "unit", "integral_unit") if name in one} |
                         {name: row.get(name) for name in dict.fromkeys([*names, *(["quality"] if "step" not in parameters else [])])})
     return rows
 
@@ -193,6 +193,8 @@ def assert_arrow(body, expected, what):
 LONG = [{"entity": "*"}, {"entity": "same-*"}, {"entity": "pump", "property": "operationalState"}, {"entity": "own-*", "tz": "Asia/Kathmandu"},
         {"entity": "*", "step": "PT15M"}, {"entity": "same-*", "step": "PT1H", "agg": "count,mean,min,first", "fill": "none"},
         {"entity": "pump", "step": "PT1H", "agg": "last,count"}, {"entity": "odd"}, {"entity": "own-*", "step": "PT1H", "agg": "mintime,twa,covered,maxtime"}, {"entity": "amounts", "step": "PT7M", "agg": "sum,mean"},
+        {"entity": "same-*", "step": "PT1H", "agg": "mean,integral,covered", "unit": "kW"}, {"entity": "same-*", "step": "PT1H", "agg": "integral,count"},
+        {"entity": "*", "from_": "2025-03-01T01:00:00Z", "to": "2025-03-01T01:30:00Z", "bounds": "outside"},
         {"entity": "same-00", "from_": END, "to": END}, {"entity": "same-00", "from_": END, "to": "2025-03-03T00:00:00Z"}]
 
 
