@@ -16,6 +16,7 @@ ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/45-copies.py
 ACCEPT += %D%/46-exports.py
 ACCEPT += %D%/47-python.py
+ACCEPT += %D%/48-replay.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
