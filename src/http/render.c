@@ -239,7 +239,7 @@ void render_wide_name(const struct render *render, size_t column, struct buf *ou
     buf_puts(out, wide->info->entity);
     buf_putc(out, '.');
     buf_puts(out, wide->info->property);
-    if (render->range->n_aggs > 1)
+    if (render->range->n_aggs > 1 || (render->range->is_auto && !render->range->n_aggs))
         buf_printf(out, ".%s", agg_name[wide->agg]);
 }
 

@@ -212,7 +212,8 @@ WIDE = [({"entity": "same-*"}, 1), ({"entity": "own-*"}, 1), ({"entity": "*"}, 1
         ({"entity": ["own-*", "same-0*"], "step": "PT7M", "agg": "mean,count,max", "fill": "none"}, 3),
         ({"entity": "same-*", "step": "PT1H", "agg": "min,max", "tz": "Europe/Berlin"}, 2), ({"entity": "pump"}, 1),
         ({"entity": "own-*", "step": "PT15M", "agg": "maxtime,twa", "fill": "linear", "max_gap": "PT6H"}, 2),
-        ({"entity": "pump", "step": "PT1H", "agg": "last,count"}, 2), ({"entity": "same-00", "from_": END, "to": END}, 1)]
+        ({"entity": "pump", "step": "PT1H", "agg": "last,count"}, 2), ({"entity": ["same-0*", "pump", "amounts"], "step": "auto", "points": "50"}, 3),
+        ({"entity": "same-00", "from_": END, "to": END}, 1)]
 
 
 def test_wide_answers_are_the_long_ones_side_by_side(context):
