@@ -437,6 +437,8 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
         range->time = !strcmp(value, "ms") ? TIME_MS : !strcmp(value, "local") ? TIME_LOCAL : TIME_ISO;
     } else if (!strcmp(name, "layout")) {
         range->wide = !strcmp(value, "wide");
+    } else if (!strcmp(name, "limit")) {
+        range->limit = strtoll(value, NULL, 10);
     } else if (!strcmp(name, "tz")) {
         return zone_open(value, &range->zone);
     } else if (!strcmp(name, "entity")) {

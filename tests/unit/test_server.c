@@ -482,6 +482,12 @@ static void a_cursor_of_the_answer_is_given_as_next(void **state)
     assert_non_null(strstr(text(&answer), cursor)); /* the same view waits on */
     https_answer_free(&answer);
 
+    snprintf(url, sizeof(url), "%s&format=csv&limit=3&cursor=%s", RANGE, cursor);
+    answer = get(url);
+    assert_string_equal(https_header(&answer, "Almanac-Next"), cursor);
+    https_answer_free(&answer);
+    assert_problem(get(RANGE "&format=csv&limit=1000001"), 400, "limit");
+
     answer = get(RANGE "&limit=3&cursor=AAAAAAAAAAAAAAAAAAAAAA.abc-_9");
     assert_int_equal(answer.status, 410);
     assert_non_null(strstr(text(&answer), "\"field\":\"cursor\""));
