@@ -12,6 +12,7 @@ ACCEPT += %D%/25-assets.py
 ACCEPT += %D%/26-import.py
 ACCEPT += %D%/30-files.py
 ACCEPT += %D%/35-keep.py
+ACCEPT += %D%/36-asof.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/45-copies.py
 ACCEPT += %D%/46-exports.py
