@@ -97,6 +97,13 @@ tests_unit_test_export_run_LDADD = src/http/libhttp.a src/vtab/libvtab.a src/que
 	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) \
 	$(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 
+check_PROGRAMS += tests/unit/test_exports
+tests_unit_test_exports_SOURCES = tests/unit/test_exports.c tests/lib/naive.c tests/lib/stream.c tests/lib/test.h
+tests_unit_test_exports_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_exports_LDADD = src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/store/libstore.a \
+	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) \
+	$(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
+
 check_PROGRAMS += tests/unit/test_route
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(HTTP_TEST_SOURCES)
 tests_unit_test_route_CFLAGS = $(HTTP_TEST_CFLAGS)
