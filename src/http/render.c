@@ -272,3 +272,17 @@ struct value render_cell(const struct render *render, const struct sheet *sheet,
         return (struct value){.type = VALUE_DECIMAL, .decimal = {m, e}};
     }
 }
+
+bool render_sheet_rows(struct render *render, const struct sheet *sheet, const struct row_text *text, struct buf *out)
+{
+    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
+        size_t row = render->sheet_at++;
+        text->begin(render, sheet->t_us[row], out);
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct value value = render_cell(render, sheet, i, row);
+            text->cell(render, i, &value, out);
+        }
+        buf_puts(out, text->end);
+    }
+    return render->sheet_at < sheet->n;
+}
