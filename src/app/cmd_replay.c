@@ -175,8 +175,8 @@ const struct command cmd_replay = {
     .operands = "",
     .examples = "  almanac replay --entity 'p2-*' --from 2025-03-01T00:00:00Z --to 2025-03-02T00:00:00Z --topic replayed.p2\n"
                 "  almanac replay --property activePower --from -P7D --to now --speed 60 --shift now --topic demo.live\n"
-                "  almanac replay --from 2024-01-01T00:00:00Z --to 2025-01-01T00:00:00Z --speed max --topic readings.copy\n"
-                "  almanac replay --from 2024-01-01T00:00:00Z --to 2025-01-01T00:00:00Z --speed max --topic readings.copy --resume\n",
+                "  almanac replay --from 2024-01-01T00:00:00Z --to 2025-01-01T00:00:00Z --speed max --topic all.copy\n"
+                "  almanac replay --from 2024-01-01T00:00:00Z --to 2025-01-01T00:00:00Z --speed max --topic all.copy --resume\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,
     .run = run};

@@ -91,8 +91,8 @@ static int check_left(struct playback *playback, struct view *view)
         if (code != 0)
             return code;
         if (left_us > range->from_us)
-            return err_set(playback->error, ERR_EXPIRED, "\"%s\" of \"%s\" is not kept so far back: the first instant left is %.*s",
-                           track->property, texts_at(&playback->entities, track->entity),
+            return err_set(playback->error, ERR_EXPIRED, "\"%s\" of \"%s\" is not kept so far back: the first instant left is "
+                           "%.*s", track->property, texts_at(&playback->entities, track->entity),
                            (int)civil_print_rfc3339(text, left_us, 0, true), text);
     }
     return 0;
@@ -155,11 +155,11 @@ static int read_state(struct playback *playback)
     if (file)
         fclose(file);
     if (!file)
-        return err_set(playback->error, ERR_NOTFOUND, "there is nothing to go on with: no replay of these series and times to topic "
-                       "\"%s\" was stopped; leave out --resume", playback->opts->topic);
+        return err_set(playback->error, ERR_NOTFOUND, "there is nothing to go on with: no replay of these series and times to "
+                       "topic \"%s\" was stopped; leave out --resume", playback->opts->topic);
     bool good = n == 4 && result->from_us <= result->at_us && result->at_us <= result->to_us;
-    return good ? 0 : err_set(playback->error, ERR_CORRUPT, "\"%s\" does not say how far the replay came: remove it, and leave out "
-                              "--resume", playback->opts->state_path);
+    return good ? 0 : err_set(playback->error, ERR_CORRUPT, "\"%s\" does not say how far the replay came: remove it, and leave "
+                              "out --resume", playback->opts->state_path);
 }
 
 /* Whole seconds, so that times keep their fractions. Nothing is sent before its time is there. */
@@ -264,7 +264,8 @@ static int read_window(struct playback *playback)
 {
     double speed = playback->opts->speed;
     int64_t to_us = playback->result.to_us, length_us = playback->end_us - playback->begin_us;
-    int64_t most_us = speed == 0 || playback->opts->is_dry ? to_us - playback->result.from_us : (int64_t)(speed * (double)WINDOW_WALL_US);
+    int64_t most_us = speed == 0 || playback->opts->is_dry ? to_us - playback->result.from_us
+                                                           : (int64_t)(speed * (double)WINDOW_WALL_US);
     if (!length_us || (playback->n_items < ITEMS_MAX / 4 && length_us < most_us / 2))
         length_us = length_us ? 2 * length_us : most_us;
     playback->begin_us = playback->result.at_us;
@@ -322,6 +323,7 @@ static void put_units(const struct playback *playback, const struct item *items,
 static void put_object(const struct playback *playback, const struct item *items, size_t n, struct buf *out)
 {
     const struct track *track = &playback->tracks[items->track];
+    const struct duration period = {.us = items->period_us};
     char text[CIVIL_TEXT_MAX];
     buf_puts(out, "{\"entity\":");
     jsontext_put(out, texts_at(&playback->entities, track->entity));
@@ -334,7 +336,7 @@ static void put_object(const struct playback *playback, const struct item *items
     }
     buf_putc(out, '}');
     if (items->period_us)
-        buf_printf(out, ",\"period\":\"%.*s\"", (int)civil_print_duration(text, &(struct duration){.us = items->period_us}), text);
+        buf_printf(out, ",\"period\":\"%.*s\"", (int)civil_print_duration(text, &period), text);
     put_units(playback, items, n, out);
     if (items->quality != QUALITY_MEASURED)
         buf_printf(out, ",\"quality\":\"%s\"", quality_name((enum quality)items->quality));

@@ -62,7 +62,8 @@ static int begin_series(struct range_stream *range, const struct series_info *in
 
 /* Where there is a next page, the view waits for it, and the cursor names both: LEASE.PLACE. 1, or 0 where there is none. */
 #define CURSOR_MAX (LEASE_NAME_MAX + 128)
-static int name_next(struct range_stream *range, struct answer *answer, char ret_cursor[static CURSOR_MAX], struct err_text *error)
+static int name_next(struct range_stream *range, struct answer *answer, char ret_cursor[static CURSOR_MAX],
+                     struct err_text *error)
 {
     const char *place = answer_cursor(answer);
     if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->lease))
@@ -267,8 +268,8 @@ static int put_next(struct range_stream *range, struct reply *reply, struct err_
     if (range->renderer == &render_json || !range->range.limit)
         return 0;
     if (range->range.limit > PAGE_ROWS_MAX)
-        return err_set_field(error, ERR_INVALID, "limit", "a page in this format has at most %d rows: leave \"limit\" out to have "
-                             "all of them at once", PAGE_ROWS_MAX);
+        return err_set_field(error, ERR_INVALID, "limit", "a page in this format has at most %d rows: leave \"limit\" out to "
+                             "have all of them at once", PAGE_ROWS_MAX);
     int rc = answer_open(range->origin.dir, range->view, &range->range, &answer, error);
     if (!rc && (rc = walk(answer, range->range.wide)))
         err_set(error, rc, "the page could not be read: %s", err_name(rc));

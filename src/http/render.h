@@ -11,8 +11,8 @@
 #include "http/reply.h"
 #include "query/range.h"
 
-/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit; behind it the unit of its
- * integrals, where that is told apart (query/shown.h). */
+/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit; behind it the unit
+ * of its integrals, where that is told apart (query/shown.h). */
 #define KEYS_MAX 4
 struct keys {
     size_t n;
@@ -125,8 +125,8 @@ const struct value *render_column(const struct render *render, const struct row 
 /* layout=wide: the name of a column, rows, and a cell. */
 void render_wide_name(const struct render *render, size_t column, struct buf *out);
 void render_json_wide_name(struct render *render, size_t column, struct buf *out); /* in quotes */
-/* Appends rows of a sheet while there is room, and says whether there are more of them: of each its beginning with the time, its cells
- * in order, and its end. */
+/* Appends rows of a sheet while there is room, and says whether there are more of them: of each its beginning with the time,
+ * its cells in order, and its end. */
 struct row_text {
     void (*begin)(struct render *render, int64_t t_us, struct buf *out);
     void (*cell)(struct render *render, size_t column, const struct value *value, struct buf *out);

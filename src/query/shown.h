@@ -1,7 +1,7 @@
 /* The units that an answer tells.
  *
- * `unit` is that of the values, and where the only values are integrals, theirs. Where integrals stand beside other values their unit
- * is told by itself, as `integral_unit`. Covered time is in seconds; counts and times have no unit. */
+ * `unit` is that of the values, and where the only values are integrals, theirs. Where integrals stand beside other values
+ * their unit is told by itself, as `integral_unit`. Covered time is in seconds; counts and times have no unit. */
 #ifndef QUERY_SHOWN_H
 #define QUERY_SHOWN_H
 

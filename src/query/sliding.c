@@ -269,7 +269,8 @@ static int read_inside(struct sliding *sliding, int64_t begin_us, int64_t end_us
 {
     enum sliding_fn fn = sliding->options.fn;
     struct feed_options options = {.series_id = sliding->options.series_id, .has_tier = true, .tier = sliding->tier,
-                                   .worst = QUALITY_ESTIMATED, .knowledge = KNOWLEDGE_ALL, .begin_us = begin_us, .end_us = end_us};
+                                   .worst = QUALITY_ESTIMATED, .knowledge = KNOWLEDGE_ALL, .begin_us = begin_us,
+                                   .end_us = end_us};
     struct feed *feed;
     struct block block;
     int rc = feed_open(sliding->view, &options, &feed);

@@ -1,7 +1,7 @@
 /* One figure of the readings in each of many equally long windows that may overlap, as Prometheus has them: at start,
  * start + step ... up to end, of the readings in (t - window, t]. Readings are read once, whatever windows have in
- * common. Suspect readings do not count, and windows without readings are passed over. Where windows are long and their edges are edges
- * of a tier's cells, these stand for the readings inside. */
+ * common. Suspect readings do not count, and windows without readings are passed over. Where windows are long and their edges
+ * are edges of a tier's cells, these stand for the readings inside. */
 #ifndef QUERY_SLIDING_H
 #define QUERY_SLIDING_H
 
@@ -18,7 +18,7 @@ struct sliding_options {
     bool has_expired;              /* readings of the time asked for are missing: cells alone cannot tell what is in a window */
     enum sliding_fn fn;
     int64_t start_us, end_us, step_us, window_us; /* step and window at least 1; all within the years 0001 to 9999 */
-    uint64_t *left;                /* so many readings and cells may be read yet, counted down: ERR_LIMIT then; NULL: any number */
+    uint64_t *left;                /* so many readings and cells may be read yet, counted down: ERR_LIMIT then; NULL: any */
 };
 
 struct sliding;

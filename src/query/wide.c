@@ -176,7 +176,8 @@ static int find_equal(struct named *named, size_t n, struct err_text *error)
     for (size_t i = 1; i < n; i++)
         if (!strcmp(named[i - 1].name, named[i].name))
             return err_set_field(error, ERR_MEANING, "layout", "series %" PRIu32 " and %" PRIu32 " would both be columns named "
-                                 "\"%.250s\": ask for one of them, or take layout=long", named[i - 1].id, named[i].id, named[i].name);
+                                 "\"%.250s\": ask for one of them, or take layout=long", named[i - 1].id, named[i].id,
+                                 named[i].name);
     return 0;
 }
 

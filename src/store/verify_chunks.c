@@ -175,7 +175,8 @@ static void check_role(struct window_check *check, enum role role)
         else
             check_noted(check, sqlite3_column_int64(stmt, 8));
         if (sqlite3_column_int64(stmt, 8) <= main->mark && sqlite3_column_int64(stmt, 9) > main->mark &&
-            role != ROLE_REVISION && !verify_is_over(check) && rows_add_points(&check->rows, &check->points, 0, check->points.n, 0))
+            role != ROLE_REVISION && !verify_is_over(check) &&
+            rows_add_points(&check->rows, &check->points, 0, check->points.n, 0))
             check->verify->rc = ERR_NOMEM;
         if (verify_is_over(check)) {
             sqlite3_reset(stmt);

@@ -36,12 +36,14 @@ static void check_notes_alone(struct window_check *check)
     while ((rc = db_step(main->db, stmt)) == 1 && !verify_is_over(check)) {
         int64_t series = sqlite3_column_int64(stmt, 1);
         rc = changes_list(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), (uint32_t)series, &check->noted);
-        const char *wrong = rc ? "it is damaged" : verify_changes_wrong(&check->noted, &main->file->window, verify_look_newest(main));
+        int64_t newest = verify_look_newest(main);
+        const char *wrong = rc ? "it is damaged" : verify_changes_wrong(&check->noted, &main->file->window, newest);
         if (rc == ERR_NOMEM)
             check->verify->rc = rc;
         else if (wrong || main->file->kind == FILE_OPEN)
-            verify_report(check->verify, main->path, verify_act_on(main), "a note of changes of series %lld, which is not here%s%s",
-                          (long long)series, wrong ? ": " : "", wrong ? wrong : "");
+            verify_report(check->verify, main->path, verify_act_on(main),
+                          "a note of changes of series %lld, which is not here%s%s", (long long)series, wrong ? ": " : "",
+                          wrong ? wrong : "");
     }
     if (rc < 0)
         verify_look_fail(check, main, rc, "read what changed");

@@ -33,8 +33,8 @@ void said_free(struct said *said);
 /* A question by hand: name, value, ..., NULL. */
 struct said ask_these(const char *first, ...);
 
-/* Asserts that these rows are the answer, each ended by `;`, with times as they print, or in whole seconds after begin_us where that is
- * not INT64_MIN; and that it was refused with this code, for this field and in these words. Both free it. */
+/* Asserts that these rows are the answer, each ended by `;`, with times as they print, or in whole seconds after begin_us where
+ * that is not INT64_MIN; and that it was refused with this code, for this field and in these words. Both free it. */
 void said_is(struct said said, int64_t begin_us, const char *expected);
 void said_refused(struct said said, int code, const char *field, const char *words);
 

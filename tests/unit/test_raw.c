@@ -408,8 +408,8 @@ static void the_finest_step_that_gives_no_more_points_is_taken(void **state)
     assert_step(FROM, "2035-03-01T00:00:00Z", NULL, "11", "P1Y");
     assert_step(FROM, FROM, NULL, "1", "PT1S");
     assert_step("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z", NULL, "1000000", "P1W");
-    said_refused(ask_these("from", FROM, "to", "2035-03-01T00:00:00Z", "step", "auto", "points", "10", NULL), ERR_INVALID, "points",
-                   "has 11 of them");
+    said_refused(ask_these("from", FROM, "to", "2035-03-01T00:00:00Z", "step", "auto", "points", "10", NULL), ERR_INVALID,
+                 "points", "has 11 of them");
 }
 
 static void a_chosen_step_keeps_the_extremes(void **state)
