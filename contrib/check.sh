@@ -141,7 +141,7 @@ stage_threads() {
     tests=
     for test in $(variable tsan check_PROGRAMS); do
         case ${test##*/test_} in
-        access* | connections* | consumer* | daemon* | embedded* | live* | log* | metrics* | reader* | registry* | \
+        access* | connections* | consumer* | daemon* | embedded* | exports* | live* | log* | metrics* | reader* | registry* | \
             server* | store* | workers* | writer* | zone*) tests="$tests $test" ;;
         esac
     done

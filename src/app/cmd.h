@@ -9,6 +9,7 @@ extern const struct command cmd_demo;
 extern const struct command cmd_adapt;
 extern const struct command cmd_query;
 extern const struct command cmd_rebuild;
+extern const struct command cmd_replay;
 extern const struct command cmd_sql;
 extern const struct command cmd_token_create;
 extern const struct command cmd_token_list;

@@ -37,6 +37,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_init.c \
 	%D%/cmd_query.c \
 	%D%/cmd_rebuild.c \
+	%D%/cmd_replay.c %D%/playback.c %D%/playback.h \
 	%D%/cmd_restore.c \
 	%D%/cmd_sql.c \
 	%D%/cmd_token_create.c \

@@ -13,11 +13,12 @@
 
 #define COLUMNS 72
 #define LINES 8
-#define VALUE_COLUMN 4
+#define UNIT_COLUMN ((size_t)3)
 
 struct plot {
     FILE *out;
-    bool head_seen, blocks;   /* the terminal knows UTF-8: eighths of a line can be drawn */
+    bool blocks;              /* the terminal knows UTF-8: eighths of a line can be drawn */
+    size_t value, unit;       /* columns, told by the head; value 0 before it */
     char name[400];           /* "entity property [unit]" of the series that is being gathered */
     char first[48], last[48]; /* its times */
     double *values;           /* NAN where there is none */
@@ -116,24 +117,33 @@ static int add_value(struct plot *plot, double value)
     return 0;
 }
 
+/* The first value is drawn; it may be an integral, whose unit stands by itself where there are other values, too. */
+static int read_head(struct plot *plot, const char *const *fields, size_t n_fields)
+{
+    bool has_apart = strcmp(fields[UNIT_COLUMN + 1], "integral_unit") == 0;
+    plot->value = UNIT_COLUMN + (has_apart ? 2 : 1);
+    if (plot->value >= n_fields)
+        return ERR_INVALID;
+    plot->unit = UNIT_COLUMN + (has_apart && strcmp(fields[plot->value], "integral") == 0 ? 1 : 0);
+    return 0;
+}
+
 int plot_row(struct plot *plot, const char *const *fields, size_t n_fields)
 {
     char name[sizeof plot->name];
-    if (n_fields <= VALUE_COLUMN)
+    if (n_fields <= (plot->value ? plot->value : UNIT_COLUMN + 1))
         return ERR_INVALID;
-    if (!plot->head_seen) {
-        plot->head_seen = true;
-        return 0;
-    }
-    snprintf(name, sizeof name, "%s %s%s%s%s", fields[1], fields[2], fields[3][0] ? " [" : "",
-             fields[3], fields[3][0] ? "]" : "");
+    if (!plot->value)
+        return read_head(plot, fields, n_fields);
+    const char *unit = fields[plot->unit];
+    snprintf(name, sizeof name, "%s %s%s%s%s", fields[1], fields[2], *unit ? " [" : "", unit, *unit ? "]" : "");
     if (strcmp(name, plot->name) != 0) {
         plot_end(plot);
         memcpy(plot->name, name, sizeof name);
         snprintf(plot->first, sizeof plot->first, "%s", fields[0]);
     }
     snprintf(plot->last, sizeof plot->last, "%s", fields[0]);
-    return add_value(plot, value_of(fields[VALUE_COLUMN]));
+    return add_value(plot, value_of(fields[plot->value]));
 }
 
 void plot_end(struct plot *plot)

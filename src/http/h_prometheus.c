@@ -17,10 +17,12 @@
 
 #define TIMEOUT_US (120 * INT64_C(1000000)) /* where none is asked for, as Prometheus has it */
 #define POINTS_MAX 11000      /* of a series, as Prometheus has it */
-#define READINGS_MAX 50000000 /* read for one query, as Prometheus has it; about a second of a thread that others wait for */
+#define READINGS_MAX 50000000 /* read for one query, as Prometheus has it */
+#define READINGS_LONG 1000000 /* more are work for a worker: some 10 ms */
 
 struct evaluation {
     struct stream stream;
+    const struct request *request;
     struct reader_dir *dir;
     struct view *view;
     struct promql promql;
@@ -57,8 +59,10 @@ static int begin_series(void *arg, const struct series_info *info)
     buf_clear(&evaluation->labels);
     prometheus_put_labels(&evaluation->labels, info, evaluation->promql.keeps_name);
     options->series_id = info->id;
+    options->kind = info->kind;
     int rc = view_left(evaluation->view, info->id, NULL, begin_us, options->end_us + 1, &left_us);
-    evaluation->has_expired = evaluation->has_expired || (!rc && left_us > begin_us);
+    options->has_expired = !rc && left_us > begin_us;
+    evaluation->has_expired = evaluation->has_expired || options->has_expired;
     rc = rc ? rc : sliding_open(evaluation->view, options, &evaluation->sliding);
     if (rc)
         return err_set(begin->error, rc, "series %" PRIu32 " could not be read: %s", info->id, err_name(rc));
@@ -79,6 +83,8 @@ static int next_series(struct evaluation *evaluation, struct err_text *error)
         return 0;
     if (clock_mono_us() > evaluation->deadline_us)
         return refuse_late(error);
+    if (request_is_over(evaluation->request))
+        return ERR_CANCELLED;
     struct series_filter one = {.ids = &evaluation->series[evaluation->next++].id, .n_ids = 1};
     int rc = reader_series(evaluation->dir, &one, begin_series, &begin);
     if (rc && !*error->text)
@@ -189,6 +195,34 @@ static void put_scalar(const struct evaluation *evaluation, struct buf *out)
         put_point(out, t_us, &value);
     }
     buf_puts(out, evaluation->instant ? "}}\n" : "]}]}}\n");
+}
+
+/* ---- how much it is ---- */
+
+/* About how many readings of a series lie in the time that is looked at. */
+static uint64_t guess_readings(const struct series_stats *stats, int64_t begin_us, int64_t end_us)
+{
+    int64_t first_us = stats->first_us > begin_us ? stats->first_us : begin_us;
+    int64_t last_us = stats->last_us < end_us ? stats->last_us : end_us;
+    if (!stats->count || first_us > last_us)
+        return 0;
+    double share = (double)(last_us - first_us + 1) / (double)(stats->last_us - stats->first_us + 1);
+    return (uint64_t)(share * (double)stats->count);
+}
+
+static int find_length(const struct evaluation *evaluation, bool *ret_long)
+{
+    const struct sliding_options *options = &evaluation->options;
+    uint64_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; i < evaluation->n && n <= READINGS_LONG && !rc; i++) {
+        struct series_stats stats;
+        rc = view_stats(evaluation->view, evaluation->series[i].id, &stats);
+        if (!rc)
+            n += guess_readings(&stats, options->start_us - options->window_us, options->end_us);
+    }
+    *ret_long = n > READINGS_LONG;
+    return rc;
 }
 
 /* ---- the request ---- */
@@ -323,6 +357,7 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
     if (!evaluation)
         return ERR_NOMEM;
     evaluation->stream = (struct stream){.fill = fill_values, .close = close_values};
+    evaluation->request = request;
     evaluation->dir = request->opts->dir;
     evaluation->instant = instant;
     evaluation->left = READINGS_MAX;
@@ -337,8 +372,12 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
     } else if (!rc) {
         rc = find_series(evaluation, error);
     }
-    if (rc || is_scalar) {
+    bool is_long = false;
+    if (!rc && !is_scalar && request->may_defer && (rc = find_length(evaluation, &is_long)))
+        err_set(error, rc, "how much is asked for could not be found: %s", err_name(rc));
+    if (rc || is_scalar || is_long) {
         close_values(&evaluation->stream);
+        request->is_deferred = is_long;
         return rc;
     }
     reply_view(reply, evaluation->view);

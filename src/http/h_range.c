@@ -11,10 +11,13 @@
 #include "http/etag.h"
 #include "http/origin.h"
 #include "http/render.h"
+#include "query/convert.h"
 #include "store/assets.h"
 
 /* Buckets a series in one JSON document; who takes more is better off with lines. */
 #define JSON_ROWS_MAX 50000000
+/* Rows of a page that has no place for a cursor: they are walked over first. */
+#define PAGE_ROWS_MAX 1000000
 /* Raw rows that are rendered at once. */
 #define POINTS_MAX 1024
 
@@ -57,18 +60,27 @@ static int begin_series(struct range_stream *range, const struct series_info *in
     return 1;
 }
 
-/* Where there is a next page, the view waits for it, and the cursor names both: LEASE.PLACE. */
-static int end_answer(struct range_stream *range, void (*end)(struct render *render, const char *cursor, struct buf *out),
-                      struct buf *out, struct err_text *error)
+/* Where there is a next page, the view waits for it, and the cursor names both: LEASE.PLACE. 1, or 0 where there is none. */
+#define CURSOR_MAX (LEASE_NAME_MAX + 128)
+static int name_next(struct range_stream *range, struct answer *answer, char ret_cursor[static CURSOR_MAX],
+                     struct err_text *error)
 {
-    const char *place = answer_cursor(range->answer);
-    char cursor[LEASE_NAME_MAX + 128];
+    const char *place = answer_cursor(answer);
     if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->lease))
         return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
     if (place)
-        snprintf(cursor, sizeof(cursor), "%s%s%s", range->lease, *range->lease ? "." : "", place);
-    end(&range->render, place ? cursor : NULL, out);
-    return 0;
+        snprintf(ret_cursor, CURSOR_MAX, "%s%s%s", range->lease, *range->lease ? "." : "", place);
+    return place != NULL;
+}
+
+static int end_answer(struct range_stream *range, void (*end)(struct render *render, const char *cursor, struct buf *out),
+                      struct buf *out, struct err_text *error)
+{
+    char cursor[CURSOR_MAX];
+    int rc = name_next(range, range->answer, cursor, error);
+    if (rc >= 0)
+        end(&range->render, rc ? cursor : NULL, out);
+    return rc < 0 ? rc : 0;
 }
 
 /* Goes on to the next series, or ends the answer. */
@@ -173,27 +185,32 @@ static void add_column(struct render *render, enum agg agg)
     render->columns[render->n_columns++] = agg;
 }
 
+struct knowing {
+    struct render *render;
+    struct reader_dir *dir;
+    const struct unit_table *units; /* where a unit is asked for */
+};
+
 static int know_series(void *arg, const struct series_info *info)
 {
-    struct range_stream *stream = arg;
-    struct render *render = &stream->render;
+    const struct knowing *knowing = arg;
+    struct render *render = knowing->render;
     const struct range *range = render->range;
-    struct series_info shown = *info, converted;
+    struct conversion conversion;
+    struct series_info shown;
     struct asset_place place;
     enum agg aggs[AGG_N];
     bool has_places = range->by == BY_LOCATION || range->by == BY_BOARD;
-    int rc = has_places ? assets_place(stream->origin.dir, info->entity, &place, NULL) : 1;
+    int rc = has_places ? assets_place(knowing->dir, info->entity, &place, NULL) : 1;
     if (rc <= 0) /* in no group */
         return rc;
-    if (has_places)
-        shown.entity = range->by == BY_BOARD ? place.board : place.location;
     size_t n = range->raw || range->n_aggs ? 0 : agg_choose(range, info, aggs);
     for (size_t i = 0; i < n; i++)
         add_column(render, aggs[i]);
-    converted = shown;
-    converted.unit = range->unit;
-    rc = render_know(render, &shown);
-    return rc || !*range->unit ? rc : render_know(render, &converted);
+    rc = conversion_init_shown(&conversion, knowing->units, range, info, &shown);
+    if (!rc && has_places)
+        shown.entity = range->by == BY_BOARD ? place.board : place.location;
+    return rc ? rc : render_know(render, &shown);
 }
 
 /* One set of columns serves all series: the aggregates asked for, or else the defaults of every kind that matches. The
@@ -209,7 +226,58 @@ static int find_columns(struct range_stream *range)
         return 0;
     struct series_filter filter = range->range.filter;
     filter.after_id = 0; /* every page has the same columns */
-    return reader_series(range->origin.dir, &filter, know_series, range);
+    struct knowing knowing = {.render = &range->render, .dir = range->origin.dir};
+    int rc = *range->range.unit ? reader_units(range->origin.dir, &knowing.units) : 0;
+    return rc ? rc : reader_series(range->origin.dir, &filter, know_series, &knowing);
+}
+
+/* ---- the next page of CSV, NDJSON and Arrow ---- */
+
+static int walk_series(struct answer *answer)
+{
+    struct stretch stretch;
+    struct row row;
+    int rc;
+    do
+        rc = answer_has_points(answer) ? answer_next_points(answer, POINTS_MAX, &stretch) : answer_next_row(answer, &row);
+    while (rc > 0);
+    return rc;
+}
+
+static int walk(struct answer *answer, bool wide)
+{
+    const struct series_info *info;
+    const enum agg *aggs;
+    size_t n_aggs;
+    struct sheet sheet;
+    int rc;
+    do {
+        rc = wide ? answer_next_sheet(answer, &sheet) : answer_next_series(answer, &info, &aggs, &n_aggs);
+        if (rc > 0 && !wide && (rc = walk_series(answer)) == 0)
+            rc = 1;
+    } while (rc > 0);
+    return rc;
+}
+
+/* These formats have no place for a cursor, and trailers do not reach most clients. So the page is walked over once before it
+ * is rendered: its end tells where the next one begins, in a header. */
+static int put_next(struct range_stream *range, struct reply *reply, struct err_text *error)
+{
+    struct answer *answer = NULL;
+    char cursor[CURSOR_MAX];
+    if (range->renderer == &render_json || !range->range.limit)
+        return 0;
+    if (range->range.limit > PAGE_ROWS_MAX)
+        return err_set_field(error, ERR_INVALID, "limit", "a page in this format has at most %d rows: leave \"limit\" out to "
+                             "have all of them at once", PAGE_ROWS_MAX);
+    int rc = answer_open(range->origin.dir, range->view, &range->range, &answer, error);
+    if (!rc && (rc = walk(answer, range->range.wide)))
+        err_set(error, rc, "the page could not be read: %s", err_name(rc));
+    rc = rc ? rc : name_next(range, answer, cursor, error);
+    if (rc > 0)
+        reply_header(reply, "Almanac-Next", "%s", cursor);
+    answer_close(answer);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- the request ---- */
@@ -263,8 +331,6 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (range->range.explain && range->renderer != &render_json)
         return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
                              "as a field");
-    if (range->range.bounds && range->renderer == &render_arrow)
-        return err_set_field(error, ERR_INVALID, "bounds", "\"bounds\" goes with format=json, csv or ndjson");
     rc = range->renderer == &render_json ? range_check_rows(&range->range, JSON_ROWS_MAX, error) : 0;
     if (rc)
         return rc;
@@ -300,6 +366,8 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
         rc = open_answer(range, request, error);
     if (!rc && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
         err_set(error, rc, "the newest change could not be found: %s", err_name(rc));
+    if (!rc && !reply->status)
+        rc = put_next(range, reply, error);
     if (!rc)
         put_headers(range, reply);
     if (rc || reply->status) {

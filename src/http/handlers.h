@@ -45,6 +45,7 @@ int h_optimization_take(struct request *request, struct reply *reply, struct err
 int h_optimization_list(struct request *request, struct reply *reply, struct err_text *error);
 int h_docs(struct request *request, struct reply *reply, struct err_text *error);
 int h_docs_file(struct request *request, struct reply *reply, struct err_text *error);
+int h_page(struct request *request, struct reply *reply, struct err_text *error);
 int h_openapi(struct request *request, struct reply *reply, struct err_text *error);
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error);
 int h_readyz(struct request *request, struct reply *reply, struct err_text *error);

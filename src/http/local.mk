@@ -16,7 +16,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/h_changes.c %D%/h_docs.c %D%/h_entities.c %D%/h_exports.c %D%/h_gaps.c %D%/h_optimization.c \
 	%D%/h_pilot.c %D%/h_pilot_dynamic.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
-	%D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/h_page.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
@@ -37,6 +37,21 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/spec.c %D%/spec.h \
 	%D%/workers.c %D%/workers.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+
+nodist_%C%_libhttp_a_SOURCES = data/page/index.html.h data/page/page.css.h data/page/page.js.h
+
+# The files of data/page become C strings in data/page/NAME.h, so that the page needs no files beside the program.
+SUFFIXES += .html .html.h .css .css.h .js .js.h
+embed_page = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(top_srcdir)/build-aux/embed-page.sh $< > $@.tmp && mv $@.tmp $@
+.html.html.h:
+	$(embed_page)
+.css.css.h:
+	$(embed_page)
+.js.js.h:
+	$(embed_page)
+BUILT_SOURCES += $(nodist_%C%_libhttp_a_SOURCES)
+%D%/libhttp_a-h_page.$(OBJEXT): $(nodist_%C%_libhttp_a_SOURCES)
+EXTRA_DIST += build-aux/embed-page.sh data/page/index.html data/page/page.css data/page/page.js
 
 if CMOCKA
 # The HTTP side is tested against a scripted store and query; so of libquery only when.c, and of libstore only access.c.
@@ -79,6 +94,13 @@ check_PROGRAMS += tests/unit/test_export_run
 tests_unit_test_export_run_SOURCES = tests/unit/test_export_run.c tests/lib/naive.c tests/lib/stream.c tests/lib/test.h
 tests_unit_test_export_run_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_export_run_LDADD = src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/store/libstore.a \
+	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) \
+	$(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
+
+check_PROGRAMS += tests/unit/test_exports
+tests_unit_test_exports_SOURCES = tests/unit/test_exports.c tests/lib/naive.c tests/lib/stream.c tests/lib/test.h
+tests_unit_test_exports_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_exports_LDADD = src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/store/libstore.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/db/libdb.a src/model/libmodel.a src/common/libcommon.a $(CMOCKA_LIBS) \
 	$(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) -lm
 

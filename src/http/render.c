@@ -8,21 +8,35 @@
 #include <string.h>
 
 #include "http/jsontext.h"
+#include "query/shown.h"
 
 /* "+01:00" */
 #define OFFSET_CHARS 6
 
+static void add_key(struct keys *keys, const char *name, const char *value)
+{
+    keys->names[keys->n] = name;
+    keys->values[keys->n++] = value;
+}
+
 struct keys render_keys(const struct range *range, const struct series_info *info)
 {
+    struct keys keys = {0};
+    struct shown_columns columns = shown_columns(range);
     if (!range->over)
-        return (struct keys){3, {"entity", "property", "unit"}, {info->entity, info->property, info->unit}};
+        add_key(&keys, "entity", info->entity);
     if (range->by == BY_TYPE)
-        return (struct keys){2, {"type", "unit"}, {info->type, info->unit}};
-    if (range->by == BY_PROPERTY)
-        return (struct keys){2, {"property", "unit"}, {info->property, info->unit}};
+        add_key(&keys, "type", info->type);
+    if (!range->over || range->by == BY_PROPERTY)
+        add_key(&keys, "property", info->property);
     if (range->by == BY_LOCATION || range->by == BY_BOARD)
-        return (struct keys){2, {range->by == BY_BOARD ? "board" : "location", "unit"}, {info->entity, info->unit}};
-    return (struct keys){1, {"unit"}, {info->unit}};
+        add_key(&keys, range->by == BY_BOARD ? "board" : "location", info->entity);
+    add_key(&keys, "unit", info->unit);
+    if (columns.has_values && columns.has_integrals) {
+        const char *unit = info->unit ? shown_integral_unit(range, info->unit) : NULL;
+        add_key(&keys, "integral_unit", unit ? unit : "");
+    }
+    return keys;
 }
 
 const char *const *render_counts(const struct range *range)
@@ -225,7 +239,7 @@ void render_wide_name(const struct render *render, size_t column, struct buf *ou
     buf_puts(out, wide->info->entity);
     buf_putc(out, '.');
     buf_puts(out, wide->info->property);
-    if (render->range->n_aggs > 1)
+    if (render->range->n_aggs > 1 || (render->range->is_auto && !render->range->n_aggs))
         buf_printf(out, ".%s", agg_name[wide->agg]);
 }
 
@@ -257,4 +271,18 @@ struct value render_cell(const struct render *render, const struct sheet *sheet,
     default:
         return (struct value){.type = VALUE_DECIMAL, .decimal = {m, e}};
     }
+}
+
+bool render_sheet_rows(struct render *render, const struct sheet *sheet, const struct row_text *text, struct buf *out)
+{
+    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
+        size_t row = render->sheet_at++;
+        text->begin(render, sheet->t_us[row], out);
+        for (size_t i = 0; i < sheet->n_columns; i++) {
+            struct value value = render_cell(render, sheet, i, row);
+            text->cell(render, i, &value, out);
+        }
+        buf_puts(out, text->end);
+    }
+    return render->sheet_at < sheet->n;
 }

@@ -11,8 +11,9 @@
 #include "http/reply.h"
 #include "query/range.h"
 
-/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit. */
-#define KEYS_MAX 3
+/* What names the series of a row: entity, property and unit, or of a group what makes it one, and the unit; behind it the unit
+ * of its integrals, where that is told apart (query/shown.h). */
+#define KEYS_MAX 4
 struct keys {
     size_t n;
     const char *names[KEYS_MAX], *values[KEYS_MAX];
@@ -121,9 +122,17 @@ void render_rows(struct render *render, const struct frame *frame, const struct 
 void render_columns(struct render *render);
 const struct value *render_column(const struct render *render, const struct row *row, size_t i);
 
-/* layout=wide: the name of a column, and a cell. */
+/* layout=wide: the name of a column, rows, and a cell. */
 void render_wide_name(const struct render *render, size_t column, struct buf *out);
 void render_json_wide_name(struct render *render, size_t column, struct buf *out); /* in quotes */
+/* Appends rows of a sheet while there is room, and says whether there are more of them: of each its beginning with the time,
+ * its cells in order, and its end. */
+struct row_text {
+    void (*begin)(struct render *render, int64_t t_us, struct buf *out);
+    void (*cell)(struct render *render, size_t column, const struct value *value, struct buf *out);
+    const char *end;
+};
+bool render_sheet_rows(struct render *render, const struct sheet *sheet, const struct row_text *text, struct buf *out);
 struct value render_cell(const struct render *render, const struct sheet *sheet, size_t column, size_t row);
 
 /* Rows that wait for their batch. */

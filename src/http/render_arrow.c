@@ -13,6 +13,7 @@
 
 #include "http/arrow.h"
 #include "model/nearest.h"
+#include "query/shown.h"
 
 #define BATCH_ROWS 32768
 /* Values of the store have at most 24 decimals and, with them, 14 digits before the point; so all have one type, whatever
@@ -219,7 +220,8 @@ struct gather {
         char text_name[32];                  /* of one that has the texts of another */
         enum sheet_type type;
         size_t source;                       /* which column of the answer; AGG_N on: a count behind them; raw: 0, or */
-#define SOURCE_AVAILABLE 1                   /* since when the reading could be known */
+#define SOURCE_AVAILABLE 1                   /* since when the reading could be known, or */
+#define SOURCE_BOUND 2                       /* on which side of the range it lies */
         int64_t *m;
         int8_t *e;
     } columns[COLUMNS_MAX];
@@ -281,6 +283,7 @@ static bool make_gather(struct render *render)
     }
     if (render->range->raw)
         return made && add_columns(render, "value", AGG_N, 0) &&
+               (!render->range->bounds || add_column(gather, "bound", SHEET_TEXT, SOURCE_BOUND, false)) &&
                (!render->range->available || add_column(gather, "available_at", SHEET_TIME, SOURCE_AVAILABLE, false));
     for (size_t i = 0; i < render->n_columns && made; i++)
         made = add_columns(render, agg_name[render->columns[i]], render->columns[i], i);
@@ -432,17 +435,27 @@ static bool is_for(const struct gathered *column, const struct value *value)
     return (column->type == SHEET_TEXT) == (value->type == VALUE_TEXT);
 }
 
+/* A value of a raw reading beside its own. */
+static struct value value_beside(const struct row *row, size_t source)
+{
+    if (source == SOURCE_AVAILABLE)
+        return (struct value){.type = VALUE_TIME, .t_us = row->available_us};
+    if (row->bound == BOUND_NONE)
+        return (struct value){.type = VALUE_NULL};
+    return (struct value){.type = VALUE_TEXT, .text = row->bound == BOUND_BEFORE ? "before" : "after"};
+}
+
 static void put_row(struct render *render, const struct row *row, struct buf *out)
 {
     static const struct value nothing = {.type = VALUE_NULL};
-    const struct value since = {.type = VALUE_TIME, .t_us = row->available_us};
     struct gather *gather = render->gather;
     size_t at = gather->n;
     gather->t_us[at] = row->t_us;
     gather->quality[at] = quality_index(row->quality);
     for (size_t i = 0; i < gather->n_columns && !render->rc; i++) {
         struct gathered *column = &gather->columns[i];
-        const struct value *value = render->range->raw         ? column->source ? &since : &row->values[0]
+        const struct value beside = render->range->raw ? value_beside(row, column->source) : nothing;
+        const struct value *value = render->range->raw        ? column->source ? &beside : &row->values[0]
                                     : column->source >= AGG_N ? &row->values[render->n_aggs + column->source - AGG_N]
                                                               : render_column(render, row, column->source);
         render->rc = sheet_store_value(&gather->store, is_for(column, value) ? value : &nothing, &column->m[at], &column->e[at]);
@@ -522,7 +535,7 @@ static void put_wide_schema(struct render *render, struct arrow_field *fields, s
         fields[i + 1].keys[0] = "series";
         fields[i + 1].values[0] = id;
         fields[i + 1].keys[1] = "unit";
-        fields[i + 1].values[1] = render->wide[i].info->unit;
+        fields[i + 1].values[1] = shown_unit(render->range, render->wide[i].info, render->wide[i].agg);
         at = (size_t)(id - (const char *)names->data) + strlen(id) + 1;
     }
     arrow_put_schema(out, fields, render->n_wide + 1);

@@ -184,19 +184,16 @@ static void begin_wide(struct render *render, struct buf *out)
     buf_puts(out, "\r\n");
 }
 
+static void put_cell(struct render *render, size_t column, const struct value *value, struct buf *out)
+{
+    (void)column;
+    buf_putc(out, render->dialect.sep);
+    put_value(render, value, out);
+}
+
 static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
 {
-    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
-        size_t row = render->sheet_at++;
-        put_time(render, sheet->t_us[row], out);
-        for (size_t i = 0; i < sheet->n_columns; i++) {
-            struct value value = render_cell(render, sheet, i, row);
-            buf_putc(out, render->dialect.sep);
-            put_value(render, &value, out);
-        }
-        buf_puts(out, "\r\n");
-    }
-    return render->sheet_at < sheet->n;
+    return render_sheet_rows(render, sheet, &(struct row_text){put_time, put_cell, "\r\n"}, out);
 }
 
 const struct renderer render_csv = {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/jsontext.h"
+#include "query/shown.h"
 
 static void begin(struct render *render, struct buf *out)
 {
@@ -17,14 +18,22 @@ static void begin(struct render *render, struct buf *out)
     buf_puts(out, "\"series\":[");
 }
 
+static void put_units(const struct render *render, const struct series_info *info, struct buf *out)
+{
+    const char *apart = shown_integral_apart(render->range, info);
+    jsontext_put_member(out, "unit", info->unit);
+    if (apart)
+        jsontext_put_member(out, "integral_unit", apart);
+    jsontext_put_member(out, "kind", kind_name(info->kind));
+}
+
 static void put_info(struct render *render, const struct series_info *info, struct buf *out)
 {
     buf_printf(out, "%s\n{\"id\":%" PRIu32, render->n_series++ ? "," : "", info->id);
     jsontext_put_member(out, "entity", info->entity);
     jsontext_put_member(out, "type", info->type);
     jsontext_put_member(out, "property", info->property);
-    jsontext_put_member(out, "unit", info->unit);
-    jsontext_put_member(out, "kind", kind_name(info->kind));
+    put_units(render, info, out);
 }
 
 /* What makes a group: how its series are put together, and what they have in common. */
@@ -33,13 +42,12 @@ static void put_group(struct render *render, const struct series_info *info, str
     static const char *const names[] = {[OVER_SUM] = "sum", [OVER_MEAN] = "mean", [OVER_MIN] = "min", [OVER_MAX] = "max"};
     struct keys keys = render_keys(render->range, info);
     buf_printf(out, "%s\n{\"over\":\"%s\",\"by\":{", render->n_series++ ? "," : "", names[render->range->over]);
-    for (size_t i = 0; i + 1 < keys.n; i++) { /* the unit is the last one */
-        buf_printf(out, "\"%s\":", keys.names[i]);
+    for (size_t i = 0; strcmp(keys.names[i], "unit") != 0; i++) {
+        buf_printf(out, "%s\"%s\":", i ? "," : "", keys.names[i]);
         jsontext_put(out, keys.values[i]);
     }
     buf_putc(out, '}');
-    jsontext_put_member(out, "unit", info->unit);
-    jsontext_put_member(out, "kind", kind_name(info->kind));
+    put_units(render, info, out);
 }
 
 static void begin_series(struct render *render, struct buf *out)
@@ -221,19 +229,16 @@ static void begin_wide(struct render *render, struct buf *out)
     buf_puts(out, "],\"rows\":[");
 }
 
+static void put_cell(struct render *render, size_t column, const struct value *value, struct buf *out)
+{
+    (void)column;
+    buf_putc(out, ',');
+    render_json_value(render, value, out);
+}
+
 static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
 {
-    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
-        size_t row = render->sheet_at++;
-        begin_row(render, sheet->t_us[row], out);
-        for (size_t i = 0; i < sheet->n_columns; i++) {
-            struct value value = render_cell(render, sheet, i, row);
-            buf_putc(out, ',');
-            render_json_value(render, &value, out);
-        }
-        buf_putc(out, ']');
-    }
-    return render->sheet_at < sheet->n;
+    return render_sheet_rows(render, sheet, &(struct row_text){begin_row, put_cell, "]"}, out);
 }
 
 static void end_wide(struct render *render, const char *cursor, struct buf *out)

@@ -104,22 +104,23 @@ static void end(struct render *render, const char *cursor, struct buf *out)
 
 /* ---- wide ---- */
 
+static void begin_line(struct render *render, int64_t t_us, struct buf *out)
+{
+    buf_puts(out, "{\"time\":");
+    render_json_time(render->range, &render->minute, t_us, out);
+}
+
+static void put_cell(struct render *render, size_t column, const struct value *value, struct buf *out)
+{
+    buf_putc(out, ',');
+    render_json_wide_name(render, column, out);
+    buf_putc(out, ':');
+    render_json_value(render, value, out);
+}
+
 static bool put_sheet(struct render *render, const struct sheet *sheet, struct buf *out)
 {
-    while (render->sheet_at < sheet->n && out->n < STREAM_BYTES) {
-        size_t row = render->sheet_at++;
-        buf_puts(out, "{\"time\":");
-        render_json_time(render->range, &render->minute, sheet->t_us[row], out);
-        for (size_t i = 0; i < sheet->n_columns; i++) {
-            struct value value = render_cell(render, sheet, i, row);
-            buf_putc(out, ',');
-            render_json_wide_name(render, i, out);
-            buf_putc(out, ':');
-            render_json_value(render, &value, out);
-        }
-        buf_puts(out, "}\n");
-    }
-    return render->sheet_at < sheet->n;
+    return render_sheet_rows(render, sheet, &(struct row_text){begin_line, put_cell, "}\n"}, out);
 }
 
 const struct renderer render_ndjson = {

@@ -331,6 +331,7 @@ static int choose_media(struct request *request, struct reply *reply, struct err
 void route_answer(struct request *request, struct reply *reply)
 {
     struct err_text error = {0};
+    parameters_free(&request->parameters);
     int rc = parse_parameters(request, reply, &error);
     if (!rc && !reply->status)
         rc = choose_media(request, reply, &error);

@@ -38,6 +38,9 @@ struct request {
     const _Atomic bool *gone;    /* becomes true when the client hangs up, */
     const _Atomic bool *cut;     /* and when the server ends all answers; NULL: never */
     uint64_t *n_rows;            /* a range answer counts its rows here; NULL: nobody asks */
+    bool may_defer;              /* a handler that finds much to do may set is_deferred and return 0 without an answer: it is
+                                  * called again in a worker, as if its route were is_long */
+    bool is_deferred;
 
     /* filled in on the way to the handler */
     char path[256];              /* decoded */
@@ -84,7 +87,8 @@ void route_head(struct request *request, struct reply *reply);
  * reply->status 0 when the request may go on. */
 void route_verify(struct request *request, struct reply *reply);
 
-/* The rest of the checks, and the handler; the body is whole, and the request verified. */
+/* The rest of the checks, and the handler; the body is whole, and the request verified. May be called again after a handler has
+ * deferred. */
 void route_answer(struct request *request, struct reply *reply);
 
 /* Whether nobody waits for the answer any more; for handlers and streams that compute for long, as often as they like. */

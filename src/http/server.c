@@ -350,6 +350,17 @@ static bool begin_job(struct exchange *exchange, struct workers *workers)
     return false;
 }
 
+/* Makes the answer in this thread, unless its handler finds that it takes too long for that. */
+static void answer_here(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    request->may_defer = true;
+    route_answer(request, &exchange->reply);
+    request->may_defer = false;
+    if (request->is_deferred)
+        exchange->working = begin_job(exchange, exchange->server->workers);
+}
+
 /* The connection is resumed. */
 static enum MHD_Result finish_work(struct exchange *exchange, struct MHD_Connection *connection)
 {
@@ -367,7 +378,7 @@ static enum MHD_Result answer_verified(struct exchange *exchange, struct MHD_Con
     if (!exchange->reply.status && request->route->is_long)
         exchange->working = begin_job(exchange, exchange->server->workers);
     else if (!exchange->reply.status)
-        route_answer(request, &exchange->reply);
+        answer_here(exchange);
     return exchange->working ? MHD_YES : send_reply(exchange, connection);
 }
 

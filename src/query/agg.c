@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "query/shown.h"
+
 const char *const agg_name[AGG_N] = {
     [AGG_MEAN] = "mean",       [AGG_MIN] = "min",           [AGG_MAX] = "max",           [AGG_SUM] = "sum",
     [AGG_COUNT] = "count",     [AGG_FIRST] = "first",       [AGG_LAST] = "last",         [AGG_TWA] = "twa",
@@ -85,31 +87,6 @@ static bool direction_has(enum agg agg)
     return agg == AGG_MEAN || agg == AGG_COUNT || agg == AGG_FIRST || agg == AGG_LAST || agg == AGG_COVERED;
 }
 
-static const char *integral_unit(const char *unit)
-{
-    static const char *const units[][2] = {{"W", "Wh"}, {"var", "varh"}, {"A", "Ah"}, {"m3/h", "m3"}, {"W/m2", "Wh/m2"}};
-    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-        if (!strcmp(unit, units[i][0]))
-            return units[i][1];
-    return NULL;
-}
-
-const char *agg_unit(enum agg agg, const struct series_info *info)
-{
-    switch (agg) {
-    case AGG_INTEGRAL:
-        return integral_unit(info->unit);
-    case AGG_COVERED:
-        return "s";
-    case AGG_COUNT:
-    case AGG_MINTIME:
-    case AGG_MAXTIME:
-        return "";
-    default:
-        return info->unit;
-    }
-}
-
 int agg_check(enum agg agg, const struct series_info *info, struct err_text *error)
 {
     if (!kind_has(info->kind, agg))
@@ -121,7 +98,7 @@ int agg_check(enum agg agg, const struct series_info *info, struct err_text *err
                              "\"%.64s\" of \"%.128s\" is a direction and has no %s, since 359 and 1 are close; "
                              "use mean, count, first, last or covered",
                              info->property, info->entity, agg_name[agg]);
-    if (agg == AGG_INTEGRAL && !integral_unit(info->unit))
+    if (agg == AGG_INTEGRAL && !shown_integral_unit(NULL, info->unit))
         return err_set_field(error, ERR_MEANING, "agg", "\"%.64s\" of \"%.128s\" is in %s, which has no integral over time; "
                              "only W, var, A, m3/h and W/m2 have; use mean or twa", info->property, info->entity,
                              *info->unit ? info->unit : "no unit");

@@ -18,8 +18,4 @@ bool agg_is_direction(const struct series_info *info);
 /* Percentiles and the median: 1 to 99; 0 of others. */
 int agg_percent(enum agg agg);
 
-/* The unit of what an aggregate says of a series: that of its values, but for integrals ("Wh" of W), covered ("s"), and counts
- * and times, which have none (""). NULL for the integral of a unit that has none. Lives as long as the series' own. */
-const char *agg_unit(enum agg agg, const struct series_info *info);
-
 #endif

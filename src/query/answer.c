@@ -237,6 +237,8 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
         rc = matches_init(&answer->matches, dir, range, check_series, &check, error);
     if (!rc && answer->groups)
         rc = check_groups(answer, error);
+    if (!rc && answer->wide)
+        rc = wide_check_names(answer->wide, error);
     if (rc) {
         answer_close(answer);
         return rc;

@@ -5,22 +5,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "query/agg.h"
+#include "query/shown.h"
 
 #define NAMES_MAX 32
-
-/* Whether any column has the unit of the series' values, and whether these are all integrals. */
-static bool has_values(const struct range *range, bool *ret_integrals)
-{
-    size_t n_values = range->raw || !range->n_aggs, n_integrals = 0;
-    for (size_t i = 0; i < range->n_aggs; i++) {
-        enum agg agg = range->aggs[i];
-        n_integrals += agg == AGG_INTEGRAL;
-        n_values += agg != AGG_COUNT && agg != AGG_MINTIME && agg != AGG_MAXTIME && agg != AGG_COVERED;
-    }
-    *ret_integrals = n_integrals && n_integrals == n_values;
-    return n_values;
-}
 
 static int refuse(const struct unit_table *units, const struct unit *from, const struct range *range,
                   const struct series_info *info, struct err_text *error)
@@ -45,21 +32,19 @@ static int refuse(const struct unit_table *units, const struct unit *from, const
 int conversion_init(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                     const struct series_info *info, struct err_text *error)
 {
-    bool integrals, has = has_values(range, &integrals);
+    struct shown_columns columns = shown_columns(range);
     *conversion = (struct conversion){0};
     if (!*range->unit || info->kind == KIND_STATE || !strcmp(info->unit, range->unit))
         return 0;
     const struct unit *from = unit_find(units, info->unit, strlen(info->unit));
     const struct unit *to = unit_find(units, range->unit, strlen(range->unit));
-    const char *integral = integrals ? agg_unit(AGG_INTEGRAL, info) : NULL;
-    if (integral && !unit_converts(from, to)) {
-        const struct unit *own = unit_find(units, integral, strlen(integral));
-        from = unit_converts(own, to) ? own : from;
-    }
-    if (!unit_converts(from, to))
+    const char *integral = columns.has_integrals && !columns.has_values ? shown_integral_unit(range, info->unit) : NULL;
+    const struct unit *own = integral && !unit_converts(from, to) ? unit_find(units, integral, strlen(integral)) : NULL;
+    bool names_integral = unit_converts(own, to);
+    if (!names_integral && !unit_converts(from, to))
         return refuse(units, from, range, info, error);
-    if (has)
-        *conversion = (struct conversion){from, to};
+    if (columns.has_values || columns.has_integrals)
+        *conversion = (struct conversion){names_integral ? own : from, to, names_integral};
     return 0;
 }
 
@@ -79,9 +64,14 @@ int conversion_init_shown(struct conversion *conversion, const struct unit_table
     int rc = *range->unit ? conversion_init(conversion, units, range, info, NULL) : 0;
     if (rc)
         return rc;
+    struct shown_columns columns = shown_columns(range);
     *ret_shown = *info;
     if (conversion->to)
         ret_shown->unit = range->unit;
+    const char *integral = columns.has_integrals && !columns.has_values && !conversion->names_integral
+                               ? shown_integral_unit(range, ret_shown->unit) : NULL;
+    if (integral)
+        ret_shown->unit = integral;
     return 0;
 }
 

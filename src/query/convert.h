@@ -1,4 +1,4 @@
-/* Values in the unit that was asked for (contract section 5, `unit`). Private to query. */
+/* Values in the unit that was asked for (contract section 5, `unit`). */
 #ifndef QUERY_CONVERT_H
 #define QUERY_CONVERT_H
 
@@ -8,6 +8,7 @@
 /* A zeroed struct leaves values as they are. */
 struct conversion {
     const struct unit *from, *to; /* to NULL: as they are */
+    bool names_integral;          /* the range's unit is that of the integrals, not of the values */
 };
 
 /* What the range's unit means for a series; nothing for states, and where only counts and times are asked for. An
@@ -17,7 +18,8 @@ struct conversion {
 MUST_CHECK int conversion_init(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                                const struct series_info *info, struct err_text *error);
 
-/* The same for a series that was looked at before, and the series as it is shown: in that unit. */
+/* The same for a series that was looked at before, and the series as it is shown: in that unit, or that of its integrals
+ * (query/shown.h). */
 MUST_CHECK int conversion_init_shown(struct conversion *conversion, const struct unit_table *units, const struct range *range,
                                      const struct series_info *info, struct series_info *ret_shown);
 

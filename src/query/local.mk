@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/raw.c %D%/raw.h \
 	%D%/reduce.c %D%/reduce.h \
 	%D%/sheet.c %D%/sheet.h \
+	%D%/shown.c %D%/shown.h \
 	%D%/sliding.c %D%/sliding.h \
 	%D%/steps.c \
 	%D%/tally.c %D%/tally.h \
@@ -41,7 +42,7 @@ if CMOCKA
 QUERY_TEST_LIBS = $(QUERY_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_answer tests/unit/test_gain tests/unit/test_gaps tests/unit/test_newest \
-	tests/unit/test_parts tests/unit/test_range tests/unit/test_raw tests/unit/test_sliding tests/unit/test_wide
+	tests/unit/test_parts tests/unit/test_range tests/unit/test_raw tests/unit/test_shown tests/unit/test_sliding tests/unit/test_wide
 tests_unit_test_wide_SOURCES = tests/unit/test_wide.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_wide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wide_LDADD = $(QUERY_TEST_LIBS)
@@ -64,6 +65,9 @@ tests_unit_test_parts_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/lib/fake_reader.c tests/lib/fake_reader.h
 tests_unit_test_range_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_range_LDADD = $(QUERY_TEST_LIBS)
+tests_unit_test_shown_SOURCES = tests/unit/test_shown.c
+tests_unit_test_shown_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_shown_LDADD = $(QUERY_TEST_LIBS)
 tests_unit_test_sliding_SOURCES = tests/unit/test_sliding.c tests/lib/fake_reader.c tests/lib/fake_reader.h tests/lib/random.h
 tests_unit_test_sliding_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sliding_LDADD = $(QUERY_TEST_LIBS)

@@ -53,6 +53,7 @@ struct range {
     enum by by;
     bool bounds;                 /* raw: the nearest reading on each side, too */
     char unit[LIMIT_UNIT_BYTES]; /* to convert to; "": as stored */
+    char integral_unit[LIMIT_UNIT_BYTES + 2]; /* of an integral of what is in that unit */
     bool has_quality;            /* the least quality accepted was stated; else raw takes all, aggregates all but suspect */
     enum quality quality;
     int64_t asof_us;             /* only what was known by then; INT64_MAX: everything */

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "query/agg.h"
+#include "query/shown.h"
 #include "query/when.h"
 
 /* Points of a plot: more than that is no picture any more. */
@@ -110,8 +111,10 @@ static int read_unit(const struct draft *draft, struct range *range, struct err_
     const char *text = draft->single[UNIT];
     if (text && (!*text || strlen(text) >= sizeof(range->unit)))
         return err_set_field(error, ERR_INVALID, "unit", "\"%.64s\" is no unit; take one such as kWh, kW or degC", text);
-    if (text)
+    if (text) {
         memcpy(range->unit, text, strlen(text) + 1);
+        shown_integral_text(text, range->integral_unit);
+    }
     return 0;
 }
 

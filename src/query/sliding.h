@@ -1,6 +1,7 @@
 /* One figure of the readings in each of many equally long windows that may overlap, as Prometheus has them: at start,
  * start + step ... up to end, of the readings in (t - window, t]. Readings are read once, whatever windows have in
- * common. Suspect readings do not count, and windows without readings are passed over. */
+ * common. Suspect readings do not count, and windows without readings are passed over. Where windows are long and their edges
+ * are edges of a tier's cells, these stand for the readings inside. */
 #ifndef QUERY_SLIDING_H
 #define QUERY_SLIDING_H
 
@@ -12,10 +13,12 @@ enum sliding_fn { SLIDING_AVG, SLIDING_MIN, SLIDING_MAX, SLIDING_SUM, SLIDING_LA
 #define SLIDING_STEPS_MAX 100000
 
 struct sliding_options {
-    uint32_t series_id;            /* of a kind that has numbers */
+    uint32_t series_id;
+    enum kind kind;                /* one that has numbers */
+    bool has_expired;              /* readings of the time asked for are missing: cells alone cannot tell what is in a window */
     enum sliding_fn fn;
     int64_t start_us, end_us, step_us, window_us; /* step and window at least 1; all within the years 0001 to 9999 */
-    uint64_t *left;                /* so many readings may be read yet, counted down: ERR_LIMIT then; NULL: any number */
+    uint64_t *left;                /* so many readings and cells may be read yet, counted down: ERR_LIMIT then; NULL: any */
 };
 
 struct sliding;

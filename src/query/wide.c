@@ -3,6 +3,8 @@
 #include "query/wide.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +26,15 @@ struct lot {
     bool is_aligned;  /* its times are those of the table */
 };
 
+/* What is chosen for a series where the range names nothing: of a gauge whose step the server chose, mean, min and max. */
+#define CHOSEN_MAX 3
+
 struct member {
     struct match match;
     struct series_info shown; /* in the unit that is asked for */
-    enum agg aggs[1];  /* where the range names none: the default */
+    enum agg chosen[CHOSEN_MAX];
+    size_t n_values;          /* columns, */
+    size_t column;            /* from this one on */
 };
 
 /* A text's place changes while texts are added, so that members are allocated one by one. */
@@ -37,7 +44,6 @@ struct wide {
     size_t n_members, members_cap;
     struct wide_column *columns;
     size_t n_columns, columns_cap;
-    size_t n_values;           /* columns of one series */
     size_t cells_max, times_max, spread_max;
     /* the window [begin_us, end_us), read from begin_us on */
     int64_t begin_us, end_us;
@@ -67,7 +73,6 @@ int wide_new(const struct wide_options *options, struct wide **ret_wide)
     if (!wide)
         return ERR_NOMEM;
     wide->options = *options;
-    wide->n_values = options->range->raw || !options->range->n_aggs ? 1 : options->range->n_aggs;
     wide->begin_us = options->begin_us;
     wide->cells_max = options->cells_max ? options->cells_max : CELLS_MAX;
     wide->times_max = options->cells_max ? options->cells_max : TIMES_MAX;
@@ -99,22 +104,37 @@ void wide_free(struct wide *wide)
 
 static const enum agg *aggs_of(const struct wide *wide, const struct member *member)
 {
-    return wide->options.range->n_aggs ? wide->options.range->aggs : member->aggs;
+    return wide->options.range->n_aggs ? wide->options.range->aggs : member->chosen;
+}
+
+/* Of raw readings one column, whose aggregate nobody looks at. */
+static void choose_columns(const struct wide *wide, const struct series_info *info, struct member *member)
+{
+    enum agg aggs[AGG_N];
+    bool raw = wide->options.range->raw;
+    member->column = wide->n_columns;
+    member->n_values = raw ? 1 : agg_choose(wide->options.range, info, aggs);
+    if (!raw && !wide->options.range->n_aggs)
+        memcpy(member->chosen, aggs, member->n_values * sizeof(*aggs));
+}
+
+static int refuse_columns(struct err_text *error)
+{
+    return err_set_field(error, ERR_MEANING, "layout", "more than %d columns: ask for fewer series or aggregates, or take "
+                         "layout=long", LIMIT_COLUMNS);
 }
 
 int wide_add(struct wide *wide, const struct series_info *info, struct err_text *error)
 {
     const struct range *range = wide->options.range;
-    if (wide->n_columns + wide->n_values > LIMIT_COLUMNS)
-        return err_set_field(error, ERR_MEANING, "layout", "more than %d columns: ask for fewer series or aggregates, or take "
-                             "layout=long", LIMIT_COLUMNS);
     struct member *member = calloc(1, sizeof(*member));
-    if (!member || array_grow(&wide->members, &wide->members_cap, wide->n_members + 1, sizeof(*wide->members)) ||
-        array_grow(&wide->columns, &wide->columns_cap, wide->n_columns + wide->n_values, sizeof(*wide->columns))) {
-        free(member);
+    if (!member)
         return ERR_NOMEM;
-    }
-    int rc = match_copy(&member->match, info);
+    choose_columns(wide, info, member);
+    int rc = wide->n_columns + member->n_values > LIMIT_COLUMNS ? refuse_columns(error) : match_copy(&member->match, info);
+    if (!rc && (array_grow(&wide->members, &wide->members_cap, wide->n_members + 1, sizeof(*wide->members)) ||
+                array_grow(&wide->columns, &wide->columns_cap, wide->n_columns + member->n_values, sizeof(*wide->columns))))
+        rc = ERR_NOMEM;
     if (rc) {
         free(member);
         return rc;
@@ -124,8 +144,7 @@ int wide_add(struct wide *wide, const struct series_info *info, struct err_text 
     rc = conversion_init_shown(&conversion, wide->options.units, range, &member->match.info, &member->shown);
     if (rc)
         return rc;
-    member->aggs[0] = agg_default(info->kind);
-    for (size_t i = 0; i < wide->n_values; i++) {
+    for (size_t i = 0; i < member->n_values; i++) {
         enum agg agg = aggs_of(wide, member)[i];
         wide->columns[wide->n_columns++] = (struct wide_column){
             .info = &member->shown, .agg = agg, .type = sheet_type(range->raw ? AGG_N : (int)agg, info->kind)};
@@ -137,6 +156,54 @@ const struct wide_column *wide_columns(const struct wide *wide, size_t *ret_n)
 {
     *ret_n = wide->n_columns;
     return wide->columns;
+}
+
+/* ---- their names ---- */
+
+struct named {
+    char *name;
+    uint32_t id;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+static int find_equal(struct named *named, size_t n, struct err_text *error)
+{
+    qsort(named, n, sizeof(*named), compare_names);
+    for (size_t i = 1; i < n; i++)
+        if (!strcmp(named[i - 1].name, named[i].name))
+            return err_set_field(error, ERR_MEANING, "layout", "series %" PRIu32 " and %" PRIu32 " would both be columns named "
+                                 "\"%.250s\": ask for one of them, or take layout=long", named[i - 1].id, named[i].id,
+                                 named[i].name);
+    return 0;
+}
+
+/* Entities may have points in them, so that a name can be read in two ways only where a property has one, too. */
+int wide_check_names(const struct wide *wide, struct err_text *error)
+{
+    bool has_points = false;
+    for (size_t i = 0; i < wide->n_members && !has_points; i++)
+        has_points = strchr(wide->members[i]->match.info.property, '.');
+    if (!has_points)
+        return 0;
+    struct named *named = calloc(wide->n_members, sizeof(*named));
+    int rc = named ? 0 : ERR_NOMEM;
+    for (size_t i = 0; i < wide->n_members && !rc; i++) {
+        const struct series_info *info = &wide->members[i]->match.info;
+        named[i].id = info->id;
+        if (asprintf(&named[i].name, "%s.%s", info->entity, info->property) < 0) {
+            named[i].name = NULL;
+            rc = ERR_NOMEM;
+        }
+    }
+    rc = rc ? rc : find_equal(named, wide->n_members, error);
+    for (size_t i = 0; i < wide->n_members && named; i++)
+        free(named[i].name);
+    free(named);
+    return rc;
 }
 
 /* ---- a window is read ---- */
@@ -153,9 +220,9 @@ static int grow_cells(struct wide *wide, size_t n)
     return array_grow(&wide->e, &wide->e_cap, wide->n_cells + n, sizeof(*wide->e));
 }
 
-static bool is_full(const struct wide *wide, size_t n_rows)
+static bool is_full(const struct wide *wide, size_t n_rows, size_t n_values)
 {
-    return wide->n_times + n_rows > wide->times_max || wide->n_cells + n_rows * wide->n_values > wide->cells_max;
+    return wide->n_times + n_rows > wide->times_max || wide->n_cells + n_rows * n_values > wide->cells_max;
 }
 
 /* Readings: 1 when the window is full. */
@@ -166,7 +233,7 @@ static int read_points(struct wide *wide, struct lane *lane, enum kind kind, str
     while ((rc = lane_next_points(lane, wide->times_max, &stretch)) > 0) {
         const struct points *points = stretch.points;
         size_t n = stretch.end - stretch.begin;
-        if (is_full(wide, n))
+        if (is_full(wide, n, 1))
             return 1;
         if (grow_times(wide, n) || grow_cells(wide, n))
             return ERR_NOMEM;
@@ -186,18 +253,18 @@ static int read_points(struct wide *wide, struct lane *lane, enum kind kind, str
     return rc;
 }
 
-static int read_rows(struct wide *wide, struct lane *lane, struct lot *lot)
+static int read_rows(struct wide *wide, struct lane *lane, size_t n_values, struct lot *lot)
 {
     struct row row;
     int rc;
     while ((rc = lane_next(lane, &row)) > 0) {
-        if (is_full(wide, 1))
+        if (is_full(wide, 1, n_values))
             return 1;
-        if (grow_times(wide, 1) || grow_cells(wide, wide->n_values))
+        if (grow_times(wide, 1) || grow_cells(wide, n_values))
             return ERR_NOMEM;
         wide->times[wide->n_times++] = row.t_us;
         lot->n++;
-        for (size_t i = 0; i < wide->n_values; i++, wide->n_cells++) {
+        for (size_t i = 0; i < n_values; i++, wide->n_cells++) {
             rc = sheet_store_value(&wide->store, &row.values[i], &wide->m[wide->n_cells], &wide->e[wide->n_cells]);
             if (rc)
                 return rc;
@@ -226,7 +293,7 @@ static int read_series(struct wide *wide, size_t i)
         .range = range,
         .info = &member->match.info,
         .aggs = aggs_of(wide, member),
-        .n_aggs = range->raw ? 0 : wide->n_values,
+        .n_aggs = range->raw ? 0 : member->n_values,
         .has_tier = wide->options.has_tier,
         .tier = wide->options.tier,
         .begin_us = wide->begin_us,
@@ -239,7 +306,8 @@ static int read_series(struct wide *wide, size_t i)
     rc = rc ? rc : lane_open(wide->options.view, &options, &lane);
     if (rc)
         return rc;
-    rc = lane_has_points(lane) ? read_points(wide, lane, member->match.info.kind, lot) : read_rows(wide, lane, lot);
+    rc = lane_has_points(lane) ? read_points(wide, lane, member->match.info.kind, lot)
+                               : read_rows(wide, lane, member->n_values, lot);
     lane_close(lane);
     if (!rc && i)
         share_times(wide, lot, lot - 1);
@@ -388,7 +456,8 @@ static int load(struct wide *wide)
             struct lot *lot = &wide->lots[i];
             struct times times = {wide->times + lot->times, lot->n}, rows = {wide->rows, wide->n_rows};
             lot->is_aligned = are_equal(times, rows);
-            wide->n_spread += lot->is_aligned && wide->n_values == 1 ? 0 : wide->n_values;
+            size_t n_values = wide->members[i]->n_values;
+            wide->n_spread += lot->is_aligned && n_values == 1 ? 0 : n_values;
         }
     }
     return 1;
@@ -402,10 +471,11 @@ int wide_has_more(struct wide *wide)
 /* ---- sheets ---- */
 
 /* The cells of one series at the times of the sheet, each of its columns n cells after the one before. */
-static void spread(struct wide *wide, struct lot *lot, size_t n, int64_t *m, int8_t *e)
+static void spread(struct wide *wide, size_t member, size_t n, int64_t *m, int8_t *e)
 {
+    struct lot *lot = &wide->lots[member];
     const int64_t *times = wide->times + lot->times, *rows = wide->rows + wide->next_row;
-    size_t n_values = wide->n_values;
+    size_t n_values = wide->members[member]->n_values;
     memset(m, 0, n * n_values * sizeof(*m));
     memset(e, (unsigned char)SHEET_OTHER, n * n_values);
     for (size_t row = 0; row < n && lot->next < lot->n; row++) {
@@ -421,18 +491,19 @@ static void spread(struct wide *wide, struct lot *lot, size_t n, int64_t *m, int
 
 static int make_sheet(struct wide *wide, size_t n)
 {
-    size_t n_values = wide->n_values, used = 0;
+    size_t used = 0;
     if (array_grow(&wide->spread_m, &wide->spread_m_cap, wide->n_spread * n + 1, sizeof(*wide->spread_m)) ||
         array_grow(&wide->spread_e, &wide->spread_e_cap, wide->n_spread * n + 1, sizeof(*wide->spread_e)))
         return ERR_NOMEM;
     for (size_t i = 0; i < wide->n_members; i++) {
-        struct lot *lot = &wide->lots[i];
-        struct sheet_column *columns = &wide->sheet[i * n_values];
+        const struct lot *lot = &wide->lots[i];
+        size_t n_values = wide->members[i]->n_values;
+        struct sheet_column *columns = &wide->sheet[wide->members[i]->column];
         if (lot->is_aligned && n_values == 1) {
             *columns = (struct sheet_column){wide->m + lot->cells + wide->next_row, wide->e + lot->cells + wide->next_row};
             continue;
         }
-        spread(wide, lot, n, wide->spread_m + used, wide->spread_e + used);
+        spread(wide, i, n, wide->spread_m + used, wide->spread_e + used);
         for (size_t k = 0; k < n_values; k++, used += n)
             columns[k] = (struct sheet_column){wide->spread_m + used, wide->spread_e + used};
     }

@@ -27,6 +27,8 @@ void wide_free(struct wide *wide);
 /* A series behind those added before, whose texts are copied. ERR_MEANING when the table would have too many columns;
  * ERR_NOMEM. */
 MUST_CHECK int wide_add(struct wide *wide, const struct series_info *info, struct err_text *error);
+/* Refuses a table in which two columns would have one name. ERR_MEANING; ERR_NOMEM. */
+MUST_CHECK int wide_check_names(const struct wide *wide, struct err_text *error);
 const struct wide_column *wide_columns(const struct wide *wide, size_t *ret_n);
 
 /* The next rows, at most max (> 0): 1, 0 at the end, or a code. Valid until the next call. wide_has_more: whether there would be

@@ -38,6 +38,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
 	%D%/verify_assets.c \
 	%D%/verify_changes.c \
+	%D%/verify_chunks.c %D%/verify_derived.c %D%/verify_look.c %D%/verify_window_inside.h \
 	%D%/verify_ingest.c \
 	%D%/verify_snapshots.c \
 	%D%/verify_window.c \

@@ -204,7 +204,7 @@ static int note_info(void *arg, const char *folder, struct err_text *error)
 
 /* ---- removing; the caller holds the folder's lock, or the snapshot is to be dropped ---- */
 
-/* Renamed first, so that nobody finds half of it. */
+/* Renamed first, so that nobody finds half of it; and that is on the disk before anybody is told that it is gone. */
 static int remove_one(const struct snapshots *snapshots, const char *name)
 {
     char path[PATH_BYTES], gone[PATH_BYTES];
@@ -213,8 +213,9 @@ static int remove_one(const struct snapshots *snapshots, const char *name)
     files_remove_tree(gone); /* of a crash */
     if (rename(path, gone))
         return errno == ENOENT ? ERR_NOTFOUND : ERR_IO;
+    int rc = files_sync_folder_of(gone);
     files_remove_tree(gone);
-    return 0;
+    return rc;
 }
 
 static void close_one(struct opened *opened)

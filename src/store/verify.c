@@ -14,6 +14,7 @@
 #include "common/hash.h"
 #include "store/access.h"
 #include "store/file_rows.h"
+#include "store/folders.h"
 
 #define ROUNDS_MAX 3                        /* how often a list is read again when files vanish */
 #define MANIFEST_LAG_US (60 * INT64_C(1000000)) /* the manifest is written after a round of seals */
@@ -355,8 +356,9 @@ static void find_source(struct verify *verify, struct verify_place *place)
     }
 }
 
-static void check_partition(struct verify *verify, const char *topic, int32_t partition)
+static int check_partition(void *arg, const char *topic, int32_t partition)
 {
+    struct verify *verify = arg;
     char folder[3072];
     snprintf(folder, sizeof(folder), "%s/store/%s/%d", verify->dir, topic, partition);
     struct verify_place place = {.topic = topic, .folder = folder, .partition = partition};
@@ -382,6 +384,7 @@ static void check_partition(struct verify *verify, const char *topic, int32_t pa
     verify_add_bytes(verify, size_of(folder));
     verify_state_done(&state);
     free(seen.at);
+    return verify->rc;
 }
 
 /* ---- the manifest ---- */
@@ -449,35 +452,9 @@ static void check_manifest(struct verify *verify)
 
 /* ---- a directory ---- */
 
-static bool is_number(const char *text)
+static int add_size(void *arg, const char *topic, int32_t partition)
 {
-    return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
-}
-
-/* Calls visit for each folder PARTITION of store/TOPIC/PARTITION. */
-static void walk_partitions(struct verify *verify, void (*visit)(struct verify *verify, const char *topic, int32_t partition))
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/store", verify->dir);
-    DIR *dir = opendir(path);
-    struct dirent *topic, *partition;
-    while (dir && !verify->rc && (topic = readdir(dir))) {
-        if (*topic->d_name == '.' || strlen(topic->d_name) > LIMIT_TOPIC_BYTES)
-            continue;
-        snprintf(path, sizeof(path), "%s/store/%s", verify->dir, topic->d_name);
-        DIR *topic_dir = opendir(path);
-        while (topic_dir && !verify->rc && (partition = readdir(topic_dir)))
-            if (is_number(partition->d_name))
-                visit(verify, topic->d_name, (int32_t)strtol(partition->d_name, NULL, 10));
-        if (topic_dir)
-            closedir(topic_dir);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-static void add_size(struct verify *verify, const char *topic, int32_t partition)
-{
+    struct verify *verify = arg;
     char path[4096];
     snprintf(path, sizeof(path), "%s/store/%s/%d", verify->dir, topic, partition);
     DIR *dir = opendir(path);
@@ -488,11 +465,12 @@ static void add_size(struct verify *verify, const char *topic, int32_t partition
             verify->bytes_all += stat_of.st_size;
     if (dir)
         closedir(dir);
+    return 0;
 }
 
 void verify_add_sizes(struct verify *verify)
 {
-    walk_partitions(verify, add_size);
+    (void)!folders_walk_all(verify->dir, add_size, verify);
 }
 
 static void check_auth(struct verify *verify)
@@ -523,8 +501,9 @@ void verify_directory(struct verify *verify)
         verify_assets(verify);
     if (!verify->rc)
         check_auth(verify);
-    walk_partitions(verify, check_partition);
-    if (!verify->rc && !verify->folder)
+    if (!verify->rc)
+        verify->rc = folders_walk_all(verify->dir, check_partition, verify);
+    if (!verify->rc)
         check_manifest(verify);
     if (!verify->rc && verify->folder && verify->catalog)
         verify_snapshot_facts(verify);

@@ -29,7 +29,7 @@ from decimal import Decimal
 import harness
 
 sys.path.insert(0, str(harness.TOP / "tests" / "oracle"))
-from query import answers, grid, questions, selftest, wire, world   # noqa: E402
+from query import answers, grid, questions, selftest, units, wire, world   # noqa: E402
 from query.cases import CASES                                      # noqa: E402
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -238,7 +238,12 @@ def differs(c, series, question, wanted, way=Client.whole):
         found = {entity: s for entity, s in found.items() if s["rows"]}
     if set(found) != set(wanted):
         return f"series {sorted(map(str, found))} instead of {sorted(map(str, wanted))}", None
+    one = series[0] if isinstance(series, list) else series
+    units_wanted = units.shown(one.unit, question.unit, question.step, question.agg)
     for entity, rows in wanted.items():
+        told = units_told(found[entity])
+        if told - {units_wanted}:
+            return f"units {told} and not {units_wanted}", None
         difference = rows_differ(question, found[entity], rows)
         if difference:
             return difference
@@ -252,6 +257,14 @@ def name_of(series, question):
     return series["by"][question.by] if "by" in series else series["entity"]
 
 
+def units_told(series):
+    """{(unit, integral_unit)} of a series, or of each row of a table."""
+    if "unit" in series:
+        return {(series["unit"], series.get("integral_unit"))}
+    column = {name: i for i, name in enumerate(series["columns"])}
+    return {(row[column["unit"]] or "", row[column["integral_unit"]] if "integral_unit" in column else None) for row in series["rows"]}
+
+
 def rows_differ(question, series, wanted):
     names = ["time", *question.agg] if question.step else ["time", "value", "quality"]
     if question.over:
@@ -261,7 +274,7 @@ def rows_differ(question, series, wanted):
     if missing:
         return f"columns {columns} without {missing}", None
     rows = [[row[columns.index(name)] if name in columns else "measured" for name in names] for row in series["rows"]]
-    flags = [name for name in columns if name not in (*names, "entity", "property", "unit")]
+    flags = [name for name in columns if name not in (*names, "entity", "property", "unit", "integral_unit")]
     for n, (got, want) in enumerate(zip(rows, wanted)):
         if any(not same(a, b) for a, b in zip(got, want)):
             return f"row {n} is {shown(got)}\n#    and not {shown(want[:len(got)])}", n

@@ -3,50 +3,30 @@
 
     ROUNDS=20 SEED=7 tests/accept/17-changes.py
 """
-import json
 import os
 import random
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import harness
+import meters
+from meters import ALL, PARTITIONS, T0, iso, reading
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
 ROUNDS = int(os.environ.get("ROUNDS", "6"))
-TOPIC, PARTITIONS = "readings.changes", 2
-T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
-ALL = {"from_": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+TOPIC = "readings.changes"
 ENTITIES = [f"meter-{i}" for i in range(5)]
 
 
 def setup(folder):
-    kafka = harness.Kafka(folder / "kafka", PARTITIONS)
-    kafka.produce(TOPIC, [(entity, reading(entity, T0, 1)) for entity in ENTITIES])
-    site = harness.Site(folder / "site", kafka, kafka__group__id="changes", ingest__topics=TOPIC, store__seal_after="PT1S")
-    site.start()
-    site.settle(kafka, TOPIC, PARTITIONS)
-    return kafka, site
+    return meters.start(folder, "changes", TOPIC, ENTITIES, "PT1S")
 
 
-def teardown(context):
-    kafka, site = context
-    if site.process:
-        site.stop()
-    kafka.stop()
-
-
-def iso(time):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def reading(entity, time, value, **more):
-    return {"entity": entity, "type": "SmartMeter", "time": iso(time), "values": {"voltage": value}, **more}
+teardown = meters.stop
 
 
 def send(context, *messages):
-    kafka, site = context
-    kafka.produce(TOPIC, [(message["entity"], message) for message in messages])
-    site.settle(kafka, TOPIC, PARTITIONS)
+    meters.send(context, TOPIC, *messages)
 
 
 def position(site, path="/v1/series", **parameters):
@@ -126,16 +106,7 @@ def test_changes_are_told_wherever_they_lie(context):
     taken = []
     for n in range(ROUNDS):
         taken.append((position(site), in_force(site)))
-        messages = []
-        for _ in range(rng.randrange(1, 12)):
-            entity = rng.choice(ENTITIES)
-            time = T0 + timedelta(days=rng.choice((0, 0, 1, 7, 40)), minutes=15 * rng.randrange(96))
-            what = rng.randrange(8)
-            if what == 0:
-                messages.append({"entity": entity, "type": "SmartMeter", "property": "voltage", "delete": True, "from": iso(time),
-                                 "to": iso(time + timedelta(hours=rng.randrange(1, 40)))})
-            else:
-                messages.append(reading(entity, time, rng.randrange(100), **({"delete": True} if what == 1 else {})))
+        messages = meters.at_random(rng, ENTITIES, rng.randrange(1, 12), (0, 0, 1, 7, 40))
         send(context, *messages)
         if n % 3 == 1:
             site.stop()

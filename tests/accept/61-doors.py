@@ -192,6 +192,32 @@ def test_windows_are_those_of_prometheus(context):
     check_matrix(found, data, "voltage", "last", *span)
 
 
+def test_long_windows_use_tiers_and_say_the_same(context):
+    """Three days of a reading each half minute, sealed: windows of whole 15 minute cells, some of them 16 hours apart."""
+    _, site, _, rng = context
+    days, readings, messages = 3, {}, []
+    for k in range(days * 2880):
+        readings[T0 + timedelta(seconds=30 * k)] = Decimal(rng.randrange(22000, 24000)) / 100, rng.choice(("measured",) * 9 + ("suspect",))
+    times = sorted(readings)
+    for at in range(0, len(times), 2880):
+        some = times[at:at + 2880]
+        messages.append({"entity": "long", "type": "SmartMeter", "time": [iso(t) for t in some], "values": {"current": [float(readings[t][0]) for t in some]},
+                         "quality": [readings[t][1] for t in some]})
+    send(context, *messages)
+    past = f"SELECT 1 FROM file WHERE kind = 'open' AND begin_us < {int((T0 + timedelta(days=30)).timestamp() * 1e6)} UNION SELECT 1 FROM batch"
+    harness.wait_for(lambda: not any(site.ask(TOPIC, partition, past)
+                                     for partition in range(PARTITIONS)), 30)
+    for fn in FUNCTIONS:
+        for hours, step in (16, 16), (32, 16), (48, 24), (16, 17):
+            span = T0, T0 + timedelta(days=days + 1), timedelta(hours=step), timedelta(hours=hours)
+            found = matrix(site, f"{fn}_over_time(current{{entity='long'}}[{hours}h])", *span[:3])
+            expected = windows(readings, fn, *span)
+            [(_, rows)] = found.values()
+            assert [row[0] for row in rows] == [row[0] for row in expected], (SEED, fn, hours, step)
+            for (_, text), (_, value) in zip(rows, expected):
+                assert abs(Decimal(text) - value) <= abs(value) * Decimal("1e-14"), (SEED, fn, hours, step, text, value)
+
+
 def test_clients_find_their_way(context):
     _, site, _, _ = context
     def data(path, **parameters):
@@ -200,7 +226,7 @@ def test_clients_find_their_way(context):
         return answer["data"]
     assert data("labels") == ["__name__", "entity", "type", "unit"]
     assert data("label/entity/values", **{"match[]": '{entity=~"door-[12]"}'}) == ENTITIES[1:3]
-    assert set(data("label/__name__/values")) == {"voltage", "activePower", "temperature"}
+    assert set(data("label/__name__/values")) == {"voltage", "activePower", "temperature", "current"}
     assert data("series", **{"match[]": ["voltage{entity='door-0'}", "nobody"]}) == \
         [{"__name__": "voltage", "entity": "door-0", "type": "SmartMeter", "unit": "V"}]
     before = {"start": iso(T0 - timedelta(days=9)), "end": iso(T0 - timedelta(days=8))}

@@ -11,48 +11,29 @@ import socket
 import sys
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from decimal import Decimal
 
 import harness
+import meters
+from meters import ALL, PARTITIONS, T0, iso, reading
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
 ROUNDS = int(os.environ.get("ROUNDS", "8"))
-TOPIC, PARTITIONS = "readings.live", 2
-T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
-ALL = {"from_": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+TOPIC = "readings.live"
 ENTITIES = [f"live-{i}" for i in range(5)]
-
-
-def iso(when):
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def reading(entity, when, value, **more):
-    return {"entity": entity, "type": "SmartMeter", "time": iso(when), "values": {"voltage": value}, **more}
 
 
 def setup(folder):
     print(f"# SEED={SEED}")
-    kafka = harness.Kafka(folder / "kafka", PARTITIONS)
-    kafka.produce(TOPIC, [(entity, reading(entity, T0, 1)) for entity in ENTITIES])
-    site = harness.Site(folder / "site", kafka, kafka__group__id="live", ingest__topics=TOPIC, store__seal_after="PT2S")
-    site.start()
-    site.settle(kafka, TOPIC, PARTITIONS)
-    return kafka, site
+    return meters.start(folder, "live", TOPIC, ENTITIES, "PT2S")
 
 
-def teardown(context):
-    kafka, site = context
-    if site.process:
-        site.stop()
-    kafka.stop()
+teardown = meters.stop
 
 
 def send(context, *messages):
-    kafka, site = context
-    kafka.produce(TOPIC, [(message["entity"], message) for message in messages])
-    site.settle(kafka, TOPIC, PARTITIONS)
+    meters.send(context, TOPIC, *messages)
 
 
 class Follower:
@@ -186,15 +167,7 @@ def test_a_follower_has_what_the_store_has(context):
     follower = Follower(site, since=headers["Almanac-Position"], entity="live-*")
     follower.copy = in_force(site)
     for n in range(ROUNDS):
-        messages = []
-        for _ in range(rng.randrange(1, 60)):
-            entity, when = rng.choice(ENTITIES), T0 + timedelta(days=rng.choice((0, 0, 1, 40)), minutes=15 * rng.randrange(96))
-            what = rng.randrange(8)
-            if what == 0:
-                messages.append({"entity": entity, "type": "SmartMeter", "property": "voltage", "delete": True, "from": iso(when),
-                                 "to": iso(when + timedelta(hours=rng.randrange(1, 40)))})
-            else:
-                messages.append(reading(entity, when, rng.randrange(100), **({"delete": True} if what == 1 else {})))
+        messages = meters.at_random(rng, ENTITIES, rng.randrange(1, 60), (0, 0, 1, 40))
         if n % 4 == 1:
             follower.cut()
         send(context, *messages)

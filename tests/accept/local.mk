@@ -13,14 +13,17 @@ ACCEPT += %D%/26-import.py
 ACCEPT += %D%/27-import-pilot2.py
 ACCEPT += %D%/30-files.py
 ACCEPT += %D%/35-keep.py
+ACCEPT += %D%/36-asof.py
 ACCEPT += %D%/40-errors.py
 ACCEPT += %D%/45-copies.py
 ACCEPT += %D%/46-exports.py
 ACCEPT += %D%/47-python.py
+ACCEPT += %D%/48-replay.py
 ACCEPT += %D%/50-demo.py
 ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
 ACCEPT += %D%/62-live.py
+ACCEPT += %D%/63-page.py
 ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/66-pilot.py
 ACCEPT += %D%/67-schemathesis.py
@@ -33,7 +36,7 @@ QUERY_MODEL = tests/oracle/query/__init__.py tests/oracle/query/answers.py tests
 QUERY_MODEL += tests/oracle/query/grid.py tests/oracle/query/history.py tests/oracle/query/questions.py tests/oracle/query/selftest.py
 QUERY_MODEL += tests/oracle/query/units.py tests/oracle/query/wire.py tests/oracle/query/world.py
 EXTRA_DIST += $(QUERY_MODEL)
-EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/harness.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh tests/readers/schemathesis.sh
+EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/harness.py %D%/meters.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh tests/readers/schemathesis.sh
 
 # make soak: the random proofs with full counts, about an hour; make soak-more: whatever else is random, and the fuzzers, for hours
 EXTRA_DIST += tests/soak.sh

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test.h"
+
 #define SERIES_LINE_MAX 256
 
 void ask_add(struct ask *ask, const char *name, const char *value)
@@ -172,4 +174,49 @@ void ask_pages(const struct ask *ask, int limit, struct said *ret_said)
         said_free(&page);
     } while (!ret_said->rc && *cursor);
     buf_putc(&ret_said->text, '\0');
+}
+
+struct said ask_these(const char *first, ...)
+{
+    struct ask question = {0};
+    struct said said;
+    va_list rest;
+    va_start(rest, first);
+    for (const char *name = first; name; name = va_arg(rest, const char *))
+        ask_add(&question, name, va_arg(rest, const char *));
+    va_end(rest);
+    ask_range(&question, &said);
+    return said;
+}
+
+void said_is(struct said said, int64_t begin_us, const char *expected)
+{
+    char text[4000] = "";
+    size_t n = 0;
+    if (said.rc)
+        fail_msg("refused: %s", said.error.text);
+    for (char *line = (char *)said.text.data, *next; *line; line = next) {
+        next = strchr(line, '\n') + 1;
+        next[-1] = '\0';
+        if (!strncmp(line, "series ", 7))
+            continue;
+        int64_t t_us = strtoll(line, NULL, 10);
+        if (begin_us == INT64_MIN)
+            n += civil_print_rfc3339(text + n, t_us, 0, true);
+        else
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%" PRId64, (t_us - begin_us) / US_PER_SECOND);
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s;", strchr(line, ' '));
+        assert_true(n < sizeof(text) - CIVIL_TEXT_MAX);
+    }
+    said_free(&said);
+    assert_string_equal(text, expected);
+}
+
+void said_refused(struct said said, int code, const char *field, const char *words)
+{
+    assert_int_equal(said.rc, code);
+    assert_string_equal(said.error.field, field);
+    if (!strstr(said.error.text, words))
+        fail_msg("\"%s\" does not say \"%s\"", said.error.text, words);
+    said_free(&said);
 }

@@ -30,6 +30,14 @@ struct said {
 void ask_range(const struct ask *ask, struct said *ret_said);
 void said_free(struct said *said);
 
+/* A question by hand: name, value, ..., NULL. */
+struct said ask_these(const char *first, ...);
+
+/* Asserts that these rows are the answer, each ended by `;`, with times as they print, or in whole seconds after begin_us where
+ * that is not INT64_MIN; and that it was refused with this code, for this field and in these words. Both free it. */
+void said_is(struct said said, int64_t begin_us, const char *expected);
+void said_refused(struct said said, int code, const char *field, const char *words);
+
 /* Asks page by page, limit_max rows at most in each, and puts the pages together: a series that goes on is one series. */
 void ask_pages(const struct ask *ask, int limit, struct said *ret_said);
 

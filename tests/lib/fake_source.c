@@ -17,7 +17,8 @@
 
 struct fake_source fake_source = {.fail_at = -1};
 
-const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last", [AGG_INCREASE] = "increase"};
+const char *const agg_name[AGG_N] = {"mean", "min", "max", "sum", "count", "first", "last", [AGG_INTEGRAL] = "integral",
+                                    [AGG_INCREASE] = "increase"};
 
 enum agg agg_default(enum kind kind)
 {
@@ -70,6 +71,14 @@ static bool matches(const struct series_filter *filter, const struct series_info
            any_matches(filter->types, filter->n_types, info->type) &&
            any_matches(filter->properties, filter->n_properties, info->property) &&
            any_matches(filter->units, filter->n_units, info->unit);
+}
+
+/* Scripted values are told as they are, whatever unit is asked for. */
+int reader_units(struct reader_dir *dir, const struct unit_table **ret_units)
+{
+    (void)dir;
+    *ret_units = NULL;
+    return ERR_NOTFOUND;
 }
 
 int reader_series(struct reader_dir *dir, const struct series_filter *filter,
@@ -428,6 +437,8 @@ static int parse_one(const struct parameter *parameter, struct range *range, str
         range->time = !strcmp(value, "ms") ? TIME_MS : !strcmp(value, "local") ? TIME_LOCAL : TIME_ISO;
     } else if (!strcmp(name, "layout")) {
         range->wide = !strcmp(value, "wide");
+    } else if (!strcmp(name, "limit")) {
+        range->limit = strtoll(value, NULL, 10);
     } else if (!strcmp(name, "tz")) {
         return zone_open(value, &range->zone);
     } else if (!strcmp(name, "entity")) {

@@ -30,6 +30,7 @@ static inline void render_all(const struct renderer *renderer, const struct rang
             for (size_t c = 0; c < AGG_N; c++)
                 fake_value(series[s].info.kind, i, c, &values[c], &exacts[c]);
             struct row row = {.t_us = range->from_us + i * step_us, .quality = fake_quality(&series[s], i), .values = values};
+            row.bound = !range->bounds ? BOUND_NONE : !i ? BOUND_BEFORE : i == n_rows - 1 ? BOUND_AFTER : BOUND_NONE;
             renderer->row(&render, &row, out);
         }
         renderer->end_series(&render, out);

@@ -99,50 +99,11 @@ static void add_state(struct fake_series *to, int64_t t_us, const char *text, ui
 
 /* ---- questions by hand: name, value, ..., NULL ---- */
 
-static struct said ask(const char *first, ...)
-{
-    struct ask question = {0};
-    struct said said;
-    const char *name = first;
-    va_list rest;
-    va_start(rest, first);
-    for (; name; name = va_arg(rest, const char *))
-        ask_add(&question, name, va_arg(rest, const char *));
-    va_end(rest);
-    ask_range(&question, &said);
-    return said;
-}
-#define ASK(...) ask(__VA_ARGS__, NULL)
+#define ASK(...) ask_these(__VA_ARGS__, NULL)
 
-/* The answer, with times as they print; rows end in `;`. */
 static void assert_said(struct said said, const char *expected)
 {
-    char text[4000] = "";
-    size_t n = 0;
-    if (said.rc)
-        fail_msg("refused: %s", said.error.text);
-    for (char *line = (char *)said.text.data, *next; *line; line = next) {
-        next = strchr(line, '\n') + 1;
-        next[-1] = '\0';
-        if (strncmp(line, "series ", 7) != 0) {
-            char *value = strchr(line, ' ');
-            n += civil_print_rfc3339(text + n, strtoll(line, NULL, 10), 0, true);
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s;", value);
-        }
-        assert_true(n < sizeof(text) - CIVIL_TEXT_MAX);
-    }
-    text[n] = '\0';
-    said_free(&said);
-    assert_string_equal(text, expected);
-}
-
-static void assert_refused(struct said said, int code, const char *field, const char *words)
-{
-    assert_int_equal(said.rc, code);
-    assert_string_equal(said.error.field, field);
-    if (!strstr(said.error.text, words))
-        fail_msg("\"%s\" does not say \"%s\"", said.error.text, words);
-    said_free(&said);
+    said_is(said, INT64_MIN, expected);
 }
 
 /* ---- what is answered ---- */
@@ -434,7 +395,7 @@ static void questions_without_meaning_say_what_to_ask_instead(void **state)
         {"17", "mintime", "covered"}, {"8", "p99", "state"},                         {"5", "stddev", "increase"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-        assert_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", wrong[i].id, "agg", wrong[i].agg), ERR_MEANING,
+        said_refused(ASK("from", "-P1D", "to", "now", "step", "1h", "series", wrong[i].id, "agg", wrong[i].agg), ERR_MEANING,
                        "agg", wrong[i].words);
     struct said said = ASK("from", "-P1D", "to", "now");
     assert_int_equal(said.rc, 0);
@@ -444,11 +405,11 @@ static void questions_without_meaning_say_what_to_ask_instead(void **state)
 static void no_match_is_told_with_the_filter(void **state)
 {
     (void)state;
-    assert_refused(ASK("from", "-P1D", "to", "now"), ERR_NOTFOUND, "", "no series yet");
+    said_refused(ASK("from", "-P1D", "to", "now"), ERR_NOTFOUND, "", "no series yet");
     add_series(KIND_GAUGE, "W");
-    assert_refused(ASK("from", "-P1D", "to", "now", "entity", "nobody,x*", "property", "p"), ERR_NOTFOUND, "",
+    said_refused(ASK("from", "-P1D", "to", "now", "entity", "nobody,x*", "property", "p"), ERR_NOTFOUND, "",
                    "entity \"nobody\" or \"x*\", property \"p\"");
-    assert_refused(ASK("from", "-P1D", "to", "now", "series", "77,78"), ERR_NOTFOUND, "", "id 77 or 78");
+    said_refused(ASK("from", "-P1D", "to", "now", "series", "77,78"), ERR_NOTFOUND, "", "id 77 or 78");
 }
 
 static void failing_store_ends_the_answer_with_its_code(void **state)
@@ -1009,10 +970,10 @@ static void series_of_one_group_have_one_unit_and_kind(void **state)
     struct fake_series *watts = add_series(KIND_GAUGE, "W"), *volts = add_series(KIND_GAUGE, "V");
     add(watts, "2025-03-01T00:00:00Z", "1");
     add(volts, "2025-03-01T00:00:00Z", "2");
-    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum"), ERR_MEANING,
+    said_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum"), ERR_MEANING,
                    "over", "by=property");
     add_state(add_series(KIND_STATE, ""), instant("2025-03-01T00:00:00Z"), "on", 0);
-    assert_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum",
+    said_refused(ASK("from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z", "step", "PT15M", "over", "sum",
                        "series", "8", "agg", "last"), ERR_MEANING, "over", "states");
 }
 

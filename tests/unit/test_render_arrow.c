@@ -317,6 +317,28 @@ static void aggregates_are_columns_and_what_is_not_there_is_null(void **state)
                  "1740787202000000|a|activePower|W|2|-|240.12\n");
 }
 
+static void the_unit_of_integrals_beside_others_has_a_column(void **state)
+{
+    struct range range = {.from_us = T_US, .n_aggs = 2, .aggs = {AGG_MEAN, AGG_INTEGRAL}};
+    (void)state;
+    assert_arrow(&range, 0, 1, 1,
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\nunit dictionary8\nintegral_unit dictionary8\n"
+                 "mean float\nintegral float\n",
+                 "1740787200000000|a|activePower|W|Wh|-6.7800000000000002|0\n");
+}
+
+static void the_readings_beside_the_range_are_marked(void **state)
+{
+    struct range range = {.from_us = T_US, .raw = true, .bounds = true};
+    (void)state;
+    assert_arrow(&range, 2, 1, 3,
+                 "time timestamp2,UTC\nentity dictionary8\nproperty dictionary8\n"
+                 "unit dictionary8\nvalue utf8\nbound utf8\nquality dictionary8\n",
+                 "1740787200000000|c|operationalState||on|before|measured\n"
+                 "1740787201000000|c|operationalState||off, \"soft\"|-|measured\n"
+                 "1740787202000000|c|operationalState||ändér\nung|after|measured\n");
+}
+
 static void long_answers_come_in_several_batches_and_empty_ones_in_none(void **state)
 {
     struct range range = {.raw = true, .from_us = T_US};
@@ -343,6 +365,8 @@ int main(void)
         cmocka_unit_test(raw_readings_come_with_names_and_quality_as_dictionaries),
         cmocka_unit_test(states_beside_numbers_have_a_column_of_their_own),
         cmocka_unit_test(aggregates_are_columns_and_what_is_not_there_is_null),
+        cmocka_unit_test(the_unit_of_integrals_beside_others_has_a_column),
+        cmocka_unit_test(the_readings_beside_the_range_are_marked),
         cmocka_unit_test(long_answers_come_in_several_batches_and_empty_ones_in_none),
     };
     return cmocka_run_group_tests_name("render_arrow", tests, NULL, NULL);

@@ -482,6 +482,12 @@ static void a_cursor_of_the_answer_is_given_as_next(void **state)
     assert_non_null(strstr(text(&answer), cursor)); /* the same view waits on */
     https_answer_free(&answer);
 
+    snprintf(url, sizeof(url), "%s&format=csv&limit=3&cursor=%s", RANGE, cursor);
+    answer = get(url);
+    assert_string_equal(https_header(&answer, "Almanac-Next"), cursor);
+    https_answer_free(&answer);
+    assert_problem(get(RANGE "&format=csv&limit=1000001"), 400, "limit");
+
     answer = get(RANGE "&limit=3&cursor=AAAAAAAAAAAAAAAAAAAAAA.abc-_9");
     assert_int_equal(answer.status, 410);
     assert_non_null(strstr(text(&answer), "\"field\":\"cursor\""));
@@ -817,6 +823,37 @@ static void when_too_many_wait_it_is_503(void **state)
     await(&n_refused, 1);
     await(&fake_source.n_held, 1);
     assert_int_equal(atomic_load(&n_answered), 1);
+    fake_release();
+    assert_int_equal(join_askers(askers, 4), 3);
+}
+
+/* What takes long is found in the thread of the others, and done by a worker. */
+static void long_queries_of_prometheus_are_work_for_workers(void **state)
+{
+    static const struct fake_series much[] = {
+        {.info = {.id = 7, .entity = "m", .type = "Load", .property = "voltage", .unit = "V"},
+         .stats = {2000000, 0, INT64_C(2000000000000), {0}}}};
+    static const char small[] = "/api/v1/query_range?query=voltage&start=0&end=60&step=1m",
+                      big[] = "/api/v1/query_range?query=voltage&start=0&end=2000000&step=1h";
+    struct asker askers[4];
+    struct https_answer answer;
+    (void)state;
+    fake_source.series = much;
+    fake_source.n_series = 1;
+    answer = get(big); /* by a worker */
+    assert_int_equal(answer.status, 200);
+    assert_non_null(strstr(text(&answer), "[[0,\"0.5\"],[3600,\"1.5\"],[7200,\"2.5\"]]"));
+    https_answer_free(&answer);
+    restart(2, 2);
+    start_askers(askers, 4);
+    await(&n_refused, 1); /* one is worked on, two wait */
+    await(&fake_source.n_held, 1);
+    answer = get(big);
+    assert_int_equal(answer.status, 503);
+    https_answer_free(&answer);
+    answer = get(small);
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
     fake_release();
     assert_int_equal(join_askers(askers, 4), 3);
 }
@@ -1342,7 +1379,7 @@ static void a_path_or_method_that_is_not_there_is_told(void **state)
 {
     (void)state;
     assert_problem(get("/v1/serie"), 404, "");
-    assert_problem(get("/"), 404, "");
+    assert_problem(get("/page"), 404, "");
     assert_problem(get("/v1/%zz"), 400, "");
     struct https_answer answer = ask((struct https_request){.path = "/v1/range", .method = "DELETE", .token = reader_token});
     assert_string_equal(https_header(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
@@ -1932,6 +1969,7 @@ int main(void)
         CASE(sql_that_reaches_a_bound_late_is_an_error_all_the_same),
         CASE(long_statements_leave_the_threads_of_the_others_free),
         CASE(when_too_many_wait_it_is_503),
+        CASE(long_queries_of_prometheus_are_work_for_workers),
         CASE(stopping_lets_a_running_statement_finish_and_refuses_who_waits),
         CASE(stopping_in_haste_breaks_statements_off),
         CASE(a_statement_whose_client_hangs_up_is_broken_off),

@@ -109,11 +109,47 @@ static void every_window_is_as_if_it_were_alone(void **state)
         for (int k = 0; k < 12; k++) {
             int64_t start_us = T0 + unit_us * (random_below(&seed, 300) - 50), rest_us = random_below(&seed, unit_us);
             check(&(struct sliding_options){
-                7, (enum sliding_fn)random_below(&seed, SLIDING_N), start_us, start_us + unit_us * random_below(&seed, 1500),
+                7, KIND_GAUGE, false, (enum sliding_fn)random_below(&seed, SLIDING_N), start_us,
+                start_us + unit_us * random_below(&seed, 1500),
                 rest_us + unit_us * (1 + random_below(&seed, 60)),
                 rest_us + unit_us * (1 + random_below(&seed, random_below(&seed, 2) ? 30 : 500)), NULL});
         }
     }
+}
+
+static void random_readings(uint64_t *seed, int64_t unit_us)
+{
+    int64_t t_us = T0, n = random_below(seed, 400);
+    begin();
+    fake_reader.raw_percent = (unsigned)random_below(seed, 3) * 40;
+    series.info.kind = random_below(seed, 4) ? KIND_GAUGE : KIND_COUNTER;
+    for (int64_t i = 0; i < n; i++)
+        put(t_us += unit_us * (1 + random_below(seed, random_below(seed, 5) ? 10 : 900)),
+            (struct decimal){random_below(seed, 2000) - 1000, (int8_t)-random_below(seed, 3)},
+            random_below(seed, 6) ? QUALITY_ESTIMATED : QUALITY_SUSPECT);
+}
+
+static void cells_stand_for_the_readings_inside_of_long_windows(void **state)
+{
+    const char *given = getenv("SEED");
+    uint64_t seed = (uint64_t)(given ? atoll(given) : getpid()), n_cells = 0;
+    (void)state;
+    printf("# SEED=%" PRIu64 "\n", seed);
+    for (int round = 0; round < 200; round++) {
+        /* many readings lie on edges, and just beside them */
+        int64_t widths[] = {US_PER_SECOND, US_PER_MINUTE, 15 * US_PER_MINUTE}, width_us = widths[round % 3];
+        random_readings(&seed, random_below(&seed, 2) ? width_us : width_us / 2);
+        for (int k = 0; k < 8; k++) {
+            int64_t start_us = T0 + width_us * (random_below(&seed, 900) - 100);
+            check(&(struct sliding_options){
+                7, series.info.kind, false, (enum sliding_fn)random_below(&seed, SLIDING_N), start_us,
+                start_us + width_us * random_below(&seed, 3000), width_us * (60 + random_below(&seed, 200)),
+                width_us * (60 + random_below(&seed, random_below(&seed, 2) ? 200 : 900)), NULL});
+        }
+        n_cells += fake_reader.n_cells;
+    }
+    assert_true(n_cells > 1000);
+    series.info.kind = KIND_GAUGE;
 }
 
 static void edges_are_those_of_prometheus(void **state)
@@ -126,7 +162,8 @@ static void edges_are_those_of_prometheus(void **state)
     for (int i = 0; i <= 4; i++)
         put(T0 + i * US_PER_MINUTE, (struct decimal){i, 0}, QUALITY_MEASURED);
     const int64_t step_us = 2 * US_PER_MINUTE;
-    struct sliding_options options = {7, SLIDING_SUM, T0 + step_us, T0 + 2 * step_us, step_us, step_us, NULL};
+    struct sliding_options options = {.series_id = 7, .fn = SLIDING_SUM, .start_us = T0 + step_us, .end_us = T0 + 2 * step_us,
+                                      .step_us = step_us, .window_us = step_us};
     assert_int_equal(sliding_open(NULL, &options, &sliding), 0);
     assert_int_equal(sliding_next(sliding, &t_us, &value), 1); /* 1 + 2: the reading at the begin is not in it */
     assert_int_equal(t_us, T0 + 2 * US_PER_MINUTE);
@@ -143,7 +180,8 @@ static void long_silence_costs_nothing(void **state)
     begin();
     put(T0, (struct decimal){1, 0}, QUALITY_MEASURED);
     put(T0 + 3000 * US_PER_DAY, (struct decimal){2, 0}, QUALITY_MEASURED);
-    struct sliding_options options = {7, SLIDING_LAST, T0 - 3000 * US_PER_DAY, T0 + 9000 * US_PER_DAY, 1000, 2500, NULL};
+    struct sliding_options options = {.series_id = 7, .fn = SLIDING_LAST, .start_us = T0 - 3000 * US_PER_DAY,
+                                      .end_us = T0 + 9000 * US_PER_DAY, .step_us = 1000, .window_us = 2500};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -157,7 +195,8 @@ static void long_silence_costs_nothing(void **state)
 
 static void time_between_windows_is_not_read(void **state)
 {
-    struct sliding_options options = {7, SLIDING_COUNT, T0, T0 + 30 * US_PER_DAY, US_PER_DAY, 5 * US_PER_MINUTE, NULL};
+    struct sliding_options options = {.series_id = 7, .fn = SLIDING_COUNT, .start_us = T0, .end_us = T0 + 30 * US_PER_DAY,
+                                      .step_us = US_PER_DAY, .window_us = 5 * US_PER_MINUTE};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -177,7 +216,8 @@ static void time_between_windows_is_not_read(void **state)
 
 static void readings_are_counted_down(void **state)
 {
-    struct sliding_options options = {7, SLIDING_COUNT, T0 + US_PER_DAY, T0 + US_PER_DAY, 1000000, US_PER_DAY, NULL};
+    struct sliding_options options = {.series_id = 7, .fn = SLIDING_COUNT, .start_us = T0 + US_PER_DAY, .end_us = T0 + US_PER_DAY,
+                                      .step_us = 1000000, .window_us = US_PER_DAY};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -198,7 +238,8 @@ static void readings_are_counted_down(void **state)
 
 static void too_long_windows_and_failing_reads_are_codes(void **state)
 {
-    struct sliding_options options = {7, SLIDING_AVG, T0, T0, 1, SLIDING_STEPS_MAX + 1, NULL};
+    struct sliding_options options = {.series_id = 7, .fn = SLIDING_AVG, .start_us = T0, .end_us = T0,
+                                      .step_us = 1, .window_us = SLIDING_STEPS_MAX + 1};
     struct sliding *sliding;
     struct value value;
     int64_t t_us;
@@ -216,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_window_is_as_if_it_were_alone),
+        cmocka_unit_test(cells_stand_for_the_readings_inside_of_long_windows),
         cmocka_unit_test(edges_are_those_of_prometheus),
         cmocka_unit_test(long_silence_costs_nothing),
         cmocka_unit_test(time_between_windows_is_not_read),

@@ -486,6 +486,26 @@ static void damage_in_a_snapshot_is_found_and_named_there(void **state)
     check_snapshot_change("catalog.db", "UPDATE info SET value = 'AQ' WHERE name = 'snapshot_position'", "another state");
 }
 
+static void the_manifest_of_a_snapshot_is_compared_with_its_own_list(void **state)
+{
+    struct world world;
+    char path[300], line[1024] = "";
+    (void)state;
+    make_with_snapshots(&world);
+    snprintf(path, sizeof(path), "%s/snapshots/b/store/manifest", world.store.dir);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof(line), file));
+    rewind(file);
+    fputc(line[0] == '0' ? '1' : '0', file); /* of the digest */
+    fclose(file);
+    verify(&world);
+    expect(&world, "snapshots/b/store/manifest", "is not what the list of files says");
+    expect(&world, "snapshots/b/", "remove the snapshot and make another one");
+    assert_null(strstr(world.wrong, "snapshots/a/"));
+    store_remove(&world.store);
+}
+
 static void a_damaged_file_is_named_in_each_snapshot_that_shares_it(void **state)
 {
     (void)state;
@@ -749,6 +769,7 @@ int main(void)
         cmocka_unit_test(what_was_carried_over_and_cannot_be_is_found),
         cmocka_unit_test(whole_snapshots_have_no_difference_and_are_read_once),
         cmocka_unit_test(damage_in_a_snapshot_is_found_and_named_there),
+        cmocka_unit_test(the_manifest_of_a_snapshot_is_compared_with_its_own_list),
         cmocka_unit_test(a_damaged_file_is_named_in_each_snapshot_that_shares_it),
         cmocka_unit_test(what_is_derived_is_had_again),
         cmocka_unit_test(a_lost_catalog_is_had_again_from_the_files),

@@ -133,11 +133,7 @@ static void put_sheet(struct buf *out, const struct sheet *sheet, const struct w
 
 static size_t find_aggs(const struct range *range, const struct series_info *info, enum agg aggs[static AGG_N])
 {
-    size_t n = range->raw || range->n_aggs ? range->n_aggs : 1;
-    memcpy(aggs, range->aggs, sizeof(range->aggs));
-    if (!range->n_aggs)
-        aggs[0] = agg_default(info->kind);
-    return n;
+    return range->raw ? 0 : agg_choose(range, info, aggs);
 }
 
 struct line {
@@ -210,6 +206,7 @@ static struct range random_range(void)
     }
     if (only_kind == KIND_COUNTER)
         range.aggs[range.n_aggs++] = AGG_INCREASE;
+    range.is_auto = below(2); /* without aggregates gauges have three columns, the others one */
     return range;
 }
 
@@ -284,6 +281,34 @@ static void more_than_10000_columns_are_refused(void **state)
     wide_free(wide);
 }
 
+static int check_names(const char *const *names, size_t n, struct err_text *error)
+{
+    struct range range = {.raw = true, .asof_us = INT64_MAX};
+    struct wide_options options = {.range = &range};
+    struct wide *wide;
+    assert_int_equal(wide_new(&options, &wide), 0);
+    for (size_t i = 0; i < n; i++) {
+        struct series_info info = {.id = (uint32_t)i + 1, .entity = names[2 * i], .type = "T", .property = names[2 * i + 1],
+                                   .unit = "W", .kind = KIND_GAUGE};
+        assert_int_equal(wide_add(wide, &info, error), 0);
+    }
+    int rc = wide_check_names(wide, error);
+    wide_free(wide);
+    return rc;
+}
+
+static void two_columns_of_one_name_are_refused(void **state)
+{
+    static const char *const apart[] = {"a.b", "c", "a", "b", "a.b.c", "d", "a", "b.d"};
+    static const char *const alike[] = {"x", "p", "a.b", "c", "y", "p.q", "a", "b.c", "z", "p"};
+    struct err_text error = {0};
+    (void)state;
+    assert_int_equal(check_names(apart, 4, &error), 0);
+    assert_int_equal(check_names(alike, 5, &error), ERR_MEANING);
+    assert_string_equal(error.field, "layout");
+    assert_non_null(strstr(error.text, "\"a.b.c\""));
+}
+
 static int clear(void **state)
 {
     (void)state;
@@ -299,6 +324,7 @@ int main(void)
         cmocka_unit_test(windows_of_any_size_give_the_rows_of_single_series),
         cmocka_unit_test(a_scan_that_fails_fails_the_table),
         cmocka_unit_test(more_than_10000_columns_are_refused),
+        cmocka_unit_test(two_columns_of_one_name_are_refused),
     };
     seed = text ? strtoull(text, NULL, 10) : (uint64_t)getpid() * 7919;
     printf("# ALMANAC_SEED=%" PRIu64 "\n", seed);

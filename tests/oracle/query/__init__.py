@@ -49,7 +49,8 @@ Q20      over: the rounded values of the series are put together, as a reader of
          count of one that does not contribute is no 0 for min and mean either, it is missing.
 Q21      unit converts every aggregate with the dimension of the series; of integral, whose unit is the series' times an hour, kW means kWh.
          increase, sum, integral and stddev have no offset. A quotient is converted before it is rounded. count, covered, times: untouched.
-         What of unit=kWh with integral of a power, and kW with an amount? Not asked here: the contract says neither.
+         What of unit=kWh with integral of a power, and kW with an amount? Not asked here: the contract says neither. `unit` tells the unit
+         of the values; of integrals alone theirs; beside others `integral_unit` does (units.shown).
 Q22 (10) Percentiles are exact: all digits, no rounding to 15.
 Q23 (5)  stddev, twa and integral of degrees are not refused by the text, and mean nothing: not asked here. mintime and maxtime go with min and max.
 Q24 (5)  The mean of directions that cancel out is null; else it is compared to 1e-9 of a degree, wider where they nearly cancel out.

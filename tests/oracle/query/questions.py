@@ -167,7 +167,7 @@ class Asker:
             question.quality = rng.choice(QUALITIES)
         if self.may("max_gap") and question.step and rng.random() < 0.3:
             question.max_gap = rng.choice([feed.every // SECOND, 2 * feed.every // SECOND, 600, 3600, 86400]) * SECOND
-        if self.may("unit") and series.unit in units.UNITS and rng.random() < 0.12 and "integral" not in question.agg:
+        if self.may("unit") and series.unit in units.UNITS and rng.random() < 0.12:
             question.unit = rng.choice(units.of_unit(series.unit) if rng.random() < 0.95 else ["W", "m/s"])
         if self.may("asof") and rng.random() < 0.12:
             question.asof = rng.randrange(feed.begin // 1000, feed.end // 1000 + 10 * 86400000) * 1000

@@ -15,6 +15,20 @@ UNITS = {
 }
 INTEGRAL = {"W": "Wh", "var": "varh", "A": "Ah", "m3/h": "m3", "W/m2": "Wh/m2"}      # over hours
 
+OF_INTEGRAL = INTEGRAL | {"kW": "kWh", "MW": "MWh", "mA": "mAh", "kW/m2": "kWh/m2"}     # in another unit, too
+NO_VALUES = {"count", "mintime", "maxtime", "covered"}                                  # whose unit is always the same
+
+
+def shown(unit, asked, step, agg):
+    """What `unit` and `integral_unit` say of a series in that unit; None where the latter is not told."""
+    values = set(agg) - NO_VALUES if step else {"value"}
+    if not values:
+        return unit, None
+    unit = asked or unit
+    if "integral" not in values:
+        return unit, None
+    return (OF_INTEGRAL[unit], None) if values == {"integral"} else (unit, OF_INTEGRAL[unit])
+
 
 def converts(unit, into):
     return unit in UNITS and into in UNITS and UNITS[unit][0] == UNITS[into][0]
