@@ -295,7 +295,8 @@ static int give_group(struct scan *scan, const struct group *group, struct point
     const struct extent *extent = &scan->extents[group->begin];
     int rc;
     if (group->end - group->begin == 1 && extent->role == ROLE_PLAIN && is_alone(scan, group)) {
-        rc = window_file_read(extent->file, scan->trail.series_id, ROLE_PLAIN, extent->chunk_id, scan->want, points);
+        struct chunk_part part = {scan->trail.series_id, extent->chunk_id, group->begin_us, group->end_us, scan->want};
+        rc = window_file_read_part(extent->file, &part, points);
         if (!rc)
             cut_points(points, group->begin_us, group->end_us);
     } else {
