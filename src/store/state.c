@@ -54,6 +54,7 @@ void state_drop(struct state *state)
         drop_parcel(state->parcels[i]);
     free(state->parcels);
     drop_files(state->files);
+    heads_free(state->heads);
     free(state);
 }
 
@@ -195,8 +196,10 @@ int source_reader_follow(struct source_reader *source, struct err_text *error)
     if (source->current && version == source->version)
         return 0;
     struct state *state = calloc(1, sizeof(*state));
-    if (!state)
+    if (!state || !(state->heads = heads_new())) {
+        free(state);
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", db_path(source->db));
+    }
     state->refs = 1;
     rc = db_begin(source->db);
     if (!rc) {
