@@ -257,7 +257,8 @@ int main(int argc, char **argv)
     set_open(argv[2], &set);
     if (hash_init() || mkdir(dir, 0777) || store_create(dir, &error))
         die("create", &error);
-    struct writer_opts opts = {.dir = dir, .seal_after_us = US_PER_SECOND / 2};
+    /* Longer than a large set's windows take to be sealed, or each would be sealed several times, since all are past. */
+    struct writer_opts opts = {.dir = dir, .seal_after_us = US_PER_SECOND / 2 + set.n_readings / 10};
     if (writer_open(&opts, &writer, &error))
         die("open", &error);
     printf("readings %lld\nseries %zu\n", (long long)set.n_readings, set.n_series);

@@ -12,7 +12,7 @@
 
 #define START_US (INT64_C(1740787200) * US_PER_SECOND) /* 2025-03-01T00:00:00Z */
 
-enum set_kind { SET_WALK, SET_MIX, SET_METERS, SET_FILE };
+enum set_kind { SET_WALK, SET_MIX, SET_METERS, SET_REGISTERS, SET_FILE, SET_N };
 
 enum { MIX_POWER, MIX_VOLTAGE, MIX_REGISTER, MIX_TEMPERATURE, MIX_CURRENT, MIX_N };
 enum { METER_IMPORT, METER_EXPORT, METER_ENERGY, METER_POWER, METER_VOLTAGE, METER_CURRENT, METER_N };
@@ -76,6 +76,15 @@ static struct sample mix_next(struct set *set, size_t i)
     return sample;
 }
 
+/* What a household draws in one quarter of an hour, in Wh. */
+static int64_t draw(struct set *set, struct set_series *series)
+{
+    int64_t hour = set->time_i / 4 % 24, usual = hour < 6 ? 40 : hour < 17 ? 90 : 180;
+    series->rate = (series->rate + usual + random_below(&set->seed, usual)) / 2 +
+                   (random_below(&set->seed, 12) ? 0 : random_below(&set->seed, 600));
+    return series->rate;
+}
+
 /* The six values of a household in one quarter of an hour hang together: rate of the first one is its load in Wh; every third
  * one has panels. */
 static struct sample meter_next(struct set *set, size_t i)
@@ -84,13 +93,9 @@ static struct sample meter_next(struct set *set, size_t i)
     int64_t hour = set->time_i / 4 % 24;
     struct sample sample = {.e = 0};
     switch (i % METER_N) {
-    case METER_IMPORT: {
-        int64_t usual = hour < 6 ? 40 : hour < 17 ? 90 : 180;
-        first->rate = (first->rate + usual + random_below(&set->seed, usual)) / 2 +
-                      (random_below(&set->seed, 12) ? 0 : random_below(&set->seed, 600));
-        series->m += first->rate;
+    case METER_IMPORT:
+        series->m += draw(set, first);
         break;
-    }
     case METER_EXPORT:
         if (i / METER_N % 3 == 0 && hour >= 7 && hour < 19)
             series->m += random_below(&set->seed, 300) + 300 - 50 * llabs(hour - 13);
@@ -115,15 +120,22 @@ static struct sample meter_next(struct set *set, size_t i)
     return sample;
 }
 
+/* At one reading a quarter of an hour, a register alone. */
+static struct sample register_next(struct set *set, size_t i)
+{
+    struct set_series *series = &set->series[i];
+    return (struct sample){.m = series->m += draw(set, series)};
+}
+
 static void name_series(struct set *set, size_t i)
 {
     struct set_series *series = &set->series[i];
-    size_t each = set->kind == SET_WALK ? 1 : set->kind == SET_MIX ? MIX_N : METER_N;
+    size_t each = set->kind == SET_MIX ? MIX_N : set->kind == SET_METERS ? METER_N : 1;
     snprintf(series->entity, sizeof(series->entity), "meter-%05zu", i / each);
     series->type = "SmartMeter";
     const char *property = set->kind == SET_WALK  ? "activePower"
                            : set->kind == SET_MIX ? mix_properties[i % each]
-                                                  : meter_properties[i % each];
+                                                  : meter_properties[i % each]; /* of a register alone the first */
     if (set->kind == SET_MIX && i % each == MIX_TEMPERATURE) {
         snprintf(series->entity, sizeof(series->entity), "heating-%05zu", i / each);
         series->type = "HeatingController";
@@ -131,7 +143,7 @@ static void name_series(struct set *set, size_t i)
     snprintf(series->property, sizeof(series->property), "%s", property);
     bool counts = strncmp(property, "activeEnergy", 12) == 0;
     series->m = counts ? random_below(&set->seed, 20000000) : strcmp(property, "outdoorTemperature") ? 2300 : 850;
-    series->rate = set->kind == SET_METERS ? 100 : 0;
+    series->rate = set->kind == SET_METERS || set->kind == SET_REGISTERS ? 100 : 0;
 }
 
 static void open_generated(struct set *set, const char *spec)
@@ -147,7 +159,8 @@ static void open_generated(struct set *set, const char *spec)
         name_series(set, i);
     set->n_readings = set->n_times * (int64_t)set->n_series;
     set->begin_us = START_US;
-    set->end_us = START_US + set->n_times * (set->kind == SET_METERS ? 15 * US_PER_MINUTE : US_PER_SECOND);
+    bool slow = set->kind == SET_METERS || set->kind == SET_REGISTERS;
+    set->end_us = START_US + set->n_times * (slow ? 15 * US_PER_MINUTE : US_PER_SECOND);
 }
 
 /* ---- from a file ---- */
@@ -209,9 +222,9 @@ static void open_file(struct set *set, const char *path)
 
 void set_open(const char *spec, struct set *ret_set)
 {
-    static const char *const kinds[] = {"walk:", "mix:", "meters:", "file:"};
+    static const char *const kinds[SET_N] = {"walk:", "mix:", "meters:", "registers:", "file:"};
     struct set set = {.kind = -1, .seed = 1};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < SET_N; i++)
         if (strncmp(spec, kinds[i], strlen(kinds[i])) == 0)
             set.kind = i;
     if (set.kind < 0)
@@ -250,7 +263,9 @@ int set_next(struct set *set, struct sample *ret_sample)
         if (set->kind == SET_WALK)
             sample = (struct sample){.m = series->m += random_below(&set->seed, 3) - 1, .e = -1};
         else
-            sample = set->kind == SET_MIX ? mix_next(set, i) : meter_next(set, i);
+            sample = set->kind == SET_MIX      ? mix_next(set, i)
+                     : set->kind == SET_METERS ? meter_next(set, i)
+                                               : register_next(set, i);
         sample.series_i = i;
         sample.t_us = set->begin_us + set->time_i * ((set->end_us - set->begin_us) / set->n_times);
     }

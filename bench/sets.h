@@ -13,6 +13,7 @@
     "walk:SERIES:READINGS    1 s, steps of -0.1, 0, 0.1 W\n"                                                           \
     "mix:SERIES:READINGS     1 s, a fifth each of W, 0.1 V, 1 Wh registers, 0.01 degC, 0.01 A\n"                       \
     "meters:METERS:READINGS  15 min, six properties of a smart meter\n"                                                \
+    "registers:METERS:READINGS  15 min, the register of a smart meter alone\n"                                         \
     "file:PATH               lines of bench/real_data.py\n"
 
 struct sample {

@@ -76,4 +76,9 @@ MUST_CHECK int chunk_open(const void *data, size_t size, uint64_t key, struct ch
 MUST_CHECK int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vectors, unsigned want,
                             struct points *points);
 
+/* The same for the readings with begin_us <= time < end_us: of the vectors that have some, and maybe a few around them. The last
+ * reading of a vector alone comes from the statistics, where they have all that is wanted of it: then nothing is decoded. */
+MUST_CHECK int chunk_decode_range(const struct chunk *chunk, int64_t begin_us, int64_t end_us, unsigned want,
+                                  struct points *points);
+
 #endif

@@ -297,3 +297,37 @@ int chunk_decode(const struct chunk *chunk, uint32_t vector_i, uint32_t n_vector
         points->n += n;
     return rc;
 }
+
+/* Whether the only reading in [begin, end) is the last one of a vector, whose statistics tell it; a vector has none where two
+ * of its readings have one time. */
+static bool is_told(const struct chunk *chunk, uint32_t i, int64_t begin_us, int64_t end_us)
+{
+    const struct chunk_vector *vector = &chunk->vectors[i];
+    return vector->valid && begin_us == vector->last_us && !column_has_vectors(&chunk->columns[CHUNK_QUALITY]) &&
+           (i + 1 == chunk->n_vectors || end_us <= chunk->vectors[i + 1].first_us);
+}
+
+static int put_last(const struct chunk *chunk, const struct chunk_vector *vector, struct points *points)
+{
+    int rc = points_reserve(points, 1);
+    if (rc)
+        return rc;
+    points->t_us[points->n] = vector->last_us;
+    points->m[points->n] = vector->last;
+    points->e[points->n] = chunk->e;
+    rc = put_qualities(&chunk->columns[CHUNK_QUALITY].constant, 1, true, points->quality + points->n);
+    points->n += !rc;
+    return rc;
+}
+
+int chunk_decode_range(const struct chunk *chunk, int64_t begin_us, int64_t end_us, unsigned want, struct points *points)
+{
+    uint32_t first = 0, end = chunk->n_vectors;
+    while (first < end && chunk->vectors[first].last_us < begin_us)
+        first++;
+    while (end > first && chunk->vectors[end - 1].first_us >= end_us)
+        end--;
+    if (first < end && !want && is_told(chunk, first, begin_us, end_us))
+        return put_last(chunk, &chunk->vectors[first], points);
+    return first < end ? chunk_decode(chunk, first, end - first, want, points) : 0;
+}

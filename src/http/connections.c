@@ -14,7 +14,8 @@
 
 struct connections {
     pthread_mutex_t lock;       /* guards everything below, and that a listed fd is open */
-    pthread_cond_t changed;     /* an answer ended, or stopping */
+    pthread_cond_t settled;     /* no answer is being made */
+    pthread_cond_t stop;        /* stopping; answers that end do not wake the watcher */
     struct connection *first;
     int n_answering;
     bool stopping;
@@ -71,7 +72,7 @@ static void *watch(void *arg)
         struct timespec until = in_ms(1000);
         int rc = 0;
         while (!connections->stopping && rc != ETIMEDOUT)
-            rc = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+            rc = pthread_cond_timedwait(&connections->stop, &connections->lock, &until);
         cut_slow(connections);
         tell_gone(connections);
     }
@@ -88,10 +89,12 @@ int connections_start(struct connections **ret_connections)
     pthread_mutex_init(&connections->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&connections->changed, &attributes);
+    pthread_cond_init(&connections->settled, &attributes);
+    pthread_cond_init(&connections->stop, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&connections->watcher, NULL, watch, connections)) {
-        pthread_cond_destroy(&connections->changed);
+        pthread_cond_destroy(&connections->settled);
+        pthread_cond_destroy(&connections->stop);
         pthread_mutex_destroy(&connections->lock);
         free(connections);
         return ERR_NOMEM;
@@ -106,10 +109,11 @@ void connections_stop(struct connections *connections)
         return;
     pthread_mutex_lock(&connections->lock);
     connections->stopping = true;
-    pthread_cond_broadcast(&connections->changed);
+    pthread_cond_broadcast(&connections->stop);
     pthread_mutex_unlock(&connections->lock);
     pthread_join(connections->watcher, NULL);
-    pthread_cond_destroy(&connections->changed);
+    pthread_cond_destroy(&connections->settled);
+    pthread_cond_destroy(&connections->stop);
     pthread_mutex_destroy(&connections->lock);
     free(connections);
 }
@@ -139,7 +143,8 @@ void connections_remove(struct connections *connections, struct connection *conn
         connection->next->previous = connection->previous;
     *(connection->previous ? &connection->previous->next : &connections->first) = connection->next;
     connections->n_answering -= connection->answering;
-    pthread_cond_broadcast(&connections->changed);
+    if (!connections->n_answering)
+        pthread_cond_broadcast(&connections->settled);
     pthread_mutex_unlock(&connections->lock);
     free(connection);
 }
@@ -151,8 +156,8 @@ void connections_answering(struct connections *connections, struct connection *c
     connection->answering = answering;
     connection->receiving_us = clock_mono_us();
     connection->gone = NULL;
-    if (!answering)
-        pthread_cond_broadcast(&connections->changed);
+    if (!connections->n_answering)
+        pthread_cond_broadcast(&connections->settled);
     pthread_mutex_unlock(&connections->lock);
 }
 
@@ -169,6 +174,6 @@ void connections_drain(struct connections *connections, int max_ms)
     int rc = 0;
     pthread_mutex_lock(&connections->lock);
     while (connections->n_answering && !rc)
-        rc = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+        rc = pthread_cond_timedwait(&connections->settled, &connections->lock, &until);
     pthread_mutex_unlock(&connections->lock);
 }

@@ -77,7 +77,9 @@ void jsontext_put(struct buf *out, const char *text)
 
 void jsontext_put_member(struct buf *out, const char *name, const char *text)
 {
-    buf_printf(out, ",\"%s\":", name);
+    buf_puts(out, ",\"");
+    buf_puts(out, name);
+    buf_puts(out, "\":");
     jsontext_put(out, text);
 }
 
@@ -85,5 +87,7 @@ void jsontext_put_time(struct buf *out, int64_t t_us)
 {
     char text[CIVIL_TEXT_MAX];
     size_t n = civil_print_rfc3339(text, t_us, 0, true);
-    buf_printf(out, "\"%.*s\"", (int)n, text);
+    buf_putc(out, '"');
+    buf_put(out, text, n);
+    buf_putc(out, '"');
 }

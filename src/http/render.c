@@ -70,6 +70,26 @@ void render_done(struct render *render)
 
 /* ---- times ---- */
 
+static char *put_digits(char *at, int32_t number, size_t n)
+{
+    for (size_t i = n; i-- > 0; number /= 10)
+        at[i] = (char)('0' + number % 10);
+    return at + n;
+}
+
+/* The next minute of the same day differs in hour and minute only: "...Thh:mm:" */
+static bool enter_minute_of_day(const struct range *range, struct minute *minute, int64_t begin_us)
+{
+    if (range->zone || !minute->n_before || begin_us < minute->day_us || begin_us >= minute->day_us + US_PER_DAY)
+        return false;
+    int32_t of_day = (int32_t)((begin_us - minute->day_us) / US_PER_MINUTE);
+    put_digits(minute->before + minute->n_before - 6, of_day / 60, 2);
+    put_digits(minute->before + minute->n_before - 3, of_day % 60, 2);
+    minute->begin_us = begin_us;
+    minute->end_us = begin_us + US_PER_MINUTE;
+    return true;
+}
+
 /* All times of a minute are alike but for their seconds, unless the zone's offset changes within it, or has seconds. */
 static void enter_minute(const struct range *range, struct minute *minute, int64_t t_us)
 {
@@ -77,6 +97,8 @@ static void enter_minute(const struct range *range, struct minute *minute, int64
     bool local = range->time == TIME_LOCAL, zulu = !range->zone && !local;
     int32_t offset_s = range->zone ? zone_offset_s(range->zone, t_us) : 0;
     char text[CIVIL_TEXT_MAX];
+    if (enter_minute_of_day(range, minute, begin_us))
+        return;
     minute->begin_us = minute->end_us = t_us;
     if (offset_s % 60 || (range->zone && (zone_offset_s(range->zone, begin_us) != offset_s ||
                                           zone_offset_s(range->zone, begin_us + US_PER_MINUTE - 1) != offset_s)))
@@ -88,13 +110,8 @@ static void enter_minute(const struct range *range, struct minute *minute, int64
     memcpy(minute->behind, text + n - n_behind, minute->n_behind);
     minute->begin_us = begin_us;
     minute->end_us = begin_us + US_PER_MINUTE;
-}
-
-static char *put_digits(char *at, int32_t number, size_t n)
-{
-    for (size_t i = n; i-- > 0; number /= 10)
-        at[i] = (char)('0' + number % 10);
-    return at + n;
+    int64_t of_day_us = begin_us % US_PER_DAY;
+    minute->day_us = begin_us - (of_day_us < 0 ? of_day_us + US_PER_DAY : of_day_us);
 }
 
 static size_t print_in_minute(const struct minute *minute, int64_t t_us, char *out)

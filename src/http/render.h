@@ -28,6 +28,7 @@ struct known {
 /* The last minute that was printed: what its times have in common. A zeroed struct is none. */
 struct minute {
     int64_t begin_us, end_us;
+    int64_t day_us;      /* begin of its day, where no zone has a say */
     size_t n_before, n_behind;
     char before[CIVIL_TEXT_MAX], behind[CIVIL_TEXT_MAX];
 };

@@ -22,7 +22,8 @@
 
 #define CONNECTIONS_MAX 512
 #define CONNECTIONS_PER_CLIENT_MAX 256
-#define CONNECTION_BYTES (512 << 10) /* request line and headers, and the buffer an answer is sent from */
+/* Request line and headers, and the buffer an answer is sent from. The HTTP library clears all of it for each request. */
+#define CONNECTION_BYTES (128 << 10)
 #define SILENCE_MAX_S 120            /* a client that neither sends nor takes anything */
 #define BODY_SWALLOW_BYTES (8 * LIMIT_BODY_BYTES) /* read and dropped of a refused body before the connection is cut */
 

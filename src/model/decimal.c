@@ -3,6 +3,7 @@
 #include "model/decimal.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "model/wide.h"
@@ -217,7 +218,6 @@ bool decimal_at(struct decimal value, int e, int64_t *ret_m)
 
 /* Room for the digits of a wide magnitude: 7 groups of 18, and a spare. */
 #define DIGITS_MAX 144
-#define DIGITS_MAX_64 20
 
 /* Writes the digits of a number at the end of digits, two at a time, and zeros before them where there are fewer than n_min. */
 static size_t write_group(char *end, uint64_t group, size_t n_min)
@@ -278,26 +278,51 @@ static size_t place_point(char *out, bool negative, const char *digits, size_t n
     return (size_t)(p - out);
 }
 
-/* The usual number has a few digits on each side of its point; copies of a fixed size are the fastest, and there is room. */
-static size_t print_usual(char *out, bool negative, const char *digits, size_t n, size_t n_fraction)
+#define SHORT_MAX UINT64_C(99999999) /* eight digits are the bytes of one word */
+
+/* The eight digits of a number, a byte each, the first one lowest: halves, quarters and eighths of the word are divided at once,
+ * by multiplying (the products are exact for all numbers that occur). */
+static uint64_t spread_digits(uint64_t number)
 {
+    uint64_t fours = number / 10000 | number % 10000 << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+    uint64_t tens = (twos * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return tens | (twos - 10 * tens) << 8;
+}
+
+static void put_word(char *out, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(out, &word, sizeof(word));
+}
+
+/* The usual number has a few digits on each side of its point: they stay in a register, since reading again what was just written
+ * piece by piece is what takes time. What is written behind the end is not counted; there is room. */
+static size_t print_short(char *out, bool negative, uint64_t magnitude, unsigned n_fraction)
+{
+    uint64_t digits = spread_digits(magnitude);
+    unsigned n_before = digits ? (unsigned)__builtin_ctzll(digits) / 8 : 8; /* zeros */
+    unsigned n_behind = digits ? (unsigned)__builtin_clzll(digits) / 8 : 8;
+    unsigned n_skipped = n_before < 7 - n_fraction ? n_before : 7 - n_fraction, n_whole = 8 - n_fraction - n_skipped;
+    uint64_t text = (digits | UINT64_C(0x3030303030303030)) >> 8 * n_skipped;
     *out = '-';
     out += negative;
-    memcpy(out, digits, DIGITS_MAX_64);
-    if (!n_fraction)
-        return n + negative;
-    out[n - n_fraction] = '.';
-    memcpy(out + (n - n_fraction) + 1, digits + (n - n_fraction), DIGITS_MAX_64);
-    return n + 1 + negative;
+    put_word(out, text);
+    if (n_behind >= n_fraction)
+        return negative + n_whole;
+    out[n_whole] = '.';
+    put_word(out + n_whole + 1, text >> 8 * n_whole);
+    return negative + n_whole + 1 + n_fraction - n_behind;
 }
 
 size_t decimal_print(char out[static DECIMAL_TEXT_MAX], struct decimal value)
 {
-    char digits[DIGITS_MAX + DIGITS_MAX_64]; /* what is copied too much lies behind them */
+    char digits[DIGITS_MAX];
     uint64_t magnitude = magnitude_of(value.m);
+    if (magnitude <= SHORT_MAX && value.e <= 0 && value.e >= -7)
+        return print_short(out, value.m < 0, magnitude, (unsigned)-value.e);
     size_t n = write_digits(digits, &magnitude, 1);
-    if (n && value.e <= 0 && n > (size_t)-value.e && (!value.e || digits[DIGITS_MAX - 1] != '0'))
-        return print_usual(out, value.m < 0, digits + DIGITS_MAX - n, n, (size_t)-value.e);
     return place_point(out, value.m < 0, digits + DIGITS_MAX - n, n, value.e);
 }
 

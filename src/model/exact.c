@@ -51,13 +51,13 @@ static bool lower_exponent(struct exact *value, int e)
 static void add_aligned(struct exact *sum, const struct exact *term, bool subtract)
 {
     uint64_t flip = subtract ? UINT64_MAX : 0, carry = subtract;
-    bool was_negative = wide_is_negative(sum);
+    bool was_negative = wide_is_negative(sum), adds_negative = wide_is_negative(term) != subtract;
     for (size_t i = 0; i < EXACT_LIMBS; i++) {
         u128 word = (u128)sum->limb[i] + (term->limb[i] ^ flip) + carry;
         sum->limb[i] = (uint64_t)word;
         carry = (uint64_t)(word >> 64);
     }
-    if (was_negative == (wide_is_negative(term) != subtract) && was_negative != wide_is_negative(sum))
+    if (was_negative == adds_negative && was_negative != wide_is_negative(sum))
         sum->overflow = true;
 }
 
@@ -67,9 +67,13 @@ static void add_exact(struct exact *sum, const struct exact *other, bool subtrac
         sum->overflow = true;
     if (exact_is_zero(other))
         return;
-    struct exact term = *other;
     if (exact_is_zero(sum))
-        sum->e = term.e;
+        sum->e = other->e;
+    if (other->e == sum->e) {
+        add_aligned(sum, other, subtract);
+        return;
+    }
+    struct exact term = *other;
     bool fits = term.e >= sum->e ? lower_exponent(&term, sum->e) : lower_exponent(sum, term.e);
     if (fits)
         add_aligned(sum, &term, subtract);
@@ -142,6 +146,11 @@ void exact_add_i128(struct exact *sum, __int128 m, int e)
         return;
     if (e < INT8_MIN || e > INT8_MAX) {
         sum->overflow = true;
+        return;
+    }
+    if (exact_is_zero(sum)) {
+        sum->e = (int16_t)e;
+        add_same_exponent(sum, m);
         return;
     }
     struct exact term;
@@ -229,12 +238,34 @@ uint64_t wide_round(uint64_t *word, size_t n, int digits, int *e, bool sticky)
     return magnitude;
 }
 
+/* The mean of a bucket: a sum of one word, and a quotient of two. False (and nothing done) for anything larger. */
+static bool divide_narrow(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
+{
+    uint64_t sign = wide_is_negative(value) ? UINT64_MAX : 0, magnitude = (value->limb[0] ^ sign) - sign, rest = 0;
+    for (size_t i = 1; i < EXACT_LIMBS; i++)
+        rest |= value->limb[i] ^ sign;
+    if (rest || magnitude >> 63 || !wide_is_usable(value) || digits >= DECIMAL_DIGITS_MAX)
+        return false;
+    u128 dividend = (u128)magnitude * TEN_19, quotient = dividend / divisor;
+    if (quotient < (uint64_t)decimal_pow10[digits + 1])
+        return false;
+    uint64_t word[2] = {(uint64_t)quotient, (uint64_t)(quotient >> 64)};
+    int e = value->e - 19;
+    magnitude = wide_round(word, 2, digits, &e, dividend != quotient * divisor);
+    if (e < -INT8_MAX || e > INT8_MAX)
+        return false;
+    *ret_quotient = (struct decimal){sign ? -(int64_t)magnitude : (int64_t)magnitude, (int8_t)e};
+    return true;
+}
+
 int exact_divide_by(const struct exact *value, const uint64_t *divisors, size_t n_divisors, int digits,
                     struct decimal *ret_quotient)
 {
     assert(n_divisors <= EXACT_DIVISORS_MAX && digits >= 1 && digits <= (n_divisors > 1 ? 17 : DECIMAL_DIGITS_MAX));
     if (!wide_is_usable(value))
         return ERR_LIMIT;
+    if (n_divisors == 1 && divide_narrow(value, divisors[0], digits, ret_quotient))
+        return 0;
     if (exact_is_zero(value)) {
         *ret_quotient = (struct decimal){0, 0};
         return 0;
@@ -258,31 +289,9 @@ int exact_divide_by(const struct exact *value, const uint64_t *divisors, size_t 
     return 0;
 }
 
-/* The mean of a bucket: a sum of one word, and a quotient of two. False (and nothing done) for anything larger. */
-static bool divide_narrow(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
-{
-    uint64_t sign = wide_is_negative(value) ? UINT64_MAX : 0, magnitude = (value->limb[0] ^ sign) - sign, rest = 0;
-    for (size_t i = 1; i < EXACT_LIMBS; i++)
-        rest |= value->limb[i] ^ sign;
-    if (rest || magnitude >> 63 || !wide_is_usable(value) || digits >= DECIMAL_DIGITS_MAX)
-        return false;
-    u128 dividend = (u128)magnitude * TEN_19, quotient = dividend / divisor;
-    if (quotient < (uint64_t)decimal_pow10[digits + 1])
-        return false;
-    uint64_t word[2] = {(uint64_t)quotient, (uint64_t)(quotient >> 64)};
-    int e = value->e - 19;
-    magnitude = wide_round(word, 2, digits, &e, dividend != quotient * divisor);
-    if (e < -INT8_MAX || e > INT8_MAX)
-        return false;
-    *ret_quotient = (struct decimal){sign ? -(int64_t)magnitude : (int64_t)magnitude, (int8_t)e};
-    return true;
-}
-
 int exact_divide(const struct exact *value, uint64_t divisor, int digits, struct decimal *ret_quotient)
 {
     assert(divisor > 0);
-    if (divide_narrow(value, divisor, digits, ret_quotient))
-        return 0;
     return exact_divide_by(value, &divisor, 1, digits, ret_quotient);
 }
 

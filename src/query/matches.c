@@ -86,7 +86,11 @@ static int refuse(const struct series_filter *filter, struct err_text *error)
 int matches_init(struct matches *matches, struct reader_dir *dir, const struct range *range,
                  int (*check)(void *arg, const struct series_info *info), void *arg, struct err_text *error)
 {
-    *matches = (struct matches){.dir = dir, .range = range, .is_all = true};
+    matches->dir = dir; /* one by one: the rows need not be cleared, which takes longer than all of the rest */
+    matches->range = range;
+    matches->last_id = matches->after_id = 0;
+    matches->n = matches->next = 0;
+    matches->is_all = true;
     if (range->has_cursor && range->after_id) /* INT64_MAX: that series was given to its end */
         matches->after_id = range->after_us == INT64_MAX ? range->after_id : range->after_id - 1;
     struct walk walk = {matches, check, arg};

@@ -79,4 +79,12 @@ void points_in_force(struct points *points);
 MUST_CHECK int cells_encode(const struct cell *cells, size_t n, int64_t width_us, uint64_t key, struct buf *out);
 MUST_CHECK int cells_decode(const void *data, size_t size, uint64_t key, struct cells *cells);
 
+/* The same of the cells alone that begin in [begin_us, end_us). */
+struct cells_block {
+    const void *data;
+    size_t size;
+    uint64_t key;
+};
+MUST_CHECK int cells_decode_range(const struct cells_block *block, int64_t begin_us, int64_t end_us, struct cells *cells);
+
 #endif

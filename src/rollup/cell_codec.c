@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/chunk_format.h"
 #include "codec/vector.h"
 #include "common/civil.h"
 #include "common/limits.h"
@@ -29,27 +30,24 @@ static const uint8_t column_flag[COLUMN_N] = {
     [COLUMN_LINEAR2] = FLAG_INTEGRALS, [COLUMN_INCREASE] = FLAG_INCREASE, [COLUMN_RESETS] = FLAG_INCREASE,
 };
 
+/* Which cells are wanted: all, or those that begin in [from_us, to_us). */
+struct part {
+    bool is_all;
+    int64_t from_us, to_us;
+};
+
 struct group {
     size_t n;
     int64_t width_us, unit_us;
     int e;
     uint8_t flags;
     int64_t before_us;          /* begin of the cell before, for the order */
+    struct part part;
     int64_t *columns[COLUMN_N]; /* of room for n */
     bool apart[GROUP_CELLS];
 };
 
-/* The columns allow differences to wrap around: forged bytes must not be undefined behaviour. */
-static int64_t wrap_add(int64_t a, int64_t b)
-{
-    return (int64_t)((uint64_t)a + (uint64_t)b);
-}
-
-static int64_t wrap_subtract(int64_t a, int64_t b)
-{
-    return (int64_t)((uint64_t)a - (uint64_t)b);
-}
-
+/* As wrap_add: forged bytes must not be undefined behaviour. */
 static int64_t wrap_multiply(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a * (uint64_t)b);
@@ -238,24 +236,23 @@ static bool take_counts(const struct group *g, size_t i, struct cell *cell)
     return from[COLUMN_RESETS][i] == cell->n_resets;
 }
 
+/* Made where it is to lie: a cell is large to copy. On failure what is there has no meaning. */
 static int take_cell(const struct group *g, size_t i, struct cell *ret_cell)
 {
     int64_t *const *from = g->columns;
-    struct cell cell = {.begin_us = wrap_multiply(from[COLUMN_BEGIN][i], g->width_us)};
+    struct cell *cell = ret_cell;
 
-    if (cell.begin_us / g->width_us != from[COLUMN_BEGIN][i] || !take_counts(g, i, &cell))
+    *cell = (struct cell){.begin_us = wrap_multiply(from[COLUMN_BEGIN][i], g->width_us)};
+    if (cell->begin_us / g->width_us != from[COLUMN_BEGIN][i] || !take_counts(g, i, cell))
         return ERR_CORRUPT;
-    if (cell.count > 0) {
-        cell.first_us = wrap_add(cell.begin_us, wrap_multiply(from[COLUMN_FIRST_US][i], g->unit_us));
-        cell.last_us = wrap_add(cell.first_us, wrap_multiply(from[COLUMN_LENGTH][i], g->unit_us));
-        cell.min_us = wrap_add(cell.first_us, wrap_multiply(from[COLUMN_MIN_US][i], g->unit_us));
-        cell.max_us = wrap_subtract(cell.last_us, wrap_multiply(from[COLUMN_MAX_US][i], g->unit_us));
-        cell.covered_us = wrap_multiply(wrap_subtract(from[COLUMN_LENGTH][i], from[COLUMN_COVERED][i]), g->unit_us);
+    if (cell->count > 0) {
+        cell->first_us = wrap_add(cell->begin_us, wrap_multiply(from[COLUMN_FIRST_US][i], g->unit_us));
+        cell->last_us = wrap_add(cell->first_us, wrap_multiply(from[COLUMN_LENGTH][i], g->unit_us));
+        cell->min_us = wrap_add(cell->first_us, wrap_multiply(from[COLUMN_MIN_US][i], g->unit_us));
+        cell->max_us = wrap_subtract(cell->last_us, wrap_multiply(from[COLUMN_MAX_US][i], g->unit_us));
+        cell->covered_us = wrap_multiply(wrap_subtract(from[COLUMN_LENGTH][i], from[COLUMN_COVERED][i]), g->unit_us);
     }
-    if (!is_sound(&cell, g->width_us) || (cell.count > 0 && !take_values(g, i, &cell)))
-        return ERR_CORRUPT;
-    *ret_cell = cell;
-    return 0;
+    return is_sound(cell, g->width_us) && (cell->count == 0 || take_values(g, i, cell)) ? 0 : ERR_CORRUPT;
 }
 
 /* ---- cells apart ---- */
@@ -330,23 +327,25 @@ static void put_apart(const struct group *g, const struct cell *cells, struct bu
     }
 }
 
-static int take_apart(const struct group *g, struct reader *in, struct cell *cells)
+/* cells are those from the group's first one on that are wanted, up to end. */
+static int take_apart(const struct group *g, struct reader *in, size_t first, size_t end, struct cell *cells)
 {
     uint64_t n_apart = reader_varint(in), at_least = 0;
 
     for (; n_apart > 0 && !in->failed; n_apart--) {
         uint64_t i = reader_varint(in);
-        if (i < at_least || i >= g->n || cells[i].count == 0)
+        struct cell passed_over = {.count = 1}, *cell = i >= first && i < end ? &cells[i - first] : &passed_over;
+        if (i < at_least || i >= g->n || cell->count == 0)
             return ERR_CORRUPT;
         at_least = i + 1;
-        cells[i].min = take_decimal(in);
-        cells[i].max = take_decimal(in);
-        cells[i].first = take_decimal(in);
-        cells[i].last = take_decimal(in);
-        cells[i].sum = take_exact(in);
-        cells[i].step = take_exact(in);
-        cells[i].linear2 = take_exact(in);
-        cells[i].increase = take_exact(in);
+        cell->min = take_decimal(in);
+        cell->max = take_decimal(in);
+        cell->first = take_decimal(in);
+        cell->last = take_decimal(in);
+        cell->sum = take_exact(in);
+        cell->step = take_exact(in);
+        cell->linear2 = take_exact(in);
+        cell->increase = take_exact(in);
     }
     return in->failed ? ERR_CORRUPT : 0;
 }
@@ -387,23 +386,37 @@ static int decode_columns(struct group *g, struct reader *in)
     return 0;
 }
 
+/* Cells [*first, *end) are those that are wanted. */
+static void find_part(const struct group *g, size_t *first, size_t *end)
+{
+    const int64_t *begins = g->columns[COLUMN_BEGIN];
+
+    while (*first < *end && wrap_multiply(begins[*first], g->width_us) < g->part.from_us)
+        ++*first;
+    while (*first < *end && wrap_multiply(begins[*end - 1], g->width_us) >= g->part.to_us)
+        --*end;
+}
+
 static int decode_group(struct group *g, struct reader *in, struct cells *cells)
 {
+    size_t first = 0, end = g->n;
     int r = decode_columns(g, in);
 
+    if (r == 0 && !g->part.is_all)
+        find_part(g, &first, &end);
     if (r == 0)
-        r = cells_reserve(cells, g->n);
+        r = cells_reserve(cells, end - first);
     if (r < 0)
         return r;
     struct cell *to = cells->rows + cells->n;
-    for (size_t i = 0; i < g->n; i++) {
-        if (take_cell(g, i, &to[i]) < 0 || to[i].begin_us <= g->before_us)
+    for (size_t i = first; i < end; i++) {
+        if (take_cell(g, i, &to[i - first]) < 0 || to[i - first].begin_us <= g->before_us)
             return ERR_CORRUPT;
-        g->before_us = to[i].begin_us;
+        g->before_us = to[i - first].begin_us;
     }
-    r = take_apart(g, in, to);
+    r = take_apart(g, in, first, end, to);
     if (r == 0)
-        cells->n += g->n;
+        cells->n += end - first;
     return r;
 }
 
@@ -419,30 +432,6 @@ static int group_init(struct group *g, size_t n, int64_t width_us)
 }
 
 /* ---- blocks ---- */
-
-/* CRC-32 by halves of bytes: a small table, and quick enough beside the work on a cell. */
-static uint32_t crc32_add(uint32_t crc, const uint8_t *data, size_t size)
-{
-    static const uint32_t table[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-
-    crc = ~crc;
-    for (size_t i = 0; i < size; i++) {
-        crc = table[(crc ^ data[i]) & 15] ^ crc >> 4;
-        crc = table[(crc ^ data[i] >> 4) & 15] ^ crc >> 4;
-    }
-    return ~crc;
-}
-
-static uint32_t check_of(uint64_t key, const uint8_t *data, size_t size)
-{
-    uint8_t bytes[8];
-
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(key >> (8 * i));
-    return crc32_add(crc32_add(0, bytes, sizeof bytes), data, size);
-}
 
 static bool is_storable(const struct exact *value)
 {
@@ -487,47 +476,62 @@ int cells_encode(const struct cell *cells, size_t n, int64_t width_us, uint64_t 
         out->n = begin;
         return ERR_NOMEM;
     }
-    uint32_t check = check_of(key, out->data + begin + CHECK_BYTES, out->n - begin - CHECK_BYTES);
+    uint32_t check = chunk_crc(key, out->data + begin + CHECK_BYTES, out->n - begin - CHECK_BYTES);
     for (size_t i = 0; i < CHECK_BYTES; i++)
         out->data[begin + i] = (uint8_t)(check >> (8 * i));
     return 0;
 }
 
 /* n is foreign: the cells are allocated group by group, each behind as many bytes as its columns take. */
-static int decode_groups(struct reader *in, uint64_t n, int64_t width_us, struct cells *cells)
+static int decode_groups(struct group *g, struct reader *in, uint64_t n, struct cells *cells)
 {
-    struct group g;
-    int r = group_init(&g, n, width_us);
-
-    if (r < 0)
-        return r;
-    for (; n > 0 && r == 0; n -= g.n) {
-        g.n = n < GROUP_CELLS ? n : GROUP_CELLS;
-        r = decode_group(&g, in, cells);
+    int r = 0;
+    for (; n > 0 && r == 0; n -= g->n) {
+        g->n = n < GROUP_CELLS ? n : GROUP_CELLS;
+        r = decode_group(g, in, cells);
     }
-    free(g.columns[0]);
     return r;
 }
 
-int cells_decode(const void *data, size_t size, uint64_t key, struct cells *cells)
+static int decode(struct reader *in, uint64_t key, const struct part *part, struct cells *cells)
+{
+    uint32_t check = reader_u32(in);
+    struct group g;
+
+    if (in->failed || check != chunk_crc(key, in->at, (size_t)(in->end - in->at)))
+        return ERR_CORRUPT;
+    if (reader_u8(in) != BLOCK_VERSION)
+        return ERR_VERSION;
+    uint64_t n = reader_varint(in), width_us = reader_varint(in);
+    if (in->failed || n == 0 || width_us > INT64_MAX || !is_width((int64_t)width_us))
+        return ERR_CORRUPT;
+
+    int r = group_init(&g, n, (int64_t)width_us);
+    if (r < 0)
+        return r;
+    g.part = *part;
+    r = decode_groups(&g, in, n, cells);
+    free(g.columns[0]);
+    return r == 0 && in->at != in->end ? ERR_CORRUPT : r;
+}
+
+static int decode_block(const void *data, size_t size, uint64_t key, const struct part *part, struct cells *cells)
 {
     struct reader in = {.at = data, .end = (const uint8_t *)data + size};
     size_t n_before = cells->n;
-    uint32_t check = reader_u32(&in);
+    int r = decode(&in, key, part, cells);
 
-    if (in.failed || check != check_of(key, in.at, size - CHECK_BYTES))
-        return ERR_CORRUPT;
-    if (reader_u8(&in) != BLOCK_VERSION)
-        return ERR_VERSION;
-    uint64_t n = reader_varint(&in), width_us = reader_varint(&in);
-    if (in.failed || n == 0 || width_us > INT64_MAX || !is_width((int64_t)width_us))
-        return ERR_CORRUPT;
-
-    int r = decode_groups(&in, n, (int64_t)width_us, cells);
-    if (r == 0 && in.at != in.end)
-        r = ERR_CORRUPT;
     if (r < 0)
         cells->n = n_before;
     return r;
 }
 
+int cells_decode(const void *data, size_t size, uint64_t key, struct cells *cells)
+{
+    return decode_block(data, size, key, &(struct part){.is_all = true}, cells);
+}
+
+int cells_decode_range(const struct cells_block *block, int64_t begin_us, int64_t end_us, struct cells *cells)
+{
+    return decode_block(block->data, block->size, block->key, &(struct part){.from_us = begin_us, .to_us = end_us}, cells);
+}

@@ -11,8 +11,10 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
 	%D%/folders.c %D%/folders.h \
+	%D%/heads.c %D%/heads.h \
 	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
+	%D%/memo.c %D%/memo.h \
 	%D%/parcel.c %D%/parcel.h \
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
 	%D%/partition_dead.c \
@@ -117,6 +119,12 @@ tests_unit_test_backfill_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/history.h \
 	tests/lib/naive.c tests/lib/rig.c tests/lib/rig.h
 tests_unit_test_history_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm
+check_PROGRAMS += tests/unit/test_heads
+tests_unit_test_heads_SOURCES = tests/unit/test_heads.c
+tests_unit_test_heads_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_memo
+tests_unit_test_memo_SOURCES = tests/unit/test_memo.c
+tests_unit_test_memo_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sources_SOURCES = tests/unit/test_sources.c tests/lib/fault_vfs.c tests/lib/history.c tests/lib/naive.c \
 	tests/lib/rig.c
 tests_unit_test_sources_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS) -lm

@@ -186,7 +186,7 @@ int past_settle(struct past *past, const struct place *place, int64_t begin_us, 
 {
     struct pool *pool = reader_dir_pool(past->trail->view->dir);
     struct window_files files = place_files(place, begin_us);
-    const struct settled *head = &place->head;
+    const struct settled *head = &place->head->settled;
     struct layer raw = {0}, open = {0};
     bool has_head = has_rows(&head->plain, begin_us, end_us) || has_rows(&head->issued, begin_us, end_us) ||
                     has_rows(&head->revisions, begin_us, end_us) || head->deletions.n;
@@ -197,7 +197,7 @@ int past_settle(struct past *past, const struct place *place, int64_t begin_us, 
     rc = rc ? rc : take_layer(past, place, files.open, &open);
     bool alone = !raw.has_revisions && !open.has_revisions && !has_head && !(raw.has_values && open.pooled);
     past->stored.n = 0;
-    if (!rc && place->has_replayed) {
+    if (!rc && place->head->has_replayed) {
         rc = add_stored(past, &raw);
         rc = rc ? rc : add_stored(past, &open);
     }

@@ -14,9 +14,10 @@
 #define IDLE_MAX 256   /* open files that nobody uses */
 #define KNOWN_MAX 4096 /* files of which something is remembered */
 #define BUCKETS 1024   /* of the table of known files */
+#define PATH_BYTES 4096
 
 struct pooled {
-    char path[4096];
+    char path[PATH_BYTES];
     enum file_kind kind;
     struct window_file *window;
     struct tier_file *tier;
@@ -82,6 +83,18 @@ void pool_free(struct pool *pool)
     }
     pthread_mutex_destroy(&pool->lock);
     free(pool);
+}
+
+/* FOLDER/NAME, cut off where it is too long for any file. */
+static void join_path(const char *folder, const char *name, char ret_path[static PATH_BYTES])
+{
+    char *at = ret_path, *end = ret_path + PATH_BYTES - 1;
+    const char *const parts[] = {folder, "/", name};
+    for (int i = 0; i < 3; i++) {
+        size_t size = strlen(parts[i]);
+        at = mempcpy(at, parts[i], size < (size_t)(end - at) ? size : (size_t)(end - at));
+    }
+    *at = '\0';
 }
 
 static struct pooled *take_idle(struct pool *pool, const char *path)
@@ -191,8 +204,8 @@ static int open_pooled(struct pool *pool, const char *path, const struct file *f
 
 int pool_take(struct pool *pool, const char *folder, const struct file *file, struct pooled **ret_pooled)
 {
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", folder, file->name);
+    char path[PATH_BYTES];
+    join_path(folder, file->name, path);
     pthread_mutex_lock(&pool->lock);
     struct pooled *idle = take_idle(pool, path);
     pthread_mutex_unlock(&pool->lock);
@@ -287,8 +300,8 @@ static int load_counts(struct pool *pool, struct pooled *pooled)
 int pool_counts(struct pool *pool, const char *folder, const struct file *file, uint32_t series_id,
                 struct series_counts *ret_counts)
 {
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", folder, file->name);
+    char path[PATH_BYTES];
+    join_path(folder, file->name, path);
     while (!look_up_counts(pool, path, series_id, ret_counts)) {
         struct pooled *pooled;
         int rc = pool_take(pool, folder, file, &pooled);

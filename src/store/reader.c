@@ -12,12 +12,13 @@
 #include "common/hash.h"
 #include "store/assets_reader.h"
 #include "store/catalog.h"
+#include "store/memo.h"
 #include "store/units.h"
 #include "store/view.h"
 
 #define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
 
-enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
+enum sql { SQL_VERSION, SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
            SQL_ALIASES, SQL_N };
 
 #define SERIES_COLUMNS                                                                                                  \
@@ -25,6 +26,7 @@ enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATE
     "JOIN entity e ON e.id = s.entity "
 
 static const char *const sql[SQL_N] = {
+    [SQL_VERSION] = "PRAGMA data_version",
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
@@ -41,6 +43,9 @@ struct reader_dir {
     uint8_t tag[HASH_BYTES]; /* of the store's uuid */
     pthread_mutex_t lock; /* everything below */
     struct db *catalog;
+    int64_t version;   /* data_version of the catalog that what follows is of; -1 none */
+    struct memo *memo;
+    bool elsewhere;    /* other members of the group have partitions now */
     struct source_reader **sources; /* by id */
     size_t n_sources;
     struct unit_table *units; /* NULL until they are asked for */
@@ -70,13 +75,16 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
     char path[4096];
     snprintf(path, sizeof(path), "%s/catalog.db", dir);
     struct reader_dir *reader = calloc(1, sizeof(*reader));
-    if (!reader || !(reader->dir = strdup(dir)) || !(reader->pool = pool_new())) {
-        if (reader)
+    if (!reader || !(reader->dir = strdup(dir)) || !(reader->pool = pool_new()) || !(reader->memo = memo_new())) {
+        if (reader) {
             free(reader->dir);
+            pool_free(reader->pool);
+        }
         free(reader);
         return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", dir);
     }
     pthread_mutex_init(&reader->lock, NULL);
+    reader->version = -1;
     int rc = hash_init();
     if (!rc)
         rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = sql,
@@ -103,6 +111,7 @@ void reader_dir_close(struct reader_dir *dir)
     }
     free(dir->sources);
     db_close(dir->catalog);
+    memo_free(dir->memo);
     pool_free(dir->pool);
     assets_reader_free(dir->assets);
     unit_table_free(dir->units);
@@ -216,11 +225,23 @@ static int page_add(struct page *page, sqlite3_stmt *stmt)
     return kind && kind_parse(kind, &info->kind) == 0 ? 0 : ERR_CORRUPT;
 }
 
-/* Reads the next max rows after an id, of one entity or (NULL) of all. */
-static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
+/* A copy of a row that is remembered. */
+static int page_add_row(struct page *page, const struct series_info *row)
 {
-    page_clear(page);
-    pthread_mutex_lock(&dir->lock);
+    if (array_grow(&page->rows, &page->cap, page->n + 1, sizeof(*page->rows)))
+        return ERR_NOMEM;
+    struct series_info *info = &page->rows[page->n++];
+    *info = *row;
+    info->entity = strdup(row->entity);
+    info->type = strdup(row->type);
+    info->property = strdup(row->property);
+    info->unit = strdup(row->unit);
+    return info->entity && info->type && info->property && info->unit ? 0 : ERR_NOMEM;
+}
+
+/* Asks SQLite; the caller holds the lock. */
+static int ask_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
+{
     sqlite3_stmt *stmt = db_stmt(dir->catalog, entity ? SQL_BY_ENTITY : SQL_PAGE);
     if (entity)
         db_bind_text(stmt, ":entity", entity);
@@ -232,7 +253,19 @@ static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_
             sqlite3_reset(stmt);
             break;
         }
+        memo_keep_row(dir->memo, &page->rows[page->n - 1]);
     }
+    return rc;
+}
+
+/* The next max rows after an id, of one entity or (NULL) of all. */
+static int read_page(struct reader_dir *dir, const char *entity, uint32_t after_id, int max, struct page *page)
+{
+    struct series_info row;
+    page_clear(page);
+    pthread_mutex_lock(&dir->lock);
+    bool is_known = !entity && max == 1 && memo_row(dir->memo, after_id + 1, &row);
+    int rc = is_known ? page_add_row(page, &row) : ask_page(dir, entity, after_id, max, page);
     pthread_mutex_unlock(&dir->lock);
     for (size_t i = 0; i < page->n; i++)
         assets_reader_declare(dir->assets, &page->rows[i]);
@@ -302,13 +335,12 @@ int reader_series(struct reader_dir *dir, const struct series_filter *filter,
     return walk(dir, one_entity ? filter->entities[0] : NULL, filter, row, arg);
 }
 
-int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
-                      size_t *ret_n)
+/* As reader_dir_places, from SQLite; the caller holds the lock. */
+static int ask_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources, size_t *ret_n)
 {
     int64_t *sources = NULL;
     size_t n = 0;
     int rows = 0, rc;
-    pthread_mutex_lock(&dir->lock);
     sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_PLACES);
     db_bind_i64(stmt, ":series", series_id);
     while ((rc = db_step(dir->catalog, stmt)) == 1) {
@@ -325,16 +357,38 @@ int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret
         if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
             sources[n++] = sqlite3_column_int64(stmt, 1);
     }
-    pthread_mutex_unlock(&dir->lock);
     if (!rc && !rows)
         rc = ERR_NOTFOUND;
     if (rc) {
         free(sources);
         return rc;
     }
+    memo_keep_places(dir->memo, series_id, &(struct memo_places){*ret_kind, sources, n});
     *ret_sources = sources;
     *ret_n = n;
     return 0;
+}
+
+int reader_dir_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret_kind, int64_t **ret_sources,
+                      size_t *ret_n)
+{
+    struct memo_places places;
+    int rc = 0;
+    pthread_mutex_lock(&dir->lock);
+    if (memo_places(dir->memo, series_id, &places)) {
+        int64_t *sources = malloc((places.n + 1) * sizeof(*sources));
+        rc = sources ? 0 : ERR_NOMEM;
+        if (sources) {
+            memcpy(sources, places.sources, places.n * sizeof(*sources));
+            *ret_kind = places.kind;
+            *ret_sources = sources;
+            *ret_n = places.n;
+        }
+    } else {
+        rc = ask_places(dir, series_id, ret_kind, ret_sources, ret_n);
+    }
+    pthread_mutex_unlock(&dir->lock);
+    return rc;
 }
 
 int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t series_id, int64_t before_us, struct points *points,
@@ -431,19 +485,19 @@ static int add_source(struct reader_dir *dir, sqlite3_stmt *stmt)
     return 0;
 }
 
-/* Whether other members of the group have partitions now. */
-static int ask_elsewhere(struct reader_dir *dir, bool *ret_elsewhere)
+/* Whether other members of the group have partitions now; the caller holds the lock, here and below. */
+static int ask_elsewhere(struct reader_dir *dir)
 {
     sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_ELSEWHERE);
     int rc = db_step(dir->catalog, stmt);
     if (rc < 0)
         return rc;
     sqlite3_reset(stmt);
-    *ret_elsewhere = rc == 1;
+    dir->elsewhere = rc == 1;
     return 0;
 }
 
-/* Takes in sources that are new in the catalog; the caller holds the lock, here and below. */
+/* Takes in sources that are new in the catalog. */
 static int find_sources(struct reader_dir *dir)
 {
     sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_SOURCES);
@@ -458,12 +512,36 @@ static int find_sources(struct reader_dir *dir)
     return rc;
 }
 
+/* Forgets what is known of the catalog once somebody has changed it. */
+static int follow_catalog(struct reader_dir *dir)
+{
+    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_VERSION);
+    int rc = db_step(dir->catalog, stmt);
+    if (rc != 1)
+        return rc ? rc : ERR_CORRUPT;
+    int64_t version = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    if (version == dir->version)
+        return 0;
+    memo_clear(dir->memo);
+    dir->version = -1;
+    rc = find_sources(dir);
+    rc = rc ? rc : ask_elsewhere(dir);
+    dir->version = rc ? -1 : version;
+    return rc;
+}
+
+/* The catalog knows a series in a source before that source has a reading of it: so it is looked at after the sources that are
+ * known, and before those that it then names. */
 static int follow_sources(struct reader_dir *dir, struct err_text *error)
 {
-    int rc = find_sources(dir);
-    if (rc)
+    size_t n_known = dir->n_sources;
+    int rc = 0;
+    for (size_t i = 0; i < n_known && !rc; i++)
+        rc = source_reader_follow(dir->sources[i], error);
+    if (!rc && (rc = follow_catalog(dir)))
         return db_error(dir->catalog, error, rc, "read");
-    for (size_t i = 0; i < dir->n_sources && !rc; i++)
+    for (size_t i = n_known; i < dir->n_sources && !rc; i++)
         rc = source_reader_follow(dir->sources[i], error);
     return rc;
 }
@@ -485,8 +563,7 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     view->assets_version = assets_reader_version(dir->assets);
     pthread_mutex_lock(&dir->lock);
     rc = rc ? rc : follow_sources(dir, error);
-    if (!rc && (rc = ask_elsewhere(dir, &view->partial)))
-        rc = db_error(dir->catalog, error, rc, "read");
+    view->partial = dir->elsewhere;
     if (!rc && !(view->sources = calloc(dir->n_sources + 1, sizeof(*view->sources))))
         rc = err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     for (size_t i = 0; i < dir->n_sources && !rc; i++) {

@@ -79,7 +79,7 @@ static int use_file(struct scan *scan, size_t place_i, const struct file *file, 
     bool is_open = file->kind == FILE_OPEN;
     int64_t mark = is_open ? file->mark : INT64_MAX - 1;
     rc = list_chunks(scan, place_i, opened, is_open ? ORDER_OPEN : ORDER_RAW, mark, begin_us, end_us);
-    if (!rc && (is_open || place->has_replayed))
+    if (!rc && (is_open || place->head->has_replayed))
         rc = window_file_deletions(opened, scan->trail.series_id, begin_us, end_us, mark,
                                    is_open ? &scan->deletions[place_i] : &scan->settled_deletions[place_i]);
     return rc;
@@ -162,7 +162,7 @@ static bool has_rows(const struct points *points, int64_t begin_us, int64_t end_
 static bool is_alone(const struct scan *scan, const struct group *group)
 {
     for (size_t p = 0; p < scan->trail.n_places; p++) {
-        const struct settled *head = &scan->trail.places[p].head;
+        const struct settled *head = &scan->trail.places[p].head->settled;
         if (has_rows(&head->plain, group->begin_us, group->end_us) ||
             has_rows(&head->issued, group->begin_us, group->end_us) ||
             deletes(&head->deletions, group->begin_us, group->end_us) ||
@@ -227,7 +227,7 @@ static int mark_again(struct scan *scan, const struct group *group, size_t place
         return 0;
     int rc = read_revisions(scan, group, place_i, &revisions);
     rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_OPEN, &revisions);
-    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_HEAD, &scan->trail.places[place_i].head.revisions);
+    rc = rc ? rc : rows_mark_again(&scan->rows, ORDER_HEAD, &scan->trail.places[place_i].head->settled.revisions);
     points_free(&revisions);
     return rc;
 }
@@ -235,7 +235,7 @@ static int mark_again(struct scan *scan, const struct group *group, size_t place
 /* Settles what one source says of the group's time. */
 static int settle_place(struct scan *scan, const struct group *group, size_t place_i)
 {
-    const struct settled *head = &scan->trail.places[place_i].head;
+    const struct settled *head = &scan->trail.places[place_i].head->settled;
     rows_clear(&scan->rows);
     int rc = 0;
     for (size_t i = group->begin; i < group->end && !rc; i++) {
@@ -295,7 +295,8 @@ static int give_group(struct scan *scan, const struct group *group, struct point
     const struct extent *extent = &scan->extents[group->begin];
     int rc;
     if (group->end - group->begin == 1 && extent->role == ROLE_PLAIN && is_alone(scan, group)) {
-        rc = window_file_read(extent->file, scan->trail.series_id, ROLE_PLAIN, extent->chunk_id, scan->want, points);
+        struct chunk_part part = {scan->trail.series_id, extent->chunk_id, group->begin_us, group->end_us, scan->want};
+        rc = window_file_read_part(extent->file, &part, points);
         if (!rc)
             cut_points(points, group->begin_us, group->end_us);
     } else {
@@ -313,7 +314,7 @@ static int64_t head_end(const struct scan *scan, int64_t limit_us)
 {
     int64_t end_us = scan->at_us;
     for (size_t p = 0; p < scan->trail.n_places; p++) {
-        const struct settled *head = &scan->trail.places[p].head;
+        const struct settled *head = &scan->trail.places[p].head->settled;
         const struct points *lists[2] = {&head->plain, &head->issued};
         for (int l = 0; l < 2; l++) {
             size_t first = points_seek(lists[l], 0, scan->at_us);

@@ -8,9 +8,10 @@
 #include "common/array.h"
 #include "db/db.h"
 
-enum sql { SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
+enum sql { SQL_VERSION, SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
 
 static const char *const sql[SQL_N] = {
+    [SQL_VERSION] = "PRAGMA data_version",
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
                   "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
@@ -53,6 +54,7 @@ void state_drop(struct state *state)
         drop_parcel(state->parcels[i]);
     free(state->parcels);
     drop_files(state->files);
+    heads_free(state->heads);
     free(state);
 }
 
@@ -171,20 +173,33 @@ static int open_source(struct source_reader *source, struct err_text *error)
     return rc;
 }
 
+static int read_version(struct source_reader *source, int64_t *ret_version)
+{
+    sqlite3_stmt *stmt = db_stmt(source->db, SQL_VERSION);
+    int rc = db_step(source->db, stmt);
+    if (rc != 1)
+        return rc ? rc : ERR_CORRUPT;
+    *ret_version = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    return 0;
+}
+
 int source_reader_follow(struct source_reader *source, struct err_text *error)
 {
     int rc = source->db ? 0 : open_source(source, error);
     if (rc)
         return rc == ERR_NOTFOUND ? 0 : rc; /* the catalog knows it just before it is made */
     int64_t version;
-    rc = db_get_i64(source->db, "PRAGMA data_version", &version);
+    rc = read_version(source, &version);
     if (rc)
         return db_error(source->db, error, rc, "read");
     if (source->current && version == source->version)
         return 0;
     struct state *state = calloc(1, sizeof(*state));
-    if (!state)
+    if (!state || !(state->heads = heads_new())) {
+        free(state);
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", db_path(source->db));
+    }
     state->refs = 1;
     rc = db_begin(source->db);
     if (!rc) {

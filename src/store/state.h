@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "store/heads.h"
 #include "store/parcel.h"
 #include "store/partition.h"
 
@@ -35,6 +36,7 @@ struct state {
     struct held_files *files;
     struct held_parcel **parcels;
     size_t n_parcels;
+    struct heads *heads; /* of the parcels */
 };
 struct state *state_hold(struct state *state);
 void state_drop(struct state *state); /* NULL is fine */

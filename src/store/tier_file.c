@@ -252,18 +252,13 @@ int tier_file_read(struct tier_file *file, uint32_t series_id, enum tier tier, i
     db_bind_i64(stmt, ":end_us", end_us);
     int rc;
     while ((rc = db_step(file->db, stmt)) == 1) {
-        size_t first = cells->n;
-        rc = cells_decode(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
-                          tier_file_key(series_id, tier), cells);
+        struct cells_block block = {sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
+                                    tier_file_key(series_id, tier)};
+        rc = cells_decode_range(&block, begin_us, end_us, cells);
         if (rc) {
             sqlite3_reset(stmt);
             return rc;
         }
-        size_t n = first; /* keep the cells of the range */
-        for (size_t i = first; i < cells->n; i++)
-            if (cells->rows[i].begin_us >= begin_us && cells->rows[i].begin_us < end_us)
-                cells->rows[n++] = cells->rows[i];
-        cells->n = n;
     }
     return rc;
 }

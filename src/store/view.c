@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 struct window_files place_files(const struct place *place, int64_t t_us)
 {
     const struct file_list *files = &place->source->state->files->list;
@@ -24,33 +26,77 @@ struct window_files place_files(const struct place *place, int64_t t_us)
     return found;
 }
 
-/* The unflushed rows of a series that concern [begin, end), settled. */
-static int load_head(const struct trail *trail, struct place *place)
+/* The runs of a series in the batches that are not flushed. */
+struct runs {
+    struct found {
+        size_t parcel_i;
+        const struct parcel_run *run;
+    } *at;
+    size_t n, cap;
+    size_t n_rows;
+};
+
+static int find_runs(const struct state *state, uint32_t series_id, struct runs *runs)
 {
-    const struct state *state = place->source->state;
-    struct rows rows = {.is_state = trail->is_state, .is_layer = true};
-    int rc = 0;
-    for (size_t i = 0; i < state->n_parcels && !rc; i++) {
-        const struct held_parcel *held = state->parcels[i];
-        const struct parcel_run *run = parcel_find(&held->parcel, trail->series_id);
-        size_t first = rows.n, n = first;
+    for (size_t i = 0; i < state->n_parcels; i++) {
+        const struct parcel_run *run = parcel_find(&state->parcels[i]->parcel, series_id);
         if (!run)
             continue;
-        rc = parcel_rows(&held->parcel, run, (uint64_t)(i + 1) << 32, &rows);
+        if (array_grow(&runs->at, &runs->cap, runs->n + 1, sizeof(*runs->at)))
+            return ERR_NOMEM;
+        runs->at[runs->n++] = (struct found){i, run};
+        runs->n_rows += run->n;
+    }
+    return 0;
+}
+
+/* Whether a row concerns a time within the trail. */
+static bool concerns(const struct trail *trail, const struct row *row)
+{
+    int64_t row_end_us = row->op == OP_DELETE_RANGE ? row->t_us + row->period_us : row->t_us + 1;
+    return row->t_us < trail->end_us && row_end_us > trail->begin_us;
+}
+
+/* The rows of the runs, all of them or those that concern the trail, settled. */
+static int settle_head(const struct trail *trail, const struct state *state, const struct runs *runs, bool is_whole,
+                       struct head *head)
+{
+    struct rows rows = {.is_state = trail->is_state, .is_layer = true};
+    int rc = 0;
+    for (size_t i = 0; i < runs->n && !rc; i++) {
+        const struct found *found = &runs->at[i];
+        size_t first = rows.n, n = first;
+        rc = parcel_rows(&state->parcels[found->parcel_i]->parcel, found->run, (uint64_t)(found->parcel_i + 1) << 32, &rows);
         for (size_t r = first; r < rows.n && !rc; r++) {
-            const struct row *row = &rows.at[r];
-            int64_t row_end_us = row->op == OP_DELETE_RANGE ? row->t_us + row->period_us : row->t_us + 1;
-            if (row->t_us >= trail->end_us || row_end_us <= trail->begin_us)
+            if (!is_whole && !concerns(trail, &rows.at[r]))
                 continue;
-            place->has_replayed = place->has_replayed || row->replayed;
-            rows.at[n++] = *row;
+            head->has_replayed = head->has_replayed || rows.at[r].replayed;
+            rows.at[n++] = rows.at[r];
         }
         rows.n = rc ? rows.n : n;
     }
     rows_drop_before(&rows, state->expired.raw_us);
     if (!rc)
-        rc = rows_settle(&rows, &place->head);
+        rc = rows_settle(&rows, &head->settled);
     rows_free(&rows);
+    return rc;
+}
+
+/* A small head is made as a whole, and kept for who asks next. */
+static int load_head(const struct trail *trail, struct place *place)
+{
+    const struct state *state = place->source->state;
+    struct runs runs = {0};
+    place->head = heads_take(state->heads, trail->series_id);
+    if (place->head)
+        return 0;
+    place->head = head_new(trail->series_id);
+    int rc = place->head ? find_runs(state, trail->series_id, &runs) : ERR_NOMEM;
+    bool is_whole = runs.n_rows <= HEADS_ROWS_MAX;
+    rc = rc ? rc : settle_head(trail, state, &runs, is_whole, place->head);
+    if (!rc && is_whole)
+        heads_keep(state->heads, place->head);
+    free(runs.at);
     return rc;
 }
 
@@ -140,7 +186,7 @@ int trail_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t 
 void trail_close(struct trail *trail)
 {
     for (size_t p = 0; p < trail->n_places; p++)
-        settled_free(&trail->places[p].head);
+        head_drop(trail->places[p].head);
     free(trail->places);
     free(trail->cuts);
     *trail = (struct trail){0};

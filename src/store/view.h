@@ -48,8 +48,7 @@ MUST_CHECK int view_write_position(struct view *view);
 struct place {
     const struct view_source *source;
     uint64_t rank;        /* by (topic, partition): the later one wins ties across sources */
-    struct settled head;  /* its unflushed readings within the range asked for */
-    bool has_replayed;    /* some of these are replayed dead letters: the layers below have their say */
+    struct head *head;    /* its unflushed readings, at least those that concern the range asked for */
 };
 
 /* A series in a view, for [begin, end). */

@@ -180,9 +180,9 @@ static int ask_place(struct ask *ask, const struct place *place, int64_t low_us,
     int rc = files.raw || files.tier ? read_sealed(ask, place, &files, low_us, high_us) : 0;
     if (!rc && files.open)
         rc = mark_open(ask, place, files.open, low_us, high_us);
-    rc = rc ? rc : mark_points(ask, &place->head.plain, low_us, high_us);
-    rc = rc ? rc : mark_points(ask, &place->head.issued, low_us, high_us);
-    return rc ? rc : mark_deletions(ask, &place->head.deletions, low_us, high_us);
+    rc = rc ? rc : mark_points(ask, &place->head->settled.plain, low_us, high_us);
+    rc = rc ? rc : mark_points(ask, &place->head->settled.issued, low_us, high_us);
+    return rc ? rc : mark_deletions(ask, &place->head->settled.deletions, low_us, high_us);
 }
 
 static int note_gone(struct ask *ask, const struct place *place, size_t first, int64_t low_us)

@@ -85,7 +85,7 @@ static bool overlap(const struct series_counts *a, const struct series_counts *b
 static int count_step(struct trail *trail, int64_t begin_us, int64_t end_us, struct series_stats *stats)
 {
     const struct place *place = &trail->places[0];
-    const struct settled *head = &place->head;
+    const struct settled *head = &place->head->settled;
     struct window_files files = place_files(place, begin_us);
     struct series_counts raw = {0}, open = {0}, fresh = {0}, all = {0};
     bool simple = true;
@@ -99,8 +99,8 @@ static int count_step(struct trail *trail, int64_t begin_us, int64_t end_us, str
     count_points(&head->plain, points_seek(&head->plain, 0, begin_us), points_seek(&head->plain, 0, end_us), &fresh);
     size_t issued_i = points_seek(&head->issued, 0, begin_us);
     bool has_issued = issued_i < head->issued.n && head->issued.t_us[issued_i] < end_us;
-    if (simple && !has_issued && !head->deletions.n && !place->has_replayed && !overlap(&raw, &open) && !overlap(&raw, &fresh) &&
-        !overlap(&open, &fresh)) {
+    if (simple && !has_issued && !head->deletions.n && !place->head->has_replayed && !overlap(&raw, &open) &&
+        !overlap(&raw, &fresh) && !overlap(&open, &fresh)) {
         add_counts(stats, &raw);
         add_counts(stats, &open);
         add_counts(stats, &fresh);

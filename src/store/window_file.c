@@ -403,19 +403,42 @@ int window_file_last_chunk(struct window_file *file, uint32_t series_id, enum ro
     return 0;
 }
 
-int window_file_read(struct window_file *file, uint32_t series_id, enum role role, int64_t chunk_id, unsigned want,
-                     struct points *points)
+/* Finds a chunk's row and reads its header: 0 with the statement to be reset once the chunk is done with. */
+static int open_chunk(struct window_file *file, int64_t chunk_id, uint64_t key, sqlite3_stmt **ret_stmt, struct chunk *ret_chunk)
 {
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_CHUNK);
     db_bind_i64(stmt, ":id", chunk_id);
     int rc = db_step(file->db, stmt);
     if (rc != 1)
         return rc ? rc : ERR_EXPIRED;
+    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), key, ret_chunk);
+    if (rc)
+        sqlite3_reset(stmt);
+    *ret_stmt = stmt;
+    return rc;
+}
+
+int window_file_read(struct window_file *file, uint32_t series_id, enum role role, int64_t chunk_id, unsigned want,
+                     struct points *points)
+{
     struct chunk chunk;
-    rc = chunk_open(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), window_file_key(series_id, role),
-                    &chunk);
-    if (!rc)
-        rc = chunk_decode(&chunk, 0, chunk.n_vectors, want, points);
+    sqlite3_stmt *stmt;
+    int rc = open_chunk(file, chunk_id, window_file_key(series_id, role), &stmt, &chunk);
+    if (rc)
+        return rc;
+    rc = chunk_decode(&chunk, 0, chunk.n_vectors, want, points);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+int window_file_read_part(struct window_file *file, const struct chunk_part *part, struct points *points)
+{
+    struct chunk chunk;
+    sqlite3_stmt *stmt;
+    int rc = open_chunk(file, part->chunk_id, window_file_key(part->series_id, ROLE_PLAIN), &stmt, &chunk);
+    if (rc)
+        return rc;
+    rc = chunk_decode_range(&chunk, part->begin_us, part->end_us, part->want, points);
     sqlite3_reset(stmt);
     return rc;
 }

@@ -99,6 +99,13 @@ MUST_CHECK int window_file_last_chunk(struct window_file *file, uint32_t series_
  * gone: the state was purged. ERR_CORRUPT. */
 MUST_CHECK int window_file_read(struct window_file *file, uint32_t series_id, enum role role, int64_t chunk_id,
                                 unsigned want, struct points *points);
+/* The same of the part of a plain chunk that has the readings of [begin_us, end_us), and maybe a few around them. */
+struct chunk_part {
+    uint32_t series_id;
+    int64_t chunk_id, begin_us, end_us;
+    unsigned want;
+};
+MUST_CHECK int window_file_read_part(struct window_file *file, const struct chunk_part *part, struct points *points);
 /* The chunk holds only for states before batch died. */
 MUST_CHECK int window_file_kill(struct window_file *file, int64_t chunk_id, int64_t died);
 

@@ -49,6 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         require(cells.n == 0);
     }
+    struct cells_block part = {block.data, block.n, 0};
+    same.n = 0;
+    int64_t middle_us = cells.n ? cells.rows[cells.n / 2].begin_us : 0;
+    if (cells_decode_range(&part, INT64_MIN, middle_us, &same) == 0 && cells.n)
+        require(same.n == cells.n / 2);
     buf_free(&block);
     buf_free(&again);
     cells_free(&cells);

@@ -49,6 +49,10 @@ static void try_chunk(const uint8_t *bytes, size_t size)
         points.n)
         abort();
     points_clear(&points);
+    int64_t at_us = chunk.vectors[middle].last_us;
+    if (at_us < INT64_MAX && chunk_decode_range(&chunk, at_us, at_us + 1, 0, &points) && points.n)
+        abort();
+    points_clear(&points);
     if (chunk_decode(&chunk, 0, chunk.n_vectors, POINTS_ALL, &points) == 0) {
         require(points.n == chunk.n);
         if (!chunk.state)

@@ -440,6 +440,23 @@ static void halves_add_up_to_the_whole(void **state)
 
 /* ---- the encoding ---- */
 
+/* Some of them alone: those that begin from cell i up to cell end, edges not on cells among them. */
+static void assert_range(const struct cells *cells, const struct buf *bytes)
+{
+    struct cells_block block = {bytes->data, bytes->n, KEY};
+    struct cells back = {0};
+    size_t i = random_below(cells->n), end = i + random_below(cells->n - i + 1);
+    int64_t begin_us = cells->rows[i].begin_us - (int64_t)random_below(2);
+    int64_t last_us = cells->rows[cells->n - 1].begin_us + 1 + (int64_t)random_below(2);
+    int64_t end_us = end < cells->n ? cells->rows[end].begin_us : last_us;
+
+    assert_int_equal(cells_decode_range(&block, begin_us, end_us, &back), 0);
+    assert_int_equal(back.n, end - i);
+    for (size_t k = 0; k < back.n; k++)
+        assert_same(&back.rows[k], &cells->rows[i + k]);
+    cells_free(&back);
+}
+
 static double assert_round_trip(const struct cells *cells, int64_t width_us)
 {
     struct buf bytes = {0};
@@ -450,6 +467,8 @@ static double assert_round_trip(const struct cells *cells, int64_t width_us)
     assert_int_equal(back.n, cells->n);
     for (size_t i = 0; i < cells->n; i++)
         assert_same(&back.rows[i], &cells->rows[i]);
+    for (int i = 0; i < 3; i++)
+        assert_range(cells, &bytes);
     double per_cell = (double)bytes.n / (double)cells->n;
     buf_free(&bytes);
     cells_free(&back);

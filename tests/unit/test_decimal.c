@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "../lib/random.h"
 #include "../lib/test.h"
 
 static int parse(const char *text, struct decimal *ret_value, bool *ret_rounded)
@@ -151,6 +152,33 @@ static void extremes_of_mantissa_and_exponent_print_and_compare(void **state)
     assert_int_equal(value.m, INT64_C(100000000000));
     value = decimal_canonical((struct decimal){0, -7});
     assert_int_equal(value.e, 0);
+}
+
+/* The same by way of the C library: all digits, then a point, then no zeros behind it. */
+static size_t print_slowly(char *out, int64_t m, int n_fraction)
+{
+    char digits[40];
+    int n = snprintf(digits, sizeof(digits), "%0*lld", n_fraction + 1, (long long)llabs(m)), n_whole = n - n_fraction;
+    while (n > n_whole && digits[n - 1] == '0')
+        n--;
+    return (size_t)snprintf(out, DECIMAL_TEXT_MAX, "%s%.*s%s%.*s", m < 0 ? "-" : "", n_whole, digits, n > n_whole ? "." : "", n - n_whole,
+                           digits + n_whole);
+}
+
+static void short_numbers_print_as_long_ones_do(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    for (int i = 0; i < 300000; i++) {
+        static const int64_t borders[] = {0, 9, 99999, 9999999, 99999999, 999999999};
+        int64_t border = borders[random_below(&seed, 6)], m = i % 2 ? random_below(&seed, border + 1) : border + 2 - i / 2 % 5;
+        char out[DECIMAL_TEXT_MAX], expected[DECIMAL_TEXT_MAX];
+        m = random_below(&seed, 2) ? -m : m;
+        int n_fraction = (int)random_below(&seed, 10);
+        size_t n = print_slowly(expected, m, n_fraction);
+        assert_int_equal(decimal_print(out, (struct decimal){m, (int8_t)-n_fraction}), n);
+        assert_memory_equal(out, expected, n);
+    }
 }
 
 static void mantissa_at_an_exponent_is_exact_or_refused(void **state)
@@ -335,6 +363,7 @@ int main(void)
         cmocka_unit_test(exponent_outside_the_range_is_a_limit),
         cmocka_unit_test(megabyte_of_digits_is_read_with_its_exponent),
         cmocka_unit_test(extremes_of_mantissa_and_exponent_print_and_compare),
+        cmocka_unit_test(short_numbers_print_as_long_ones_do),
         cmocka_unit_test(mantissa_at_an_exponent_is_exact_or_refused),
         cmocka_unit_test(exact_value_is_taken_as_mantissa_where_it_fits),
         cmocka_unit_test(sum_crosses_word_borders_in_both_directions),

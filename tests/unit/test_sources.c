@@ -117,6 +117,22 @@ static void a_seal_does_not_change_which_source_spoke_last(void **state)
     }
 }
 
+/* The catalog is remembered while nobody changes it: what was looked up when one source had the series is not good for two. */
+static void a_second_source_is_read_though_the_series_was_asked_for_before(void **state)
+{
+    (void)state;
+    struct rig rig;
+    make(&rig);
+    say(&rig, 0, T_US, 1, SECOND_MS + 500);
+    struct view *before = look(&rig);
+    for (int i = 0; i < 2; i++)
+        expect(&rig, 1, SECOND_MS + 500);
+    say(&rig, 1, T_US, 2, SECOND_MS + 600);
+    expect(&rig, 2, SECOND_MS + 600);
+    view_close(before);
+    rig_done(&rig);
+}
+
 /* The one case in which milliseconds are gone; docs/FORMAT.md, "Window file". */
 static void what_is_sealed_stands_against_a_source_that_turns_up_with_the_same_second(void **state)
 {
@@ -310,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seal_does_not_change_which_source_spoke_last),
+        cmocka_unit_test(a_second_source_is_read_though_the_series_was_asked_for_before),
         cmocka_unit_test(what_is_sealed_stands_against_a_source_that_turns_up_with_the_same_second),
         cmocka_unit_test(a_sealed_reading_is_known_after_what_it_replaced),
         cmocka_unit_test(a_replayed_letter_does_not_override_what_was_sealed_of_its_second),
