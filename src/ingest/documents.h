@@ -1,9 +1,9 @@
-/* Reads topics `assets` and `optimization` whole, every partition of them whatever the consumer group has assigned: each store of a
- * group needs all assets. Checks what they hold, hands it to the store (model/document.h), and has the days of calendars produced
- * as readings. One thread of its own beside librdkafka's.
+/* Reads topics `assets` and `optimization` whole, every partition of them whatever the consumer group has assigned: each
+ * store of a group needs all assets. Checks what they hold, hands it to the store (model/document.h), and has the days of
+ * calendars produced as readings. One thread of its own beside librdkafka's.
  *
- * A topic that does not exist is no error: it is read once it does. Reading goes on at the stored offset, if the message before it
- * still is the one that was stored last; else the topic was made anew or cut, and is read from its start, which changes
+ * A topic that does not exist is no error: it is read once it does. Reading goes on at the stored offset, if the message
+ * before it still is the one that was stored last; else the topic was made anew or cut, and is read from its start, which changes
  * nothing of what is stored already. */
 #ifndef INGEST_DOCUMENTS_H
 #define INGEST_DOCUMENTS_H

@@ -44,10 +44,10 @@ MUST_CHECK int assets_check(struct asset_checker *checker, const struct document
 MUST_CHECK int assets_check_output(struct asset_checker *checker, const struct document_message *message,
                                    struct documents *documents);
 
-/* The readings of a checked Calendar (type Calendar, property dayType) as messages, one a year: a reading a day at local midnight,
- * from January 1 of the first listed year to December 31 of the last. Days that are not listed are `weekend` on Saturday and
- * Sunday, else `working`. since_ms is stated as their issue, since days lie ahead; so the same document always gives the
- * same bytes. ERR_INVALID: it is no Calendar. ERR_NOMEM, or what message answers. */
+/* The readings of a checked Calendar (type Calendar, property dayType) as messages, one a year: a reading a day at local
+ * midnight, from January 1 of the first listed year to December 31 of the last. Days that are not listed are `weekend` on
+ * Saturday and Sunday, else `working`. since_ms is stated as their issue, since days lie ahead; so the same document always
+ * gives the same bytes. ERR_INVALID: it is no Calendar. ERR_NOMEM, or what message answers. */
 MUST_CHECK int assets_calendar(struct asset_checker *checker, const struct calendar_due *due,
                                int (*message)(void *arg, const char *entity, const void *value, size_t size), void *arg);
 

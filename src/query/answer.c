@@ -208,8 +208,8 @@ static int check_groups(const struct answer *answer, struct err_text *error)
     uint32_t first_id;
     if (groups_at(answer->groups, 0, &first_id))
         return 0;
-    return err_set_field(error, ERR_NOTFOUND, "by", "no sensor on a board is declared for the %" PRIu64 " series that match; their "
-                         "assets are to come first", groups_left_out(answer->groups));
+    return err_set_field(error, ERR_NOTFOUND, "by", "no sensor on a board is declared for the %" PRIu64
+                         " series that match; their assets are to come first", groups_left_out(answer->groups));
 }
 
 uint64_t answer_left_out(const struct answer *answer)

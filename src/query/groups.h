@@ -32,7 +32,8 @@ uint64_t groups_left_out(const struct groups *groups);
 MUST_CHECK int groups_add(struct groups *groups, const struct series_info *info, struct err_text *error);
 
 /* The groups, in the order of their first series, whose id names them. Of a group's info the id is 0, and entity,
- * type and property are "" but for the one that makes the group; entity is the id of its board or location. NULL: there is none at that place. */
+ * type and property are "" but for the one that makes the group; entity is the id of its board or location. NULL: there is none
+ * at that place. */
 const struct series_info *groups_at(const struct groups *groups, size_t group, uint32_t *ret_first_id);
 
 /* Goes to the buckets of a group from the one that starts at begin_us on; aggs (n_aggs of them) live as long as that takes. */

@@ -1,5 +1,5 @@
-/* Documents from any bytes: refused in words, or whole, with names of the right grammar and with what they refer to. A calendar that
- * was accepted can be expanded, twice to the same. */
+/* Documents from any bytes: refused in words, or whole, with names of the right grammar and with what they refer to. A
+ * calendar that was accepted can be expanded, twice to the same. */
 #include <config.h>
 
 #include <stdint.h>

@@ -93,7 +93,8 @@ static void documents_of_the_contract_are_accepted_as_they_stand_there(void **st
     assert_reference(row, 0, ASSET_CUSTOMER, "c-1", "customer");
     row = accepted("{\"asset\":\"MainDistributionBoard\",\"id\":\"b-1\",\"location\":\"l-1\"}");
     assert_reference(row, 0, ASSET_LOCATION, "l-1", "location");
-    row = accepted("{\"asset\":\"Calendar\",\"id\":\"SI\",\"days\":{\"2025-01-01\":\"publicHoliday\",\"2025-01-02\":\"publicHoliday\"}}");
+    row = accepted("{\"asset\":\"Calendar\",\"id\":\"SI\","
+                   "\"days\":{\"2025-01-01\":\"publicHoliday\",\"2025-01-02\":\"publicHoliday\"}}");
     assert_string_equal(row->id, "SI");
     row = accepted("{\"asset\":\"Rate\",\"id\":\"r-1\",\"board\":\"b-1\",\"start\":\"2025-03-01T00:00:00Z\","
                    "\"end\":\"2025-04-01T00:00:00Z\",\"buyRateMT\":0.12,\"buyRateVT\":0.18}");
