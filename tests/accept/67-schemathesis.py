@@ -6,13 +6,15 @@ shape that the document has.
 """
 import os
 import random
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 
 import harness
 
-SECONDS = int(os.environ.get("SECONDS", 20))  # of each run
+SECONDS = int(os.environ.get("SECONDS", 28))  # of each run
+CASES_MIN = 58                                 # fewer prove nothing: there are so many operations
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
 TOPIC = "readings.fuzz"
 T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
@@ -73,6 +75,9 @@ def run(context, name, settings, *options):
     assert done.returncode == 0, f"schemathesis: exit {done.returncode}: {done.stdout[-20000:]}"
     assert "fault" not in [line.split()[1] for line in site.log().splitlines() if len(line.split()) > 1]
     assert site.request("/readyz", token=None)[0] == 200
+    found = re.search(r"(\d+) generated", done.stdout)
+    if not found or int(found[1]) < CASES_MIN:
+        raise harness.Skip(f"no fault, but only {found[1] if found else 0} cases in {SECONDS} s: this machine is busy")
 
 
 def test_whatever_the_document_allows_and_more(context):
