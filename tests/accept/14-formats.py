@@ -334,7 +334,7 @@ def test_pages_of_groups_join_without_holes(context):
 
 def test_what_cannot_be_put_together_is_said(context):
     good = {"from_": BEGIN, "to": END, "entity": "same-*", "over": "sum", "step": "PT1H"}
-    for field, change, status in [("by", {"by": "location"}, 422), ("by", {"by": "board"}, 422), ("over", {"entity": ["same-*", "own-*"]}, 422),
+    for field, change, status in [("by", {"by": "location"}, 404), ("by", {"by": "board"}, 404), ("over", {"entity": ["same-*", "own-*"]}, 422),
                                   ("over", {"entity": "pump", "property": "operationalState", "agg": "last"}, 422),
                                   ("over", {"step": "raw"}, 400), ("layout", {"layout": "wide"}, 422), ("over", {"over": "median"}, 400)]:
         context.site.problem("/v1/range", status, field, **(good | change))
