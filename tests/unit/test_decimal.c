@@ -161,8 +161,8 @@ static size_t print_slowly(char *out, int64_t m, int n_fraction)
     int n = snprintf(digits, sizeof(digits), "%0*lld", n_fraction + 1, (long long)llabs(m)), n_whole = n - n_fraction;
     while (n > n_whole && digits[n - 1] == '0')
         n--;
-    return (size_t)snprintf(out, DECIMAL_TEXT_MAX, "%s%.*s%s%.*s", m < 0 ? "-" : "", n_whole, digits, n > n_whole ? "." : "", n - n_whole,
-                           digits + n_whole);
+    return (size_t)snprintf(out, DECIMAL_TEXT_MAX, "%s%.*s%s%.*s", m < 0 ? "-" : "", n_whole, digits, n > n_whole ? "." : "",
+                            n - n_whole, digits + n_whole);
 }
 
 static void short_numbers_print_as_long_ones_do(void **state)
