@@ -162,7 +162,7 @@ static size_t print_slowly(char *out, int64_t m, int n_fraction)
     while (n > n_whole && digits[n - 1] == '0')
         n--;
     return (size_t)snprintf(out, DECIMAL_TEXT_MAX, "%s%.*s%s%.*s", m < 0 ? "-" : "", n_whole, digits, n > n_whole ? "." : "",
-                           n - n_whole, digits + n_whole);
+                            n - n_whole, digits + n_whole);
 }
 
 static void short_numbers_print_as_long_ones_do(void **state)
