@@ -244,7 +244,7 @@ static void take_back_wal(const struct db_opts *opts)
     sqlite3 *handle = NULL;
     char *uri = make_uri(opts->path, false);
     if (uri && sqlite3_open_v2(uri, &handle, SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE,
-                               opts->format->is_sealed ? NULL : SUMS_VFS) == SQLITE_OK)
+                               opts->format->is_sealed ? WHOLE_VFS : SUMS_VFS) == SQLITE_OK)
         sqlite3_exec(handle, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY", NULL, NULL, NULL);
     sqlite3_close(handle);
     free(uri);
@@ -277,10 +277,9 @@ int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *err
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= opts->mode == DB_READ || opts->mode == DB_READ_SEALED ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= create ? SQLITE_OPEN_CREATE : 0;
-    bool has_sums = !opts->format->is_sealed;
-    int rc = has_sums ? sums_register() : SQLITE_OK;
+    int rc = sums_register();
     if (rc == SQLITE_OK)
-        rc = sqlite3_open_v2(uri, &db->handle, flags, has_sums ? SUMS_VFS : NULL);
+        rc = sqlite3_open_v2(uri, &db->handle, flags, opts->format->is_sealed ? WHOLE_VFS : SUMS_VFS);
     free(uri);
     rc = rc == SQLITE_OK ? 0 : fail(db, rc);
     if (!rc && create)

@@ -26,7 +26,7 @@ struct sums_file {
     bool strange;       /* somebody else wrote it last */
 };
 
-static sqlite3_vfs *below, sums_vfs;
+static sqlite3_vfs *below, sums_vfs, whole_vfs;
 
 static struct sums_file *of(sqlite3_file *file)
 {
@@ -65,14 +65,22 @@ static int check_page(struct sums_file *file, const uint8_t *page, int size, sql
     return good || file->strange ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
+/* SQLite takes what a short read leaves out for zeros, which is right behind the end of a file only: half a page is none. */
+static int whole_read(sqlite3_file *base, void *to, int size, sqlite3_int64 at)
+{
+    struct sums_file *file = of(base);
+    sqlite3_int64 file_size;
+    int rc = file->real->pMethods->xRead(file->real, to, size, at);
+    return rc == SQLITE_IOERR_SHORT_READ && is_page(size, at) &&
+                   file->real->pMethods->xFileSize(file->real, &file_size) == SQLITE_OK && file_size > at
+               ? SQLITE_IOERR_READ
+               : rc;
+}
+
 static int file_read(sqlite3_file *base, void *to, int size, sqlite3_int64 at)
 {
     struct sums_file *file = of(base);
-    int rc = file->real->pMethods->xRead(file->real, to, size, at);
-    sqlite3_int64 file_size;
-    if (rc == SQLITE_IOERR_SHORT_READ && is_page(size, at) &&
-        file->real->pMethods->xFileSize(file->real, &file_size) == SQLITE_OK && file_size > at)
-        return SQLITE_IOERR_READ; /* half a page is none */
+    int rc = whole_read(base, to, size, at);
     if (rc != SQLITE_OK)
         return rc;
     note_head(file, to, size, at);
@@ -107,6 +115,16 @@ static int file_control(sqlite3_file *base, int op, void *arg)
 static int file_close(sqlite3_file *file)
 {
     return of(file)->real->pMethods->xClose(of(file)->real);
+}
+
+static int file_write_through(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
+{
+    return of(file)->real->pMethods->xWrite(of(file)->real, from, size, at);
+}
+
+static int file_control_through(sqlite3_file *file, int op, void *arg)
+{
+    return of(file)->real->pMethods->xFileControl(of(file)->real, op, arg);
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -169,26 +187,58 @@ static int file_shm_unmap(sqlite3_file *file, int remove)
     return of(file)->real->pMethods->xShmUnmap(of(file)->real, remove);
 }
 
+static int file_fetch(sqlite3_file *file, sqlite3_int64 at, int size, void **ret)
+{
+    return of(file)->real->pMethods->xFetch(of(file)->real, at, size, ret);
+}
+
+static int file_unfetch(sqlite3_file *file, sqlite3_int64 at, void *from)
+{
+    return of(file)->real->pMethods->xUnfetch(of(file)->real, at, from);
+}
+
+#define HANDED_ON                                                                                                           \
+    .xClose = file_close, .xTruncate = file_truncate, .xSync = file_sync, .xFileSize = file_size, .xLock = file_lock,       \
+    .xUnlock = file_unlock, .xCheckReservedLock = file_check_lock, .xSectorSize = file_sector_size,                         \
+    .xDeviceCharacteristics = file_traits, .xShmMap = file_shm_map, .xShmLock = file_shm_lock,                              \
+    .xShmBarrier = file_shm_barrier, .xShmUnmap = file_shm_unmap, .xFetch = file_fetch, .xUnfetch = file_unfetch
+
 /* Version 2: nothing is mapped, each page passes file_read. */
-static const sqlite3_io_methods methods = {
-    .iVersion = 2, .xClose = file_close, .xRead = file_read, .xWrite = file_write, .xTruncate = file_truncate,
-    .xSync = file_sync, .xFileSize = file_size, .xLock = file_lock, .xUnlock = file_unlock,
-    .xCheckReservedLock = file_check_lock, .xFileControl = file_control, .xSectorSize = file_sector_size,
-    .xDeviceCharacteristics = file_traits, .xShmMap = file_shm_map, .xShmLock = file_shm_lock,
-    .xShmBarrier = file_shm_barrier, .xShmUnmap = file_shm_unmap};
+static const sqlite3_io_methods sums_methods = {
+    .iVersion = 2, .xRead = file_read, .xWrite = file_write, .xFileControl = file_control, HANDED_ON};
+static const sqlite3_io_methods whole_methods = {
+    .iVersion = 2, .xRead = whole_read, .xWrite = file_write_through, .xFileControl = file_control_through, HANDED_ON};
+static const sqlite3_io_methods whole_mapped_methods = {
+    .iVersion = 3, .xRead = whole_read, .xWrite = file_write_through, .xFileControl = file_control_through, HANDED_ON};
+
+static const sqlite3_io_methods *methods_of(const sqlite3_vfs *vfs, const sqlite3_file *real)
+{
+    if (vfs == &sums_vfs)
+        return &sums_methods;
+    return real->pMethods->iVersion >= 3 ? &whole_mapped_methods : &whole_methods;
+}
 
 /* Logs and journals have sums of their own and are the business of the VFS below alone. */
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags, int *ret_flags)
 {
-    (void)vfs;
     if (!(flags & SQLITE_OPEN_MAIN_DB))
         return below->xOpen(below, path, base, flags, ret_flags);
     struct sums_file *file = of(base);
     *file = (struct sums_file){.real = (sqlite3_file *)(file + 1)};
     int rc = below->xOpen(below, path, file->real, flags, ret_flags);
     if (file->real->pMethods)
-        file->base.pMethods = &methods;
+        file->base.pMethods = methods_of(vfs, file->real);
     return rc;
+}
+
+static sqlite3_vfs over_below(const char *name)
+{
+    sqlite3_vfs vfs = *below; /* what is not below works on paths and needs no change */
+    vfs.pNext = NULL;
+    vfs.zName = name;
+    vfs.szOsFile = (int)sizeof(struct sums_file) + below->szOsFile;
+    vfs.xOpen = vfs_open;
+    return vfs;
 }
 
 static void make_vfs(void)
@@ -196,11 +246,8 @@ static void make_vfs(void)
     below = sqlite3_vfs_find(NULL);
     if (!below)
         return;
-    sums_vfs = *below; /* what is not below works on paths and needs no change */
-    sums_vfs.pNext = NULL;
-    sums_vfs.zName = SUMS_VFS;
-    sums_vfs.szOsFile = (int)sizeof(struct sums_file) + below->szOsFile;
-    sums_vfs.xOpen = vfs_open;
+    sums_vfs = over_below(SUMS_VFS);
+    whole_vfs = over_below(WHOLE_VFS);
 }
 
 int sums_register(void)
@@ -209,5 +256,6 @@ int sums_register(void)
     pthread_once(&once, make_vfs);
     if (!below)
         return SQLITE_ERROR;
-    return sqlite3_vfs_find(SUMS_VFS) ? SQLITE_OK : sqlite3_vfs_register(&sums_vfs, 0);
+    int rc = sqlite3_vfs_find(SUMS_VFS) ? SQLITE_OK : sqlite3_vfs_register(&sums_vfs, 0);
+    return rc == SQLITE_OK && !sqlite3_vfs_find(WHOLE_VFS) ? sqlite3_vfs_register(&whole_vfs, 0) : rc;
 }

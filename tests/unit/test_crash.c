@@ -132,14 +132,15 @@ static void recover_and_check(struct trial *trial, const char *what, int64_t n, 
 enum loss { LOSS_NONE, LOSS_ALL, LOSS_SOME };
 
 /* Fails at the n-th change for ever greater n, until the stream gets through. Every n is tried, slowly, when ALMANAC_SOAK
- * is set. */
+ * is set; ALMANAC_FROM begins at another n, ALMANAC_ONLY takes the tests whose name fits (a pattern). */
 static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
 {
+    const char *from = getenv("ALMANAC_FROM");
     bool hit = true;
     int n_trials = 0;
     int64_t n_last = 0;
     size_t n_names = fault_vfs_names_lost();
-    for (int64_t n = 1; hit; n += getenv("ALMANAC_SOAK") ? 1 : 1 + n / 2) {
+    for (int64_t n = from ? atoll(from) : 1; hit; n += getenv("ALMANAC_SOAK") ? 1 : 1 + n / 2) {
         struct trial trial;
         begin_trial(&trial);
         fault_vfs_arm(fault, n);
@@ -250,6 +251,8 @@ static int install(void **state)
 
 int main(void)
 {
+    if (getenv("ALMANAC_ONLY"))
+        cmocka_set_test_filter(getenv("ALMANAC_ONLY"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_that_dies_at_any_change_loses_and_doubles_nothing),
         cmocka_unit_test(a_loss_of_power_at_any_change_loses_and_doubles_nothing),

@@ -255,6 +255,44 @@ static void failures_of_the_disk_have_codes(void **state)
     db_close(db);
 }
 
+/* SQLite would take the half that is missing for zeroes, and rows for none. */
+static void half_a_page_of_a_sealed_file_is_an_error(void **state)
+{
+    (void)state;
+    enum { N_ROWS = 400 };
+    static const struct db_format sealed = {"sealed file", 0x5345414c, 1, true};
+    struct db_opts opts = {.path = path, .mode = DB_CREATE_PLAIN, .format = &sealed, .schema = schema, .sql = sql, .n_sql = SQL_N,
+                           .page_bytes = 512};
+    struct db *db;
+    int n_errors = 0;
+    assert_int_equal(db_open(&opts, &db, &error), 0);
+    for (int64_t k = 0; k < N_ROWS; k++)
+        assert_int_equal(put(db, k, "a text that takes some room in its page"), 0);
+    db_close(db);
+    opts.mode = DB_READ_SEALED;
+    bool hit = true;
+    for (int64_t n = 1; hit; n++) {
+        int64_t n_rows = 0;
+        fault_vfs_arm(FAULT_SHORT_ONCE, n);
+        int rc = db_open(&opts, &db, &error);
+        if (!rc) {
+            sqlite3_stmt *stmt = db_stmt(db, SQL_GET);
+            db_bind_i64(stmt, ":k", 0);
+            while ((rc = db_step(db, stmt)) == 1) {
+                const char *text = (const char *)sqlite3_column_text(stmt, 0);
+                n_rows += text && strcmp(text, "a text that takes some room in its page") == 0;
+            }
+            db_close(db);
+        }
+        hit = fault_vfs_hit();
+        fault_vfs_disarm();
+        if (!rc && n_rows != N_ROWS)
+            fail_msg("read %lld comes short: %lld of %d rows", (long long)n, (long long)n_rows, N_ROWS);
+        n_errors += rc < 0;
+    }
+    assert_true(n_errors > 20); /* that many pages are read */
+}
+
 /* What a failure left half way is made good at once: no reader could. */
 static void leaving_the_log_is_tried_again_after_a_failure(void **state)
 {
@@ -372,6 +410,7 @@ int main(void)
         CASE(a_log_stays_while_somebody_reads),
         CASE(a_checkpoint_is_whole_when_nobody_is_in_the_way),
         CASE(failures_of_the_disk_have_codes),
+        CASE(half_a_page_of_a_sealed_file_is_an_error),
         CASE(leaving_the_log_is_tried_again_after_a_failure),
         CASE(a_file_can_be_read_after_its_writer_found_the_disk_full),
         CASE(creating_fails_without_a_trace),
