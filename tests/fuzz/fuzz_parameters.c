@@ -46,7 +46,7 @@ static void take_parameters(int json, const char *text, size_t size)
 static void take_accept(const char *text)
 {
     static const struct media media[] = {
-        {"json", "application/json", false}, {"csv", "text/csv", false}, {NULL, NULL, false},
+        {"json", "application/json"}, {"csv", "text/csv"}, {NULL, NULL},
     };
     static const char *const codings[] = {"zstd", "gzip", NULL};
     const struct media *chosen = accept_media(media, text);
