@@ -8,6 +8,7 @@
 
 #include "../lib/fake_reader.h"
 #include "common/hash.h"
+#include "model/unit.h"
 #include "query/range.h"
 
 #define ROWS_MAX 500
@@ -18,13 +19,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct fake_series series[KIND_STATE + 1];
 
+static struct unit_table *make_units(void)
+{
+    static const struct unit known[] = {
+        {"deg", "angle", 1, 1, 0, {0, 0}}, {"Wh", "energy", 36, 1, 2, {0, 0}},        {"J", "energy", 1, 1, 0, {0, 0}},
+        {"W", "power", 1, 1, 0, {0, 0}},   {"degC", "temperature", 1, 1, 0, {27315, -2}},
+    };
+    struct unit_table *units = unit_table_new();
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (!units || unit_table_add(units, &known[i], i == 1 || i == 3))
+            abort();
+    return units;
+}
+
 static void make_store(void)
 {
-    fake_reader = (struct fake_reader){.series = series, .n_series = KIND_STATE + 1, .raw_percent = 50};
+    static const char *const unit_of[] = {[KIND_GAUGE] = "deg", [KIND_COUNTER] = "Wh", [KIND_INTERVAL] = "J", [KIND_STATE] = ""};
+    fake_reader = (struct fake_reader){.series = series, .n_series = KIND_STATE + 1, .raw_percent = 50, .units = make_units()};
     for (uint32_t i = 0; i <= KIND_STATE; i++) {
         struct points *points = &series[i].points;
         int64_t state;
-        series[i].info = (struct series_info){.id = i + 1, .entity = "e", .type = "T", .property = "p", .unit = "deg",
+        series[i].info = (struct series_info){.id = i + 1, .entity = "e", .type = "T", .property = "p", .unit = unit_of[i],
                                               .kind = (enum kind)i};
         if (points_reserve(points, 3) || texts_intern(&points->texts, "on", 2, &state))
             abort();
