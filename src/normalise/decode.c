@@ -88,42 +88,10 @@ static int tell_rest(struct decoder *decoder)
 
 /* ---- lines ---- */
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static size_t skip_blanks(const struct scanner *scanner, size_t at)
-{
-    while (at < scanner->size && is_blank(scanner->text[at]))
-        at++;
-    return at;
-}
-
-static size_t skip_lines(const struct scanner *scanner, size_t at)
-{
-    while (at < scanner->size && (is_blank(scanner->text[at]) || scanner->text[at] == '\n'))
-        at++;
-    return at;
-}
-
-/* Where the next line begins that looks like an object or array: what is broken is refused up to there. */
-static size_t next_line(const struct scanner *scanner, size_t at)
-{
-    for (;;) {
-        const uint8_t *newline = memchr(scanner->text + at, '\n', scanner->size - at);
-        if (!newline)
-            return scanner->size;
-        at = skip_blanks(scanner, (size_t)(newline - scanner->text) + 1);
-        if (at < scanner->size && (scanner->text[at] == '{' || scanner->text[at] == '['))
-            return at;
-    }
-}
-
 static void set_part(struct decoder *decoder, size_t begin, size_t end)
 {
     const uint8_t *text = decoder->scanner.text;
-    while (end > begin && (is_blank(text[end - 1]) || text[end - 1] == '\n'))
+    while (end > begin && (text[end - 1] == ' ' || text[end - 1] == '\t' || text[end - 1] == '\r' || text[end - 1] == '\n'))
         end--;
     decoder->part = text + begin;
     decoder->part_size = end - begin;
@@ -131,8 +99,7 @@ static void set_part(struct decoder *decoder, size_t begin, size_t end)
 
 static int refuse_line(struct decoder *decoder, size_t begin, int error)
 {
-    struct scanner *scanner = &decoder->scanner;
-    scanner->at = next_line(scanner, begin);
+    const struct scanner *scanner = &decoder->scanner;
     set_part(decoder, begin, scanner->at);
     if (error == ERR_LIMIT)
         return decoder_refuse(decoder, REFUSED_LIMIT, NULL, -1, "nested deeper than %d, at byte %zu",
@@ -165,24 +132,14 @@ static int decode_objects(struct decoder *decoder, size_t begin)
     return 0;
 }
 
-/* One line: a value with nothing behind it up to a newline or the end. */
 static int decode_line(struct decoder *decoder)
 {
-    struct scanner *scanner = &decoder->scanner;
-    size_t begin = scanner->at;
-    int r = scan_value(scanner);
-    if (r == 0) {
-        size_t end = scanner->at;
-        scanner->at = skip_blanks(scanner, end);
-        if (scanner->at == scanner->size || scanner->text[scanner->at] == '\n') {
-            set_part(decoder, begin, end);
-            return decode_objects(decoder, begin);
-        }
-        scanner->error = "a newline is wanted behind an object";
-        scanner->error_at = scanner->at;
-        r = ERR_INVALID;
-    }
-    return r == ERR_NOMEM ? r : refuse_line(decoder, begin, r);
+    size_t begin = decoder->scanner.at, end;
+    int r = scan_line(&decoder->scanner, &end);
+    if (r < 0)
+        return r == ERR_NOMEM ? r : refuse_line(decoder, begin, r);
+    set_part(decoder, begin, end);
+    return decode_objects(decoder, begin);
 }
 
 static int decode_lines(struct decoder *decoder)
@@ -190,14 +147,13 @@ static int decode_lines(struct decoder *decoder)
     struct scanner *scanner = &decoder->scanner;
     scanner->text = decoder->message->value;
     scanner->size = decoder->message->size;
-    scanner->at = skip_lines(scanner, 0);
-    if (scanner->at == scanner->size)
+    scanner->at = 0;
+    if (!scan_has_line(scanner))
         return decoder_refuse(decoder, REFUSED_JSON, NULL, -1, "the message is empty");
-    while (scanner->at < scanner->size) {
+    while (scan_has_line(scanner)) {
         int r = decode_line(decoder);
         if (r < 0)
             return r;
-        scanner->at = skip_lines(scanner, scanner->at);
     }
     return 0;
 }

@@ -100,35 +100,9 @@ static int check_value(struct asset_checker *checker)
     return r;
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static size_t skip_blanks(const struct scanner *scanner, size_t at, bool lines)
-{
-    while (at < scanner->size && (is_blank(scanner->text[at]) || (lines && scanner->text[at] == '\n')))
-        at++;
-    return at;
-}
-
-/* Where the next line begins that looks like an object or array: what is broken is refused up to there. */
-static size_t next_line(const struct scanner *scanner, size_t at)
-{
-    for (;;) {
-        const uint8_t *newline = memchr(scanner->text + at, '\n', scanner->size - at);
-        if (!newline)
-            return scanner->size;
-        at = skip_blanks(scanner, (size_t)(newline - scanner->text) + 1, false);
-        if (at < scanner->size && (scanner->text[at] == '{' || scanner->text[at] == '['))
-            return at;
-    }
-}
-
 static int refuse_line(struct asset_checker *checker, size_t begin, int error)
 {
-    struct scanner *scanner = &checker->scanner;
-    scanner->at = next_line(scanner, begin);
+    const struct scanner *scanner = &checker->scanner;
     checker->at = begin;
     checker->row = NULL;
     int r = error == ERR_LIMIT ? checker_refuse(checker, REFUSED_LIMIT, "nested deeper than %d, at byte %zu",
@@ -141,31 +115,20 @@ static int refuse_line(struct asset_checker *checker, size_t begin, int error)
 
 static int check_line(struct asset_checker *checker)
 {
-    struct scanner *scanner = &checker->scanner;
-    size_t begin = scanner->at;
-    int r = scan_value(scanner);
-    if (r == 0) {
-        scanner->at = skip_blanks(scanner, scanner->at, false);
-        if (scanner->at == scanner->size || scanner->text[scanner->at] == '\n')
-            return check_value(checker);
-        scanner->error = "a newline is wanted behind an object";
-        scanner->error_at = scanner->at;
-        r = ERR_INVALID;
-    }
-    return r == ERR_NOMEM ? r : refuse_line(checker, begin, r);
+    size_t begin = checker->scanner.at, end;
+    int r = scan_line(&checker->scanner, &end);
+    if (r < 0)
+        return r == ERR_NOMEM ? r : refuse_line(checker, begin, r);
+    return check_value(checker);
 }
 
 static int check_lines(struct asset_checker *checker)
 {
-    struct scanner *scanner = &checker->scanner;
     int r = 0;
-    scanner->at = skip_blanks(scanner, 0, true);
-    if (scanner->at == scanner->size)
+    if (!scan_has_line(&checker->scanner))
         return checker_refuse(checker, REFUSED_JSON, "the message is empty");
-    while (scanner->at < scanner->size && r >= 0) {
+    while (r >= 0 && scan_has_line(&checker->scanner))
         r = check_line(checker);
-        scanner->at = skip_blanks(scanner, scanner->at, true);
-    }
     return r;
 }
 
@@ -221,7 +184,7 @@ int assets_check_output(struct asset_checker *checker, const struct document_mes
         return r;
     else if (r < 0)
         r = checker_refuse(checker, REFUSED_JSON, "%s, at byte %zu", scanner->error, scanner->error_at);
-    else if (skip_blanks(scanner, scanner->at, true) < scanner->size || scanner->tokens[0].type != TOKEN_OBJECT)
+    else if (scan_has_line(scanner) || scanner->tokens[0].type != TOKEN_OBJECT)
         r = checker_refuse(checker, REFUSED_JSON, "an output of an optimization is one JSON object");
     if (r)
         return r < 0 ? r : 0;

@@ -394,3 +394,48 @@ int scan_value(struct scanner *scanner)
     scanner->at = (size_t)(p - scanner->text);
     return 0;
 }
+
+/* ---- lines ---- */
+
+static const uint8_t *skip_in_line(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    return p;
+}
+
+static const uint8_t *next_line(const uint8_t *p, const uint8_t *end)
+{
+    while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+        p = skip_in_line(p + 1, end);
+        if (p < end && (*p == '{' || *p == '['))
+            return p;
+    }
+    return end;
+}
+
+int scan_line(struct scanner *scanner, size_t *ret_end)
+{
+    const uint8_t *begin = scanner->text + scanner->at, *end = scanner->text + scanner->size;
+    int r = scan_value(scanner);
+    if (r == 0) {
+        const uint8_t *behind = skip_in_line(scanner->text + scanner->at, end);
+        if (behind == end || *behind == '\n') {
+            *ret_end = scanner->at;
+            scanner->at = (size_t)(behind - scanner->text);
+            return 0;
+        }
+        fail(scanner, behind, "a newline is wanted behind an object");
+        r = ERR_INVALID;
+    }
+    if (r != ERR_NOMEM)
+        scanner->at = (size_t)(next_line(begin, end) - scanner->text);
+    return r;
+}
+
+bool scan_has_line(struct scanner *scanner)
+{
+    if (scanner->at < scanner->size) /* text may be NULL where there is none */
+        scanner->at = (size_t)(skip_blanks(scanner->text + scanner->at, scanner->text + scanner->size) - scanner->text);
+    return scanner->at < scanner->size;
+}

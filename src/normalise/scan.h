@@ -44,6 +44,14 @@ void scanner_done(struct scanner *scanner);
  * call. ERR_INVALID: not JSON; ERR_LIMIT: nested deeper than LIMIT_MESSAGE_DEPTH; ERR_NOMEM. */
 MUST_CHECK int scan_value(struct scanner *scanner);
 
+/* One of newline-separated values: as scan_value, but behind it there may only be blanks up to the newline or the end. Moves
+ * `at` there and tells where the value ends. Failed, it moves `at` to the next line that looks like an object or an array, or to the end:
+ * what is broken is refused up to there. */
+MUST_CHECK int scan_line(struct scanner *scanner, size_t *ret_end);
+
+/* Moves `at` over blanks and empty lines; whether anything is left. */
+bool scan_has_line(struct scanner *scanner);
+
 /* The bytes of a token; those of a string unescaped. */
 static inline const char *token_text(const struct scanner *scanner, const struct token *token)
 {
