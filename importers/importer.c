@@ -130,15 +130,3 @@ int importer_number(const char *text, size_t size, char mark, char ret_number[st
     ret_number[n] = '\0';
     return 0;
 }
-
-bool importer_digits(const char *text, int n, int *ret_number)
-{
-    int number = 0;
-    for (int i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        number = number * 10 + (text[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}

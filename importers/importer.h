@@ -78,7 +78,4 @@ void importer_entity(const char *kind, const char *text, char ret_name[static LI
 #define IMPORT_NUMBER_BYTES 64
 MUST_CHECK int importer_number(const char *text, size_t size, char mark, char ret_number[static IMPORT_NUMBER_BYTES]);
 
-/* n digits as a number; false when one is no digit. */
-bool importer_digits(const char *text, int n, int *ret_number);
-
 #endif

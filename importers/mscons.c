@@ -54,8 +54,8 @@ struct mscons {
 static bool read_clock(const char *text, int64_t *ret_local_us)
 {
     int year, month, day, hour, minute, y, m, d;
-    if (!importer_digits(text, 4, &year) || !importer_digits(text + 4, 2, &month) || !importer_digits(text + 6, 2, &day) ||
-        !importer_digits(text + 8, 2, &hour) || !importer_digits(text + 10, 2, &minute))
+    if (!civil_digits(text, 4, &year) || !civil_digits(text + 4, 2, &month) || !civil_digits(text + 6, 2, &day) ||
+        !civil_digits(text + 8, 2, &hour) || !civil_digits(text + 10, 2, &minute))
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || (hour == 24 && minute))
         return false;
@@ -70,8 +70,8 @@ static bool read_offset(const char *text, int64_t *ret_us)
 {
     int hours, minutes = 0;
     size_t size = strlen(text);
-    if ((size != 3 && size != 5) || (*text != '+' && *text != '-') || !importer_digits(text + 1, 2, &hours) ||
-        (size == 5 && !importer_digits(text + 3, 2, &minutes)) || hours > 23 || minutes > 59)
+    if ((size != 3 && size != 5) || (*text != '+' && *text != '-') || !civil_digits(text + 1, 2, &hours) ||
+        (size == 5 && !civil_digits(text + 3, 2, &minutes)) || hours > 23 || minutes > 59)
         return false;
     *ret_us = (hours * US_PER_HOUR + minutes * US_PER_MINUTE) * (*text == '-' ? -1 : 1);
     return true;

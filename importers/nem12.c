@@ -119,8 +119,8 @@ static int finish_day(struct nem12 *nem12)
 static bool read_day(const char *text, int64_t *ret_begin_us)
 {
     int year, month, day, y, m, d;
-    if (strlen(text) != 8 || !importer_digits(text, 4, &year) || !importer_digits(text + 4, 2, &month) ||
-        !importer_digits(text + 6, 2, &day) || year < 1900 || month < 1 || month > 12 || day < 1 || day > 31)
+    if (strlen(text) != 8 || !civil_digits(text, 4, &year) || !civil_digits(text + 4, 2, &month) ||
+        !civil_digits(text + 6, 2, &day) || year < 1900 || month < 1 || month > 12 || day < 1 || day > 31)
         return false;
     int64_t days = civil_days(year, month, day);
     civil_from_days(days, &y, &m, &d);
@@ -168,7 +168,7 @@ static int take_300(struct nem12 *nem12, int64_t line)
 static bool read_interval(const char *text, int n, int *ret_i)
 {
     int size = (int)strlen(text);
-    return size >= 1 && size <= 4 && importer_digits(text, size, ret_i) && *ret_i >= 1 && *ret_i <= n;
+    return size >= 1 && size <= 4 && civil_digits(text, size, ret_i) && *ret_i >= 1 && *ret_i <= n;
 }
 
 static int take_400(struct nem12 *nem12, int64_t line)
@@ -193,7 +193,7 @@ static int take_200(struct nem12 *nem12, int64_t line)
     if (nem12->n_fields < 9 || !*field(nem12, 1) || !*field(nem12, 4))
         return refuse(nem12, line, REFUSED_NOT, "a 200 record without NMI, suffix, unit or interval length");
     int size = (int)strlen(length);
-    if (size < 1 || size > 2 || !importer_digits(length, size, &nem12->minutes) || nem12->minutes < 1 ||
+    if (size < 1 || size > 2 || !civil_digits(length, size, &nem12->minutes) || nem12->minutes < 1 ||
         24 * 60 % nem12->minutes != 0)
         return refuse(nem12, line, REFUSED_NOT, "the interval length is no part of a day in minutes");
     nem12->measure = NULL;

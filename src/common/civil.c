@@ -60,6 +60,18 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+bool civil_digits(const char *text, int n, int *ret_number)
+{
+    int number = 0;
+    for (int i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        number = number * 10 + (text[i] - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
 /* Two digits as a number; 100 or more when either is no digit, which every range check below
  * refuses. */
 static unsigned two_digits(const char *text)

@@ -37,6 +37,9 @@ int civil_weekday(int64_t days);
  * fast: it runs once a reading. */
 MUST_CHECK int civil_parse_rfc3339(const char *text, size_t size, int64_t *ret_t_us);
 
+/* n digits as a number, 9 at the most; false when one is no digit, a NUL included. */
+bool civil_digits(const char *text, int n, int *ret_number);
+
 /* As RFC 3339 at offset_s from UTC; with zulu and offset 0 it ends in Z. 0, 3 or 6 fraction digits,
  * the fewest that are exact. The offset of the text is whole minutes below 24 h, so seconds of
  * local mean times are cut from it; the instant stays exact. No NUL is added. Returns the length.

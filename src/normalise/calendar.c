@@ -15,25 +15,13 @@
 static const char *const day_kinds[] = {"working", "weekend", "bankHoliday", "publicHoliday"};
 #define N_DAY_KINDS (sizeof day_kinds / sizeof *day_kinds)
 
-static bool read_digits(const char *text, int n, int *ret_number)
-{
-    int number = 0;
-    for (int i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        number = number * 10 + (text[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}
-
 /* A date that exists, from the year 1 on. */
 static bool read_date(const char *text, size_t size, int64_t *ret_days, int *ret_year)
 {
     int year, month, day, real_year, real_month, real_day;
-    if (size != DATE_SIZE || text[4] != '-' || text[7] != '-' || !read_digits(text, 4, &year) ||
-        !read_digits(text + 5, 2, &month) || !read_digits(text + 8, 2, &day) || year < 1 || month < 1 || month > 12 || day < 1 ||
-        day > 31)
+    if (size != DATE_SIZE || text[4] != '-' || text[7] != '-' || !civil_digits(text, 4, &year) ||
+        !civil_digits(text + 5, 2, &month) || !civil_digits(text + 8, 2, &day) || year < 1 || month < 1 || month > 12 ||
+        day < 1 || day > 31)
         return false;
     *ret_days = civil_days(year, month, day);
     *ret_year = year;

@@ -45,8 +45,8 @@ void scanner_done(struct scanner *scanner);
 MUST_CHECK int scan_value(struct scanner *scanner);
 
 /* One of newline-separated values: as scan_value, but behind it there may only be blanks up to the newline or the end. Moves
- * `at` there and tells where the value ends. Failed, it moves `at` to the next line that looks like an object or an array, or to the end:
- * what is broken is refused up to there. */
+ * `at` there and tells where the value ends. Failed, it moves `at` to the next line that looks like an object or an array, or
+ * to the end: what is broken is refused up to there. */
 MUST_CHECK int scan_line(struct scanner *scanner, size_t *ret_end);
 
 /* Moves `at` over blanks and empty lines; whether anything is left. */
