@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/jsontext.h"
 
 static bool has_cell(const struct group *group, size_t slot)
 {
@@ -22,33 +23,10 @@ static bool is_used(const struct column *column, const struct composed *composed
     return false;
 }
 
-static void put_text(struct buf *out, const char *text, size_t size)
-{
-    buf_putc(out, '"');
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            buf_putc(out, '\\');
-        if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_putc(out, (char)c);
-    }
-    buf_putc(out, '"');
-}
-
-static void put_time(struct buf *out, int64_t t_us)
-{
-    char text[CIVIL_TEXT_MAX];
-    buf_putc(out, '"');
-    buf_put(out, text, civil_print_rfc3339(text, t_us, 0, true));
-    buf_putc(out, '"');
-}
-
 static void put_values(const struct group *group, const struct column *column, const struct composed *composed,
                        struct buf *out)
 {
-    put_text(out, column->property, strlen(column->property));
+    jsontext_put_bytes(out, column->property, strlen(column->property));
     buf_puts(out, ":[");
     for (size_t i = 0; i < composed->n_slots; i++) {
         const struct cell *cell = group_cell(column, composed->slots[i]);
@@ -57,7 +35,7 @@ static void put_values(const struct group *group, const struct column *column, c
         if (!cell)
             buf_puts(out, "null");
         else if (column->state)
-            put_text(out, (const char *)group->texts.data + cell->at, cell->size);
+            jsontext_put_bytes(out, (const char *)group->texts.data + cell->at, cell->size);
         else
             buf_put(out, group->texts.data + cell->at, cell->size);
     }
@@ -86,9 +64,9 @@ static void put_units(const struct group *group, const struct composed *composed
         if (!*column->unit || !is_used(column, composed))
             continue;
         buf_puts(out, before);
-        put_text(out, column->property, strlen(column->property));
+        jsontext_put_bytes(out, column->property, strlen(column->property));
         buf_putc(out, ':');
-        put_text(out, column->unit, strlen(column->unit));
+        jsontext_put_bytes(out, column->unit, strlen(column->unit));
         before = ",";
         after = "}";
     }
@@ -120,14 +98,14 @@ void compose_object(const struct group *group, size_t begin, size_t end, int64_t
     if (composed->n_slots == 0)
         return;
     buf_puts(out, "{\"entity\":");
-    put_text(out, group->entity, strlen(group->entity));
+    jsontext_put_bytes(out, group->entity, strlen(group->entity));
     buf_puts(out, ",\"type\":");
-    put_text(out, group->type, strlen(group->type));
+    jsontext_put_bytes(out, group->type, strlen(group->type));
     buf_puts(out, ",\"time\":[");
     for (size_t i = 0; i < composed->n_slots; i++) {
         if (i > 0)
             buf_putc(out, ',');
-        put_time(out, group->times_us[composed->slots[i]]);
+        jsontext_put_time(out, group->times_us[composed->slots[i]]);
     }
     buf_putc(out, ']');
     put_columns(group, composed, out);
@@ -141,7 +119,7 @@ void compose_object(const struct group *group, size_t begin, size_t end, int64_t
     put_quality(group, composed, out);
     if (issued_us != ISSUED_NONE) {
         buf_puts(out, ",\"issued\":");
-        put_time(out, issued_us);
+        jsontext_put_time(out, issued_us);
     }
     buf_putc(out, '}');
 }

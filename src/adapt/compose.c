@@ -6,27 +6,11 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/jsontext.h"
 
 static void put_text(struct buf *out, const char *text)
 {
-    buf_putc(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_putc(out, '\\');
-        if ((unsigned char)*text < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*text);
-        else
-            buf_putc(out, *text);
-    }
-    buf_putc(out, '"');
-}
-
-static void put_time(struct buf *out, int64_t t_us)
-{
-    char text[CIVIL_TEXT_MAX];
-    buf_putc(out, '"');
-    buf_put(out, text, civil_print_rfc3339(text, t_us, 0, true));
-    buf_putc(out, '"');
+    jsontext_put_bytes(out, text, strlen(text));
 }
 
 static void end_object(struct composer *composer)
@@ -49,7 +33,7 @@ static void end_object(struct composer *composer)
         buf_printf(json, ",\"quality\":\"%s\"", quality_name(composer->open.quality));
     if (composer->open.issued_us != ISSUED_NONE) {
         buf_puts(json, ",\"issued\":");
-        put_time(json, composer->open.issued_us);
+        jsontext_put_time(json, composer->open.issued_us);
     }
     buf_putc(json, '}');
     composer->has_open = false;
@@ -101,7 +85,7 @@ static void begin_object(struct composer *composer, const struct observation *ob
     buf_puts(json, ",\"type\":");
     put_text(json, observation->type);
     buf_puts(json, ",\"time\":");
-    put_time(json, observation->time_us);
+    jsontext_put_time(json, observation->time_us);
     buf_puts(json, ",\"values\":{");
 }
 

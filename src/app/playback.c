@@ -16,7 +16,7 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "common/files.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 #define FLUSH_TIMEOUT_MS 60000
 #define ITEMS_MAX 500000               /* read at a time */
@@ -284,8 +284,8 @@ static int read_window(struct playback *playback)
 
 static void put_time(struct buf *out, const char *name, int64_t t_us)
 {
-    char text[CIVIL_TEXT_MAX];
-    buf_printf(out, ",\"%s\":\"%.*s\"", name, (int)civil_print_rfc3339(text, t_us, 0, true), text);
+    buf_printf(out, ",\"%s\":", name);
+    jsontext_put_time(out, t_us);
 }
 
 static void put_value(const struct playback *playback, const struct item *item, struct buf *out)

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/err.c %D%/err.h \
 	%D%/files.c %D%/files.h \
 	%D%/hash.c %D%/hash.h \
+	%D%/jsontext.c %D%/jsontext.h \
 	%D%/limits.h \
 	%D%/log.c %D%/log.h \
 	%D%/metrics.c %D%/metrics.h \

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/array.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 #define BLOCK_BYTES (1 << 16)
 

@@ -14,7 +14,7 @@
 
 #include "common/files.h"
 #include "common/hash.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 #define NAME "request.json"
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 static const char *state_name(const struct export *export)
 {

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/jsontext.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 
 /* The series that are asked of the catalog at a time. */
 #define PAGE_SERIES 256

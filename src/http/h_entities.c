@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/jsontext.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 #include "http/pilot.h"
 #include "http/render.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "http/origin.h"
 #include "http/render.h"
 #include "query/gaps.h"

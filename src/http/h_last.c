@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "http/listing.h"
 #include "http/render.h"
 #include "query/newest.h"

@@ -14,8 +14,8 @@
 
 #include "common/array.h"
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 #include "http/live.h"
 #include "http/render.h"
 

@@ -11,9 +11,9 @@
 
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/jsontext.h"
 #include "common/log.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 #include "query/when.h"
 #include "store/assets.h"
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "http/pilot.h"
 
 /* What D4.1 calls the "main" board or district heating, where the path leaves the id out: the first one by id. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "http/pilot.h"
 #include "http/render.h"
 #include "query/newest.h"

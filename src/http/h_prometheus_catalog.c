@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsontext.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 #include "http/prometheus.h"
 #include "model/reading.h"
 

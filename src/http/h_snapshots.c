@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/jsontext.h"
 #include "common/log.h"
-#include "http/jsontext.h"
 #include "store/snapshots.h"
 
 #define KEEP_DEFAULT "P90D"

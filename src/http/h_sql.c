@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "http/render.h"
 #include "vtab/session.h"
 

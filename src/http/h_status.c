@@ -1,8 +1,8 @@
 #include <config.h>
 
+#include "common/jsontext.h"
 #include "common/metrics.h"
 #include "http/handlers.h"
-#include "http/jsontext.h"
 
 int h_healthz(struct request *request, struct reply *reply, struct err_text *error)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "common/civil.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 /* The series that are asked of the catalog at a time: what bounds the memory of a long list. */
 #define PAGE_SERIES 256

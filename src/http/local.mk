@@ -17,7 +17,6 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/h_pilot.c %D%/h_pilot_dynamic.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
 	%D%/h_page.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
-	%D%/jsontext.c %D%/jsontext.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \

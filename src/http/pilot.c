@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/civil.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 /* ---- shapes ---- */
 

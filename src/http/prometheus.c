@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/jsontext.h"
 #include "common/log.h"
 #include "http/filter.h"
-#include "http/jsontext.h"
 #include "http/promql.h"
 #include "model/decimal.h"
 

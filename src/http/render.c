@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "query/shown.h"
 
 /* "+01:00" */

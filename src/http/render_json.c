@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 #include "query/shown.h"
 
 static void begin(struct render *render, struct buf *out)

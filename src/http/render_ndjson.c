@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 static void begin(struct render *render, struct buf *out)
 {

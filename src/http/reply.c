@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/jsontext.h"
 #include "common/log.h"
-#include "http/jsontext.h"
 #include "store/reader.h"
 
 /* And the file. */

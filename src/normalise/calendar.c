@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/jsontext.h"
 #include "common/zone.h"
 
 #define DATE_SIZE 10
@@ -86,23 +87,17 @@ static const char *kind_of_day(const struct expansion *expansion, int64_t days)
     return kind >= 0 ? day_kinds[kind] : civil_weekday(days) >= 5 ? "weekend" : "working";
 }
 
-static void put_time(struct buf *out, int64_t t_us)
-{
-    char text[CIVIL_TEXT_MAX];
-    buf_printf(out, "\"%.*s\"", (int)civil_print_rfc3339(text, t_us, 0, true), text);
-}
-
 static int put_year(struct expansion *expansion, int year)
 {
     struct buf *out = &expansion->out;
     int64_t begin = civil_days(year, 1, 1), end = civil_days(year + 1, 1, 1);
     buf_clear(out);
     buf_printf(out, "{\"entity\":\"calendar-%s\",\"type\":\"Calendar\",\"issued\":", expansion->due->id);
-    put_time(out, expansion->due->since_ms * 1000);
+    jsontext_put_time(out, expansion->due->since_ms * 1000);
     buf_puts(out, ",\"time\":");
     for (int64_t day = begin; day < end; day++) {
         buf_putc(out, day == begin ? '[' : ',');
-        put_time(out, zone_day_start_us(expansion->zone, day));
+        jsontext_put_time(out, zone_day_start_us(expansion->zone, day));
     }
     buf_puts(out, "],\"values\":{\"dayType\":");
     for (int64_t day = begin; day < end; day++)

@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
+#include "common/jsontext.h"
 #include "http/accept.h"
 #include "http/byte_range.h"
-#include "http/jsontext.h"
 #include "http/parameters.h"
 
 static void check(bool holds)

@@ -10,7 +10,7 @@
 
 #include "../lib/random.h"
 #include "../lib/rendered.h"
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 #define T_US INT64_C(1740787200000000) /* 2025-03-01T00:00:00Z */
 

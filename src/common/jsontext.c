@@ -1,6 +1,6 @@
 #include <config.h>
 
-#include "http/jsontext.h"
+#include "common/jsontext.h"
 
 #include <string.h>
 
@@ -71,6 +71,21 @@ void jsontext_put(struct buf *out, const char *text)
         else
             buf_puts(out, "\xef\xbf\xbd");
         at += n ? n : 1;
+    }
+    buf_putc(out, '"');
+}
+
+void jsontext_put_bytes(struct buf *out, const char *text, size_t size)
+{
+    buf_putc(out, '"');
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = (uint8_t)text[i];
+        if (c == '"' || c == '\\')
+            buf_putc(out, '\\');
+        if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_putc(out, (char)c);
     }
     buf_putc(out, '"');
 }
