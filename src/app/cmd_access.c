@@ -3,10 +3,10 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/cmd.h"
+#include "app/json_print.h"
 #include "app/site.h"
 #include "app/table.h"
 #include "common/civil.h"
@@ -24,14 +24,7 @@ static int print_json(const struct listing *listing, const struct access_entry *
     json_t *names = json_array();
     for (char *rest = NULL, *name = strtok_r(scopes, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
         json_array_append_new(names, json_string(name));
-    json_t *row = json_pack("{s:s, s:o, s:s}", "name", entry->name, "scopes", names, "created", created);
-    char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
-    json_decref(row);
-    if (!text)
-        return ERR_NOMEM;
-    printf("%s%s", listing->n ? ",\n " : "", text);
-    free(text);
-    return 0;
+    return json_print_element(json_pack("{s:s, s:o, s:s}", "name", entry->name, "scopes", names, "created", created), listing->n);
 }
 
 static int list_cb(void *arg, const struct access_entry *entry)

@@ -9,6 +9,7 @@
 
 #include "app/cmd.h"
 #include "app/deadletters.h"
+#include "app/json_print.h"
 #include "app/table.h"
 #include "common/civil.h"
 
@@ -34,13 +35,7 @@ static int print_json(struct listing *listing, const struct dead_letter *letter)
                             (json_int_t)letter->offset, "reason", letter->reason, "detail",
                             letter->detail, "time", time, "property", letter->property, "slot",
                             (int)letter->slot, "incarnation", (int)letter->incarnation);
-    char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
-    json_decref(row);
-    if (!text)
-        return ERR_NOMEM;
-    printf("%s%s", listing->n ? ",\n " : "", text);
-    free(text);
-    return 0;
+    return json_print_element(row, (size_t)listing->n);
 }
 
 static int list_cb(void *arg, const struct dead_letter *letter)

@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/brokers.h"
 #include "app/cmd.h"
+#include "app/json_print.h"
 #include "app/progress.h"
 #include "app/site.h"
 #include "app/stop.h"
@@ -172,13 +172,7 @@ static int print_json(const struct importation *importation)
                             (json_int_t)(importation->n_documents + importation->n_refused), "documents",
                             (json_int_t)importation->n_documents, "readings", 0, "refused", (json_int_t)importation->n_refused,
                             "refusals", importation->refusals, "entities", entities, "from", "to");
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
-    json_decref(all);
-    if (!text)
-        return ERR_NOMEM;
-    puts(text);
-    free(text);
-    return 0;
+    return json_print(all);
 }
 
 static int run(const struct args *args)

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/cmd.h"
+#include "app/json_print.h"
 #include "app/progress.h"
 #include "app/site.h"
 #include "app/stop.h"
@@ -47,13 +47,7 @@ static int print_json(const struct report *report, const struct verify_counts *c
                             (json_int_t)counts->n_series, "readings", (json_int_t)counts->n_readings, "cells",
                             (json_int_t)counts->n_cells, "days", (json_int_t)counts->n_days, "wrong", report->wrong, "remarks",
                             report->remarks);
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
-    json_decref(all);
-    if (!text)
-        return ERR_NOMEM;
-    puts(text);
-    free(text);
-    return 0;
+    return json_print(all);
 }
 
 static void print_summary(const struct verify_counts *counts)

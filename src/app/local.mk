@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/daemon.c %D%/daemon.h \
 	%D%/docs.c %D%/docs.h \
 	%D%/import_place.c %D%/import_place.h \
+	%D%/json_print.c %D%/json_print.h \
 	%D%/plot.c %D%/table.c %D%/table.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/site.c %D%/site.h \
