@@ -390,8 +390,6 @@ int h_entities_one(struct request *request, struct reply *reply, struct err_text
     close_entities(&entities->stream);
     if (rc)
         return rc;
-    reply_header(reply, "Cache-Control", "private, no-cache");
-    reply->status = 200;
-    reply->type = "application/json";
+    reply_json(reply);
     return 0;
 }

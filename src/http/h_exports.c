@@ -47,9 +47,7 @@ static int answer_json(struct reply *reply, int rc)
 {
     if (rc)
         return rc;
-    reply_header(reply, "Cache-Control", "private, no-cache");
-    reply->status = 200;
-    reply->type = "application/json";
+    reply_json(reply);
     return 0;
 }
 

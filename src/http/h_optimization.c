@@ -175,8 +175,6 @@ int h_optimization_list(struct request *request, struct reply *reply, struct err
                    page.last.offset);
     else
         buf_puts(page.out, "null}\n");
-    reply_header(reply, "Cache-Control", "private, no-cache");
-    reply->status = 200;
-    reply->type = "application/json";
+    reply_json(reply);
     return 0;
 }

@@ -50,9 +50,7 @@ static void begin_list(struct request *request, const struct shape *shape, struc
 static int end_reply(struct reply *reply, const char *end)
 {
     buf_puts(&reply->body, end);
-    reply_header(reply, "Cache-Control", "private, no-cache");
-    reply->status = 200;
-    reply->type = "application/json";
+    reply_json(reply);
     return 0;
 }
 

@@ -47,6 +47,13 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     reply->headers[reply->n_headers++] = (struct header){name, value};
 }
 
+void reply_json(struct reply *reply)
+{
+    reply_header(reply, "Cache-Control", "private, no-cache");
+    reply->status = 200;
+    reply->type = "application/json";
+}
+
 void reply_view(struct reply *reply, const struct view *view)
 {
     reply_header(reply, "Almanac-Position", "%s", view_position(view));

@@ -53,6 +53,9 @@ struct reply {
 void reply_done(struct reply *reply);
 
 void reply_header(struct reply *reply, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Its body, which is JSON, is the answer: 200, the caller's own and to be asked for anew. */
+void reply_json(struct reply *reply);
+
 struct view;
 /* The headers of every answer from a view: the state it shows, and whether there is more elsewhere. */
 void reply_view(struct reply *reply, const struct view *view);
