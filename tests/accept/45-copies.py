@@ -174,7 +174,7 @@ def stored(folder):
     offsets = 0
     for path in (folder / "store" / UNIQUE).rglob("ingest.db"):
         db = sqlite3.connect(path)
-        offsets += db.execute("SELECT next_offset FROM source").fetchone()[0]
+        offsets += db.execute("SELECT max(next_offset, 0) FROM source").fetchone()[0]
         db.close()
     return len(done.stdout.splitlines()) - 1, offsets
 
