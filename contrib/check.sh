@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every check, cheap ones first. Installs what is needed, builds in build-check, and ends with `N passed, N failed, N skipped`;
 # exit 1 when something failed. Names of stages run only those: contrib/check.sh lint build units
-#   FUZZ_SECONDS=15   how long each fuzzer runs
+#   FUZZ_SECONDS=10   how long each fuzzer runs
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
@@ -167,14 +167,15 @@ stage_accept() {
     [ -x "$work/gcc/almanacd" ] || CC=gcc step "build: gcc" build gcc || return
     mkdir "$work/taken"
     lane=0
-    while [ $lane -lt "$jobs" ]; do
+    while [ $lane -le "$jobs" ]; do
         accept_lane &
         lane=$((lane + 1))
     done
     wait
 }
 
-# Runs the scripts that no other lane has taken: they mostly wait, for Kafka and for each other's processes.
+# Runs the scripts that no other lane has taken. They wait for Kafka and for each other's processes for half of their time,
+# so there is a lane more than processors.
 accept_lane() {
     for test in tests/accept/[0-9]*; do
         [ -x "$test" ] && mkdir "$work/taken/${test##*/}" 2>/dev/null && tap "accept/${test##*/}" timeout 600 "$test"
@@ -189,7 +190,7 @@ fuzz_one() {
     [ ! -d "$top/tests/fuzz/corpus/$name" ] || seeds=$top/tests/fuzz/corpus/$name
     words=
     [ ! -f "$top/tests/fuzz/$name.dict" ] || words=-dict=$top/tests/fuzz/$name.dict
-    (cd "$work/fuzz" && TEST_SRCDIR=$top "./$1" $words -max_total_time="${FUZZ_SECONDS:-15}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+    (cd "$work/fuzz" && TEST_SRCDIR=$top "./$1" $words -max_total_time="${FUZZ_SECONDS:-10}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$work/$name-" "$corpus" $seeds) >"$work/fuzz-$name.log" 2>&1
     result "fuzz/$name" $? "$work/fuzz-$name.log"
 }
