@@ -20,7 +20,7 @@
 
 struct import_opts {
     const char *map;          /* path of a mapping file; NULL none */
-    const char *pseudonym_key; /* path of the key, where a mapping substitutes; NULL none */
+    struct pseudonyms *pseudonyms; /* where a mapping substitutes; NULL none */
     const char *zone_name;    /* as --tz has it; NULL */
     const struct zone *zone;  /* of local times without an offset; NULL: not named */
     bool own_zone;            /* ... are as the file says of itself (--tz file) */

@@ -14,7 +14,6 @@ struct mapped {
     const struct importing *importing;
     struct mapping *mapping;
     struct mapper *mapper;
-    struct pseudonym_key key;
     int64_t n_rows;
     char part[PART_BYTES];
 };
@@ -41,12 +40,10 @@ static int open_mapping(struct mapped *mapped, enum mapping_format format, struc
     if (mapped->mapping->format != format)
         return err_set(error, ERR_INVALID, "the mapping \"%s\" is for %s; import that kind", opts->map,
                        formats[mapped->mapping->format]);
-    if (mapped->mapping->substitutes && !opts->pseudonym_key)
-        return err_set(error, ERR_INVALID, "the mapping \"%s\" makes pseudonyms, for which the key of a data directory is "
+    if (mapped->mapping->substitutes && !opts->pseudonyms)
+        return err_set(error, ERR_INVALID, "the mapping \"%s\" makes pseudonyms, for which the vault of a data directory is "
                        "needed: name it with --dir", opts->map);
-    if (mapped->mapping->substitutes)
-        code = pseudonym_key_read(opts->pseudonym_key, &mapped->key, error);
-    return code;
+    return 0;
 }
 
 static int count_rows(struct mapped *mapped)
@@ -85,12 +82,14 @@ static int run(const struct importing *importing, enum mapping_format format, st
     mapped->importing = importing;
     int code = open_mapping(mapped, format, error);
     if (code == 0) {
-        const struct mapper_opts opts = {.mapping = mapped->mapping, .key = &mapped->key, .zone = importing->opts->zone_name,
-                                         .observe = observe_cb, .refuse = refuse_cb, .arg = mapped};
+        const struct mapper_opts opts = {.mapping = mapped->mapping, .pseudonyms = importing->opts->pseudonyms,
+                                         .zone = importing->opts->zone_name, .observe = observe_cb, .refuse = refuse_cb, .arg = mapped};
         code = mapper_new(&opts, &mapped->mapper, error);
     }
     if (code == 0)
         code = feed_all(mapped, error);
+    if (code != 0 && !*error->text && importing->opts->pseudonyms && *pseudonyms_why(importing->opts->pseudonyms))
+        err_set(error, code, "%s", pseudonyms_why(importing->opts->pseudonyms));
     mapper_free(mapped->mapper);
     mapping_free(mapped->mapping);
     free(mapped);

@@ -9,6 +9,7 @@
 
 #include "adapt/mapper_inside.h"
 #include "common/civil.h"
+#include "common/hash.h"
 #include "common/limits.h"
 #include "common/mix.h"
 
@@ -352,9 +353,9 @@ static int set_up_wall(const struct mapper *mapper, const struct instant *instan
 static int set_up(struct mapper *mapper, struct err_text *error)
 {
     const struct mapping *mapping = mapper->mapping;
-    if (mapping->substitutes && !mapper->opts.key)
+    if (mapping->substitutes && !mapper->opts.pseudonyms)
         return err_set(error, ERR_INVALID,
-                       "the mapping \"%.200s\" substitutes pseudonyms, and there is no key for them", mapping->name);
+                       "the mapping \"%.200s\" substitutes pseudonyms, and there is no vault to ask for them", mapping->name);
     if (!mapper->opts.zone && mapping_needs_zone(mapping))
         return err_set(error, ERR_INVALID,
                        "the mapping \"%.200s\" has local times, and no zone: give \"zone\" there, or --tz",

@@ -14,7 +14,7 @@
 
 struct mapper_opts {
     const struct mapping *mapping;   /* borrowed */
-    const struct pseudonym_key *key; /* borrowed; NULL unless the mapping substitutes */
+    struct pseudonyms *pseudonyms;   /* borrowed; NULL unless the mapping substitutes */
     const char *zone;                /* of local times, instead of the mapping's; NULL */
     /* An answer that is not 0 ends the feeding and is passed on. */
     int (*observe)(void *arg, const struct observation *observation);
@@ -35,7 +35,7 @@ struct mapper_counts {
 };
 
 struct mapper;
-/* ERR_INVALID: a zone that is needed or unknown, a key that is needed; ERR_NOMEM. */
+/* ERR_INVALID: a zone that is needed or unknown, pseudonyms that are needed; ERR_NOMEM. */
 MUST_CHECK int mapper_new(const struct mapper_opts *opts, struct mapper **ret_mapper, struct err_text *error);
 void mapper_free(struct mapper *mapper);
 

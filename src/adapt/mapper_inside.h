@@ -81,8 +81,6 @@ MUST_CHECK int mapper_record(struct mapper *mapper, int64_t line);
 int mapper_entity(struct mapper *mapper, const struct phrase *phrase, struct buf *out);
 int mapper_choice(struct mapper *mapper, const struct choice *choice, enum refusal_reason reason, size_t bytes_max,
                   struct buf *out, const char **ret_text, int64_t *ret_number);
-/* The text of a field as it may leave, added to out. */
-void mapper_put_text(struct mapper *mapper, int field, struct buf *out);
 bool mapper_is_plain(const char *text, size_t size); /* UTF-8 without control characters */
 
 MUST_CHECK int csv_reader_feed(struct mapper *mapper, const char *data, size_t size);

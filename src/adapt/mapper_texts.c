@@ -16,19 +16,33 @@ static size_t cut(const char *text, size_t size, uint32_t n)
     return at;
 }
 
-void mapper_put_text(struct mapper *mapper, int field, struct buf *out)
+/* A text that may not leave becomes its pseudonym, or is refused. */
+static int put_pseudonym(struct mapper *mapper, const struct field *field, const struct cell *cell, enum refusal_reason reason,
+                         struct buf *out)
+{
+    int rc = mapper_is_plain(cell->at, cell->size)
+                 ? pseudonyms_put(mapper->opts.pseudonyms, mapping_domain(mapper->mapping), cell->at, cell->size, out)
+                 : ERR_INVALID;
+    if (rc == ERR_EXPIRED)
+        return mapper_refuse(mapper, REFUSED_ERASED, "the identity in field \"%.60s\" is erased", field->name);
+    if (rc == ERR_LIMIT)
+        return mapper_refuse(mapper, REFUSED_LIMIT, "field \"%.60s\" is longer than %d bytes", field->name, PSEUDONYM_TEXT_MAX);
+    if (rc == ERR_INVALID)
+        return mapper_refuse(mapper, reason, "field \"%.60s\" is no UTF-8 text", field->name);
+    return rc < 0 ? rc : 1;
+}
+
+/* 1, 0 where it was refused, or a code. */
+static int put_text(struct mapper *mapper, int field, enum refusal_reason reason, struct buf *out)
 {
     const struct field *rules = &mapper->mapping->fields[field];
     const struct cell *cell = &mapper->cells[field];
-    char pseudonym[PSEUDONYM_CHARACTERS];
     if (cell->kind != CELL_TEXT || cell->size == 0) /* nothing has no pseudonym */
-        return;
-    if (rules->rule == RULE_SUBSTITUTE) {
-        pseudonym_make(mapper->opts.key, cell->at, cell->size, pseudonym);
-        buf_put(out, pseudonym, sizeof(pseudonym));
-        return;
-    }
+        return 1;
+    if (rules->rule == RULE_SUBSTITUTE)
+        return put_pseudonym(mapper, rules, cell, reason, out);
     buf_put(out, cell->at, rules->characters ? cut(cell->at, cell->size, rules->characters) : cell->size);
+    return 1;
 }
 
 /* The length of the UTF-8 sequence that begins there; 0: none does. */
@@ -74,7 +88,9 @@ int mapper_entity(struct mapper *mapper, const struct phrase *phrase, struct buf
             buf_puts(out, piece->text);
             continue;
         }
-        mapper_put_text(mapper, piece->field, out);
+        int rc = put_text(mapper, piece->field, REFUSED_ENTITY, out);
+        if (rc != 1)
+            return rc;
         if (out->n == before)
             return mapper_refuse(mapper, REFUSED_ENTITY, "field \"%.60s\", which names the entity, is empty",
                                  mapper->mapping->fields[piece->field].name);
@@ -120,7 +136,9 @@ int mapper_choice(struct mapper *mapper, const struct choice *choice, enum refus
     if (choice->coded)
         return look_up(mapper, choice, reason, ret_text, ret_number);
     buf_clear(out);
-    mapper_put_text(mapper, choice->field, out);
+    int rc = put_text(mapper, choice->field, reason, out);
+    if (rc != 1)
+        return rc;
     const char *name = mapper->mapping->fields[choice->field].name;
     if (out->n == 0)
         return mapper_refuse(mapper, reason, "field \"%.60s\" is empty", name);

@@ -89,6 +89,7 @@ void mapping_free(struct mapping *mapping)
     free(mapping->records);
     free(mapping->name);
     free(mapping->to);
+    free(mapping->domain);
     free(mapping);
 }
 
@@ -219,6 +220,11 @@ int mapping_target(const struct mapping *mapping, const char *topic, char *out)
     int n = mapping->to ? snprintf(out, LIMIT_TOPIC_BYTES + 1, "%s", mapping->to)
                         : snprintf(out, LIMIT_TOPIC_BYTES + 1, READINGS_PREFIX "%s", rest);
     return n < 0 || n > LIMIT_TOPIC_BYTES ? ERR_LIMIT : 0;
+}
+
+const char *mapping_domain(const struct mapping *mapping)
+{
+    return mapping->domain ? mapping->domain : mapping->to ? mapping->to : "readings";
 }
 
 bool mapping_needs_zone(const struct mapping *mapping)
@@ -373,7 +379,7 @@ static int read_shared(struct mapping_reading *in, const struct place_text *root
 {
     struct mapping *mapping = in->mapping;
     static const char *const optional[] = {"topics", "to",      "entity",  "type",     "issued",
-                                           "period", "quality", "missing", "unmatched"};
+                                           "period", "quality", "missing", "domain",   "unmatched"};
     struct place_text at_fields = place_in(root, "fields"), at_time = place_in(root, "time");
     int rc = read_fields(in, &at_fields, json_object_get(json, "fields"));
     if (rc == 0)
@@ -408,6 +414,11 @@ static int read_shared(struct mapping_reading *in, const struct place_text *root
         case 7:
             rc = mapping_missing(in, &place, part, &mapping->missing);
             break;
+        case 8:
+            rc = mapping_text(in, &place, part, LIMIT_NAME_BYTES, &mapping->domain);
+            if (rc == 0 && !*mapping->domain)
+                rc = mapping_wrong(in, &place, "the text is empty");
+            break;
         default:
             rc = read_unmatched(in, &place, part);
             break;
@@ -423,7 +434,7 @@ static int read_document(struct mapping_reading *in, const json_t *json)
 {
     static const char *const names[] = {"about",  "topics",  "to",      "format", "csv",       "json",
                                         "influx", "fields",  "entity",  "type",   "time",      "issued",
-                                        "period", "quality", "missing", "values", "unmatched", NULL};
+                                        "period", "quality", "missing", "domain",  "values", "unmatched", NULL};
     const struct place_text root = {""};
     struct place_text at_values = place_in(&root, "values");
     int rc = mapping_members(in, &root, json, names);

@@ -114,6 +114,7 @@ struct mapping {
     bool topics_match; /* topic is tried by the pattern */
     regex_t pattern;
     char *to; /* NULL: made from the raw topic's */
+    char *domain; /* of pseudonyms; NULL: mapping_domain says */
     enum mapping_format format;
     struct mapping_csv csv;
     char *records; /* json: a pointer, or NULL */
@@ -127,7 +128,7 @@ struct mapping {
     size_t n_values;
     bool drops_unmatched;
     bool has_when;
-    bool substitutes; /* a field has that rule: a key is needed */
+    bool substitutes; /* a field has that rule: pseudonyms are needed */
 };
 
 /* Reads a mapping. ERR_NOTFOUND, ERR_IO, ERR_INVALID with the place, ERR_NOMEM. */
@@ -142,6 +143,9 @@ bool mapping_takes(const struct mapping *mapping, const char *topic);
 
 /* The topic for what comes from a raw topic; out holds LIMIT_TOPIC_BYTES + 1. ERR_LIMIT: too long. */
 MUST_CHECK int mapping_target(const struct mapping *mapping, const char *topic, char *out);
+
+/* Whom pseudonyms are for: two domains cannot be joined. "domain" of the mapping, else "to", else "readings". */
+const char *mapping_domain(const struct mapping *mapping);
 
 /* Whether a time without an offset may come, so that a zone is needed, and none is given. */
 bool mapping_needs_zone(const struct mapping *mapping);

@@ -24,8 +24,8 @@ struct adapting {
     const struct conf *conf;
     struct mapping **mappings;
     size_t n_mappings;
-    struct pseudonym_key key;
-    bool has_key;
+    struct vaulting *vaulting; /* borrowed; NULL where it is only checked whether it could start */
+    struct pseudonyms *pseudonyms; /* NULL unless a mapping substitutes */
     int lock; /* of the file with our name, -1 none */
     char name[2 * NAME_BYTES + 1];
     struct adapter *adapter;
@@ -52,17 +52,13 @@ static int load_mappings(struct adapting *adapting, const struct conf *conf, str
     return code;
 }
 
-static int load_key(struct adapting *adapting, const struct conf *conf, struct err_text *error)
+static int prepare_pseudonyms(struct adapting *adapting)
 {
-    for (size_t i = 0; i < adapting->n_mappings && !adapting->has_key; i++) {
-        if (!adapting->mappings[i]->substitutes)
-            continue;
-        int code = pseudonym_key_read(conf->pseudonym_key, &adapting->key, error);
-        if (code != 0)
-            return code;
-        adapting->has_key = true;
-    }
-    return 0;
+    const struct pseudonyms_opts opts = {.ask = vaulting_pseudonyms, .arg = adapting->vaulting};
+    bool substitutes = false;
+    for (size_t i = 0; i < adapting->n_mappings; i++)
+        substitutes = substitutes || adapting->mappings[i]->substitutes;
+    return substitutes && adapting->vaulting ? pseudonyms_new(&opts, &adapting->pseudonyms) : 0;
 }
 
 /* The name by which Kafka knows us over restarts lies in run/adapt, locked while we live: two of one name would stop
@@ -92,16 +88,17 @@ static int take_name(struct adapting *adapting, const struct conf *conf, struct 
     return 0;
 }
 
-static int prepare(const struct conf *conf, struct adapting **ret_adapting, struct err_text *error)
+static int prepare(const struct conf *conf, struct vaulting *vaulting, struct adapting **ret_adapting, struct err_text *error)
 {
     struct adapting *adapting = calloc(1, sizeof *adapting);
     if (!adapting)
         return ERR_NOMEM;
     adapting->conf = conf;
+    adapting->vaulting = vaulting;
     adapting->lock = -1;
     int code = load_mappings(adapting, conf, error);
     if (code == 0)
-        code = load_key(adapting, conf, error);
+        code = prepare_pseudonyms(adapting);
     if (code != 0) {
         adapting_close(adapting);
         return code;
@@ -110,10 +107,10 @@ static int prepare(const struct conf *conf, struct adapting **ret_adapting, stru
     return 0;
 }
 
-int adapting_open(const struct conf *conf, struct adapting **ret_adapting, struct err_text *error)
+int adapting_open(const struct conf *conf, struct vaulting *vaulting, struct adapting **ret_adapting, struct err_text *error)
 {
     struct adapting *adapting = NULL;
-    int code = prepare(conf, &adapting, error);
+    int code = prepare(conf, vaulting, &adapting, error);
     if (code == 0)
         code = take_name(adapting, conf, error);
     if (code != 0) {
@@ -158,7 +155,9 @@ int adapting_start(struct adapting *adapting, const char *bootstrap, struct err_
                                 .instance_id = adapting->name,
                                 .mappings = (const struct mapping *const *)adapting->mappings,
                                 .n_mappings = adapting->n_mappings,
-                                .key = adapting->has_key ? &adapting->key : NULL};
+                                .pseudonyms = adapting->pseudonyms,
+                                .seal = adapting->vaulting ? vaulting_seal : NULL,
+                                .seal_arg = adapting->vaulting};
     int code = adapter_start(&opts, &adapting->adapter, error);
     free(properties);
     return code;
@@ -167,7 +166,7 @@ int adapting_start(struct adapting *adapting, const char *bootstrap, struct err_
 int adapting_check(const struct conf *conf, struct err_text *error)
 {
     struct adapting *adapting = NULL;
-    int code = prepare(conf, &adapting, error);
+    int code = prepare(conf, NULL, &adapting, error);
     adapting_close(adapting);
     return code;
 }
@@ -183,6 +182,7 @@ void adapting_close(struct adapting *adapting)
     if (!adapting)
         return;
     adapter_stop(adapting->adapter);
+    pseudonyms_free(adapting->pseudonyms);
     for (size_t i = 0; i < adapting->n_mappings; i++)
         mapping_free(adapting->mappings[i]);
     free(adapting->mappings);

@@ -23,6 +23,8 @@ extern const struct command cmd_deadletter_replay;
 extern const struct command cmd_export;
 extern const struct command cmd_import_assets;
 extern const struct command cmd_import;
+extern const struct command cmd_vault_seal;
+extern const struct command cmd_vault_open;
 extern const struct command cmd_verify;
 extern const struct command cmd_backup;
 extern const struct command cmd_restore;

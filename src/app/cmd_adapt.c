@@ -13,6 +13,7 @@
 #include "app/site.h"
 #include "app/stop.h"
 #include "common/clock.h"
+#include "common/hash.h"
 
 #define PIECE_BYTES 65536
 #define REFUSALS_SHOWN 1000 /* more of them are counted only */
@@ -22,7 +23,8 @@ struct trial {
     const char *path;
     struct mapping *mapping;
     struct mapper *mapper;
-    struct pseudonym_key key;
+    uint8_t key[HASH_KEY_BYTES]; /* of the samples of pseudonyms */
+    struct pseudonyms *pseudonyms;
     struct composer composer;
     int64_t n_messages;
     struct err_text *error;
@@ -53,37 +55,20 @@ static int refuse_cb(void *arg, const struct misfit *misfit)
     return 0;
 }
 
-/* The site's key where there is a site; else one of this run, since the pseudonyms only have to look like some. */
-static int choose_key(struct trial *trial)
-{
-    struct err_text ignored = {0};
-    struct conf *conf = NULL;
-    int code = site_conf(trial->args, &conf, &ignored);
-    if (code == 0)
-        code = pseudonym_key_read(conf->pseudonym_key, &trial->key, trial->error);
-    else if (!args_has(trial->args, "dir")) {
-        hash_random(trial->key.bytes, sizeof trial->key.bytes);
-        fprintf(stderr, "%s: there is no data directory, so the pseudonyms are of this run only\n",
-                trial->args->program);
-        code = 0;
-    } else {
-        *trial->error = ignored;
-    }
-    conf_free(conf);
-    return code;
-}
-
 static int make_mapper(struct trial *trial)
 {
     int code = hash_init();
     if (code == 0)
         code = mapping_open(trial->args->operands[0], &trial->mapping, trial->error);
-    if (code == 0 && trial->mapping->substitutes)
-        code = choose_key(trial);
+    if (code == 0 && trial->mapping->substitutes) {
+        hash_random(trial->key, sizeof trial->key);
+        fprintf(stderr, "%s: the vault is not asked here, so the pseudonyms are samples of this run only\n", trial->args->program);
+        code = pseudonyms_new(&(struct pseudonyms_opts){.ask = pseudonyms_sample, .arg = trial->key}, &trial->pseudonyms);
+    }
     if (code != 0)
         return code;
     struct mapper_opts opts = {.mapping = trial->mapping,
-                               .key = &trial->key,
+                               .pseudonyms = trial->pseudonyms,
                                .zone = args_get(trial->args, "tz"),
                                .observe = observe_cb,
                                .refuse = refuse_cb,
@@ -152,6 +137,7 @@ static int run(const struct args *args)
     if (code == 0)
         tell(&trial);
     mapper_free(trial.mapper);
+    pseudonyms_free(trial.pseudonyms);
     mapping_free(trial.mapping);
     compose_done(&trial.composer);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);

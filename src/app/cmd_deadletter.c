@@ -12,6 +12,7 @@
 #include "app/json_print.h"
 #include "app/table.h"
 #include "common/civil.h"
+#include "common/hash.h"
 
 struct listing {
     const struct args *args;
@@ -99,6 +100,8 @@ static int run_list(const struct args *args)
 
 struct wanted {
     struct deadletter_place place;
+    struct vaulting *vaulting;
+    struct err_text *error;
     int64_t n;
 };
 
@@ -116,11 +119,29 @@ static int show_cb(void *arg, const struct dead_letter *letter)
         fprintf(stderr, "a refused document is kept in Kafka only\n");
         return 0;
     }
-    if (letter->payload_size > 0 &&
-        fwrite(letter->payload, 1, letter->payload_size, stdout) != letter->payload_size)
-        return ERR_IO;
-    putchar('\n');
-    return 0;
+    struct buf payload = {0};
+    int code = deadletter_payload(wanted->vaulting, "deadletter show", letter, &payload, wanted->error);
+    if (code == 0 && payload.n > 0 && fwrite(payload.data, 1, payload.n, stdout) != payload.n)
+        code = ERR_IO;
+    if (code == 0)
+        putchar('\n');
+    deadletter_wipe(&payload);
+    return code;
+}
+
+int deadletter_payload(struct vaulting *vaulting, const char *action, const struct dead_letter *letter, struct buf *out,
+                       struct err_text *error)
+{
+    return letter->payload_size == 0
+               ? 0
+               : vaulting_unseal(vaulting, action, letter->payload, letter->payload_size, out, error);
+}
+
+void deadletter_wipe(struct buf *payload)
+{
+    if (payload->data)
+        explicit_bzero(payload->data, payload->cap);
+    buf_free(payload);
 }
 
 static int parse_whole(const char *text, int64_t *ret_value)
@@ -158,15 +179,24 @@ static int run_show(const struct args *args)
 {
     struct err_text error = {0};
     struct reader_dir *reader = NULL;
-    struct wanted wanted = {0};
+    struct wanted wanted = {.error = &error};
+    struct conf *conf = NULL;
     if (!deadletter_place_parse(args, &wanted.place))
         return args_wrong(args, "partition and offset are whole numbers from 0");
-    int code = open_store(args, &reader, &error);
+    int code = hash_init();
+    if (code == 0)
+        code = site_conf(args, &conf, &error);
+    if (code == 0)
+        code = reader_dir_open(conf->data, &reader, &error);
+    if (code == 0)
+        code = vaulting_open(conf, "almanac deadletter", &wanted.vaulting, &error);
     if (code == 0)
         code = reader_dead_letters(reader, true, show_cb, &wanted);
     if (code == 0 && wanted.n == 0)
         code = deadletter_none_at(&wanted.place, &error);
+    vaulting_close(wanted.vaulting);
     reader_dir_close(reader);
+    conf_free(conf);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
 }
 
@@ -189,7 +219,7 @@ const struct command cmd_deadletter_list = {
 
 const struct command cmd_deadletter_show = {
     .name = "deadletter show",
-    .summary = "prints what was refused at a place in Kafka",
+    .summary = "prints what was refused at a place in Kafka: the vault opens it, and writes down for whom",
     .operands = "TOPIC PARTITION OFFSET",
     .n_operands = 3,
     .examples = "  almanac deadletter show readings.main 0 17\n",

@@ -12,6 +12,7 @@
 #include "app/deadletters.h"
 #include "app/progress.h"
 #include "app/stop.h"
+#include "common/hash.h"
 #include "common/limits.h"
 #include "ingest/producer.h"
 #include "ingest/replay.h"
@@ -23,6 +24,7 @@ struct replaying {
     struct deadletter_place place;
     bool dry_run;
     struct producer *producer; /* NULL on a dry run */
+    struct vaulting *vaulting; /* as well */
     struct progress progress;
     struct err_text *error;
     int64_t n, n_cut, n_documents; /* sent; left out, since not all of them was kept, or since they are documents */
@@ -37,6 +39,7 @@ static bool is_meant(const struct replaying *replaying, const struct dead_letter
 static int send_letter(struct replaying *replaying, const struct dead_letter *letter)
 {
     char header[REPLAY_TEXT_MAX];
+    struct buf payload = {0};
     struct replay replay = {.id = letter->id,
                             .offset = letter->offset,
                             .known_ms = letter->known_ms,
@@ -44,15 +47,19 @@ static int send_letter(struct replaying *replaying, const struct dead_letter *le
                             .slot = letter->slot};
     snprintf(replay.property, sizeof replay.property, "%s", letter->property);
     replay_print(&replay, header);
-    return producer_send_to(replaying->producer,
-                            &(struct addressed){.topic = letter->topic,
-                                                .partition = letter->partition,
-                                                .timestamp_ms = letter->known_ms,
-                                                .header = REPLAY_HEADER,
-                                                .header_value = header,
-                                                .value = letter->payload,
-                                                .value_size = letter->payload_size},
-                            replaying->error);
+    int code = deadletter_payload(replaying->vaulting, "deadletter replay", letter, &payload, replaying->error);
+    if (code == 0)
+        code = producer_send_to(replaying->producer,
+                                &(struct addressed){.topic = letter->topic,
+                                                    .partition = letter->partition,
+                                                    .timestamp_ms = letter->known_ms,
+                                                    .header = REPLAY_HEADER,
+                                                    .header_value = header,
+                                                    .value = payload.data,
+                                                    .value_size = payload.n},
+                                replaying->error);
+    deadletter_wipe(&payload);
+    return code;
 }
 
 static int letter_cb(void *arg, const struct dead_letter *letter)
@@ -88,6 +95,10 @@ static int replay_letters(const struct conf *conf, struct replaying *replaying)
 {
     struct reader_dir *reader = NULL;
     int code = reader_dir_open(conf->data, &reader, replaying->error);
+    if (code == 0)
+        code = hash_init();
+    if (code == 0 && !replaying->dry_run)
+        code = vaulting_open(conf, "almanac deadletter", &replaying->vaulting, replaying->error);
     if (code == 0 && !replaying->dry_run)
         code = brokers_producer(conf, &replaying->producer, replaying->error);
     progress_start(&replaying->progress, "replaying", 0);
@@ -101,6 +112,7 @@ static int replay_letters(const struct conf *conf, struct replaying *replaying)
     }
     progress_done(&replaying->progress);
     producer_close(replaying->producer);
+    vaulting_close(replaying->vaulting);
     reader_dir_close(reader);
     if (code == 0 && replaying->place.topic && replaying->n + replaying->n_cut + replaying->n_documents == 0)
         code = deadletter_none_at(&replaying->place, replaying->error);

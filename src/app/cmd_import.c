@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt/pseudonym.h"
 #include "app/brokers.h"
 #include "app/cmd.h"
 #include "app/import_place.h"
@@ -13,6 +14,7 @@
 #include "app/progress.h"
 #include "app/site.h"
 #include "app/stop.h"
+#include "app/vaulting.h"
 #include "common/civil.h"
 #include "common/clock.h"
 #include "common/files.h"
@@ -41,6 +43,8 @@ struct importation {
     const struct importer *importer;
     struct import_opts opts;
     struct conf *conf;       /* NULL on a dry run without one */
+    struct vaulting *vaulting; /* NULL: none, or a dry run */
+    uint8_t sample_key[HASH_KEY_BYTES];
     const char *topic;
     char *options;           /* what decides which messages are made, as text */
     int64_t available_us;
@@ -222,6 +226,21 @@ static int load_models(struct registry *registry, struct err_text *error)
     return code;
 }
 
+/* On a dry run they are samples; else the vault of the directory makes them, once it is asked. */
+static int prepare_pseudonyms(struct importation *importation, bool dry)
+{
+    struct pseudonyms_opts opts = {.ask = pseudonyms_sample, .arg = importation->sample_key};
+    hash_random(importation->sample_key, sizeof importation->sample_key);
+    if (!dry) {
+        struct err_text none = {0};
+        opts = (struct pseudonyms_opts){.ask = vaulting_pseudonyms};
+        if (vaulting_open(importation->conf, "almanac import", &importation->vaulting, &none) != 0)
+            return 0; /* a mapping that needs it says so */
+        opts.arg = importation->vaulting;
+    }
+    return pseudonyms_new(&opts, &importation->opts.pseudonyms);
+}
+
 static int open_all(struct importation *importation)
 {
     struct conf *conf = importation->conf;
@@ -233,7 +252,8 @@ static int open_all(struct importation *importation)
                     : load_models(importation->registry, importation->error);
     if (code == 0 && !dry)
         code = brokers_producer(conf, &importation->producer, importation->error);
-    importation->opts.pseudonym_key = conf ? conf->pseudonym_key : NULL;
+    if (code == 0)
+        code = prepare_pseudonyms(importation, dry);
     struct intake_opts opts = {.registry = importation->registry,
                                .now_ms = clock_wall_us() / 1000,
                                .future_max_us = conf ? conf->future_max_us : FUTURE_MAX_US,
@@ -395,6 +415,8 @@ static int run(const struct args *args)
     producer_close(importation.producer);
     intake_free(importation.intake);
     registry_free(importation.registry);
+    pseudonyms_free(importation.opts.pseudonyms);
+    vaulting_close(importation.vaulting);
     conf_free(importation.conf);
     import_report_done(&importation.report);
     free(importation.files);

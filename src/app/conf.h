@@ -28,13 +28,13 @@ struct conf {
     /* One field an option that acts; the table names their places. */
     char *data;
     unsigned roles; /* enum role */
-    char *topics, *dead_topic, *raw_topics, *assets_topic, *optimization_topic, *calendar_topic;
+    char *topics, *dead_topic, *raw_topics, *assets_topic, *optimization_topic, *calendar_topic, *subjects_topic;
     int64_t future_max_us, ready_lag_us;
     enum window_length window;
     struct retention retention;
-    int64_t seal_after_us, free_min_bytes, revisions_keep_us;
+    int64_t seal_after_us, free_min_bytes, revisions_keep_us, erase_within_us;
     char *listen, *certificate, *key;
-    char *mappings, *pseudonym_key;
+    char *mappings;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
     size_t n_per_topic;

@@ -269,6 +269,8 @@ const struct option conf_options[] = {
      "outputs of optimizations, kept as they are", ACTS(optimization_topic)},
     {"ingest", "calendar_topic", &type_topic_or_none, "readings.calendar",
      "where the days of calendars are produced as readings", ACTS(calendar_topic)},
+    {"ingest", "subjects_topic", &type_topic_or_none, "subjects",
+     "messages about people, sealed to the vault", ACTS(subjects_topic)},
     {"ingest", "ready_lag", &type_duration, "PT1M", "more lag than this is reported as degraded",
      ACTS(ready_lag_us)},
     {"store", "window", &type_window, "auto", "time span of one sealed file", ACTS(window)},
@@ -285,7 +287,7 @@ const struct option conf_options[] = {
     {"store", "revisions_keep", &type_duration, "P90D",
      "how long replaced values are kept at least", ACTS(revisions_keep_us)},
     {"store", "erase_within", &type_duration, "P1D", "how soon an erasure reaches the files",
-     LATER},
+     ACTS(erase_within_us)},
     {"store", "free_min", &type_size, "1GB", "less free disk than this pauses ingest",
      ACTS(free_min_bytes)},
     {"store", "readable", &type_yes_no, "yes", "rows for people in the tier files", LATER},
@@ -307,8 +309,6 @@ const struct option conf_options[] = {
     {"http", "client_ca", &type_path_or_none, "",
      "authorities that client certificates are verified by", LATER},
     {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
-    {"adapt", "pseudonym_key", &type_path, "vault/pseudonym.key",
-     "the key of the pseudonyms that mappings substitute", ACTS(pseudonym_key)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", IDLE},
 };
 const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

@@ -20,6 +20,7 @@
 #include "app/adapting.h"
 #include "app/docs.h"
 #include "app/site.h"
+#include "app/vaulting.h"
 #include "common/civil.h"
 #include "common/clock.h"
 #include "common/hash.h"
@@ -51,6 +52,8 @@ struct daemon {
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
     struct documents_reader *documents;
     struct adapting *adapting;
+    struct vaulting *vaulting;
+    struct vault_door door;   /* how the server reaches it */
     atomic_bool is_adapting; /* adapting may be asked by the server's threads */
     atomic_bool stopping;
     char docs[PATH_MAX];      /* the folder of Swagger UI, where there is one */
@@ -196,6 +199,11 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                              &daemon->exports, error);
     if (code != 0)
         return code;
+    daemon->door = (struct vault_door){.ask = vaulting_ask,
+                                       .carry_over = vaulting_carry_over,
+                                       .is_pending = vaulting_is_pending,
+                                       .arg = daemon->vaulting,
+                                       .erase_within_us = conf->erase_within_us};
     struct server_opts opts = {.listen = conf->listen,
                                .certificate = conf->certificate,
                                .key = conf->key,
@@ -208,6 +216,7 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .health_arg = daemon,
                                .publish = publish_cb,
                                .publish_arg = daemon,
+                               .vault = daemon->vaulting ? &daemon->door : NULL,
                                .docs = docs_find(daemon->docs, sizeof daemon->docs)};
     return server_start(&opts, &daemon->server, error);
 }
@@ -235,8 +244,8 @@ static int start_broker(struct daemon *daemon, struct err_text *error)
     struct buf topics = {0};
     bool expression = conf->topics[0] == '^';
     first_topic(conf->topics, first, sizeof first);
-    buf_printf(&topics, "%s %s %s %s %s", expression ? first : conf->topics, conf->dead_topic, conf->assets_topic,
-               conf->optimization_topic, conf->calendar_topic);
+    buf_printf(&topics, "%s %s %s %s %s %s", expression ? first : conf->topics, conf->dead_topic, conf->assets_topic,
+               conf->optimization_topic, conf->calendar_topic, conf->subjects_topic);
     if (daemon->adapting)
         adapting_topics(daemon->adapting, &topics);
     buf_putc(&topics, '\0');
@@ -306,7 +315,7 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
     /* One process ingests into a data directory, so the store's name is a member's name that
      * outlives restarts. */
     snprintf(instance, sizeof instance, "almanac-%s", writer_uuid(daemon->writer));
-    const char *const apart[] = {conf->assets_topic, conf->optimization_topic};
+    const char *const apart[] = {conf->assets_topic, conf->optimization_topic, conf->subjects_topic};
     struct consumer_opts opts = {.properties = properties,
                                  .n_properties = n,
                                  .topics = conf->topics,
@@ -323,6 +332,9 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
                                        .assets_topic = conf->assets_topic,
                                        .optimization_topic = conf->optimization_topic,
                                        .calendar_topic = conf->calendar_topic,
+                                       .subjects_topic = conf->subjects_topic,
+                                       .subject = daemon->vaulting ? vaulting_subject : NULL,
+                                       .subject_arg = daemon->vaulting,
                                        .sink = writer_documents(daemon->writer)};
     int code = consumer_start(&opts, &consumer, error);
     atomic_store(&daemon->consumer, consumer);
@@ -346,8 +358,11 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
     int code = hash_init();
     if (code == 0)
         code = check_data(conf, error);
+    if (code == 0)
+        code = vaulting_open(conf, "almanacd", &daemon->vaulting, error);
+    if (code == ERR_NOTFOUND) code = 0;
     if (code == 0 && conf->roles & ROLE_ADAPT)
-        code = adapting_open(conf, &daemon->adapting, error);
+        code = adapting_open(conf, daemon->vaulting, &daemon->adapting, error);
     if (code == 0 && conf->roles & ROLE_INGEST) {
         struct writer_opts writer_opts = {.dir = conf->data,
                                           .window = conf->window,
@@ -357,7 +372,9 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
                                           .revisions_keep_us = conf->revisions_keep_us,
                                           .seal_after_us = conf->seal_after_us,
                                           .free_min_bytes = conf->free_min_bytes,
-                                          .flush_bytes = opts->flush_bytes};
+                                          .flush_bytes = opts->flush_bytes,
+                                          .seal_payload = daemon->vaulting ? vaulting_seal : NULL,
+                                          .seal_arg = daemon->vaulting};
         code = writer_open(&writer_opts, &daemon->writer, error);
     }
     /* The port is taken before anything is read from Kafka: two daemons on one port shall not start
@@ -374,6 +391,8 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = start_publishing(daemon, error);
     if (code == 0 && conf->roles & ROLE_INGEST)
         code = start_reading(daemon, error);
+    if (code == 0 && daemon->vaulting)
+        code = vaulting_hold(daemon->vaulting, error);
     if (code == 0 && conf->roles & ROLE_ADAPT)
         code = start_adapting(daemon, error);
     return code;
@@ -494,6 +513,7 @@ void daemon_stop(struct daemon *daemon)
         reader_dir_close(daemon->reader);
     if (daemon->writer)
         writer_close(daemon->writer);
+    vaulting_close(daemon->vaulting);
     free(daemon->broker_path);
     free(daemon);
 }

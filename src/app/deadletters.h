@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "app/site.h"
+#include "app/vaulting.h"
 #include "store/reader.h"
 
 /* A place in Kafka, as the operands TOPIC PARTITION OFFSET name it. */
@@ -17,5 +18,10 @@ bool deadletter_place_parse(const struct args *args, struct deadletter_place *re
 bool deadletter_is_at(const struct deadletter_place *place, const struct dead_letter *letter);
 /* ERR_NOTFOUND with what to do. */
 int deadletter_none_at(const struct deadletter_place *place, struct err_text *error);
+
+/* Appends the payload of a letter, which the vault opens and writes down as action. deadletter_wipe frees it. */
+MUST_CHECK int deadletter_payload(struct vaulting *vaulting, const char *action, const struct dead_letter *letter, struct buf *out,
+                                  struct err_text *error);
+void deadletter_wipe(struct buf *payload);
 
 #endif

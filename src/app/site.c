@@ -158,28 +158,6 @@ int site_make_certificate(const struct conf *conf, struct err_text *error)
     return code == 0 ? tls_create(conf->listen, conf->certificate, conf->key, error) : code;
 }
 
-/* The key of pseudonyms, in a folder that nobody else may look into. */
-static int make_pseudonym_key(const struct conf *conf, struct err_text *error)
-{
-    uint8_t key[HASH_KEY_BYTES];
-    char *copy = strdup(conf->pseudonym_key);
-    if (!copy)
-        return ERR_NOMEM;
-    const char *folder = dirname(copy);
-    int code = 0;
-    if (access(conf->pseudonym_key, F_OK) == 0) { /* settings named one that is there */
-        free(copy);
-        return 0;
-    }
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        code = err_set(error, ERR_IO, "cannot make the folder \"%s\": %s", folder, strerror(errno));
-    hash_random(key, sizeof key);
-    if (code == 0)
-        code = site_write_file(conf->pseudonym_key, 0600, key, sizeof key, error);
-    free(copy);
-    return code;
-}
-
 static int make_token(const struct conf *conf, char ret_token[static TOKEN_TEXT_MAX],
                       struct err_text *error)
 {
@@ -210,8 +188,6 @@ int site_create(const char *dir, const char *const *settings, size_t n_settings,
         code = make_folder(conf->data, error);
     if (code == 0)
         code = site_make_certificate(conf, error);
-    if (code == 0)
-        code = make_pseudonym_key(conf, error);
     if (code == 0)
         code = store_create(conf->data, error);
     if (code == 0)

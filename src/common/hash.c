@@ -124,6 +124,11 @@ int hash_from_base64url(const char *text, size_t text_size, void *out, size_t *r
                : 0;
 }
 
+void hash_base64(const void *data, size_t size, char *out)
+{
+    sodium_bin2base64(out, HASH_BASE64_MAX(size), data, size, sodium_base64_VARIANT_ORIGINAL);
+}
+
 int hash_from_base64(const char *text, size_t text_size, void *out, size_t *ret_size)
 {
     return sodium_base642bin(out, text_size, text, text_size, NULL, ret_size, NULL, sodium_base64_VARIANT_ORIGINAL) ? ERR_INVALID

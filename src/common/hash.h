@@ -51,6 +51,9 @@ void hash_base64url(const void *data, size_t size, char *out);
 /* And back; out holds text_size bytes. ERR_INVALID. */
 MUST_CHECK int hash_from_base64url(const char *text, size_t text_size, void *out, size_t *ret_size);
 
+/* base64 with padding (RFC 4648 section 4), NUL-terminated; out holds HASH_BASE64_MAX(size) bytes. */
+#define HASH_BASE64_MAX(size) (4 * (((size) + 2) / 3) + 1)
+void hash_base64(const void *data, size_t size, char *out);
 /* base64 with padding (RFC 4648 section 4) back; out holds text_size bytes. ERR_INVALID. */
 MUST_CHECK int hash_from_base64(const char *text, size_t text_size, void *out, size_t *ret_size);
 

@@ -104,7 +104,7 @@ static int put_sensor(void *arg, const struct asset *asset)
     jsontext_put(sensors->out, asset->id);
     jsontext_put_member(sensors->out, "type", asset->type);
     buf_puts(sensors->out, ",\"name\":");
-    pilot_put_name(sensors->out, asset);
+    pilot_put_name(sensors->out, asset, NULL);
     int rc = put_parents(sensors, asset);
     buf_puts(sensors->out, ",\"static\":");
     if (facts)

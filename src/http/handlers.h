@@ -7,6 +7,9 @@
 extern const struct shape entities_shape, entity_shape;
 extern const struct shape optimization_taken_shape, optimization_outputs_shape;
 
+extern const struct shape subject_put_shape, subject_shape, subjects_shape, subject_export_shape, subject_done_shape,
+    receipt_shape, audit_shape;
+
 int h_series_list(struct request *request, struct reply *reply, struct err_text *error);
 int h_series_one(struct request *request, struct reply *reply, struct err_text *error);
 int h_live(struct request *request, struct reply *reply, struct err_text *error);
@@ -43,6 +46,14 @@ int h_pilot_static(struct request *request, struct reply *reply, struct err_text
 int h_pilot_dynamic(struct request *request, struct reply *reply, struct err_text *error);
 int h_optimization_take(struct request *request, struct reply *reply, struct err_text *error);
 int h_optimization_list(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_put(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_get(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_erase(struct request *request, struct reply *reply, struct err_text *error);
+int h_subjects_search(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_export(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_restrict(struct request *request, struct reply *reply, struct err_text *error);
+int h_subject_consents(struct request *request, struct reply *reply, struct err_text *error);
+int h_audit(struct request *request, struct reply *reply, struct err_text *error);
 int h_docs(struct request *request, struct reply *reply, struct err_text *error);
 int h_docs_file(struct request *request, struct reply *reply, struct err_text *error);
 int h_page(struct request *request, struct reply *reply, struct err_text *error);

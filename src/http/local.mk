@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/h_changes.c %D%/h_docs.c %D%/h_entities.c %D%/h_exports.c %D%/h_gaps.c %D%/h_optimization.c \
 	%D%/h_pilot.c %D%/h_pilot_dynamic.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
+	%D%/h_audit.c %D%/h_subject_export.c %D%/h_subjects.c \
 	%D%/h_page.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
@@ -23,6 +24,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/listing.c %D%/listing.h \
 	%D%/live.c %D%/live.h \
 	%D%/origin.c %D%/origin.h \
+	%D%/personal.c %D%/personal.h \
 	%D%/pilot.c %D%/pilot.h \
 	%D%/parameters.c %D%/parameters.h \
 	%D%/prometheus.c %D%/prometheus.h \
@@ -112,6 +114,11 @@ check_PROGRAMS += tests/unit/test_pilot
 tests_unit_test_pilot_SOURCES = tests/unit/test_pilot.c $(HTTP_TEST_SOURCES)
 tests_unit_test_pilot_CFLAGS = $(HTTP_TEST_CFLAGS)
 tests_unit_test_pilot_LDADD = src/normalise/libnormalise.a $(HTTP_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_subjects
+tests_unit_test_subjects_SOURCES = tests/unit/test_subjects.c $(HTTP_TEST_SOURCES)
+tests_unit_test_subjects_CFLAGS = $(HTTP_TEST_CFLAGS)
+tests_unit_test_subjects_LDADD = $(HTTP_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_openapi
 tests_unit_test_openapi_SOURCES = tests/unit/test_openapi.c $(HTTP_TEST_SOURCES)

@@ -213,7 +213,7 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
     json_t *parameters = json_array();
     for (const char *brace = route->path; (brace = strchr(brace, '{')); brace++)
         append(writer, parameters, path_parameter(brace));
-    bool has_body = !strcmp(route->method, "POST");
+    bool has_body = route->takes_document || !strcmp(route->method, "POST");
     for (const struct spec *const *spec = route->parameters; *spec && !has_body; spec++)
         append(writer, parameters, query_parameter(writer, *spec));
     json_t *operation =

@@ -254,15 +254,16 @@ const char *pilot_member(const char *object, size_t size, const char *name, size
 
 /* ---- printing ---- */
 
-void pilot_put_name(struct buf *out, const struct asset *asset)
+void pilot_put_name(struct buf *out, const struct asset *asset, const json_t *names)
 {
     size_t size = 0;
+    const char *personal = json_string_value(json_object_get(names, asset->id));
     bool is_sensor = !strcmp(asset->kind, "Sensor");
     const char *name = is_sensor ? pilot_member(asset->document, strlen(asset->document), "name", &size) : NULL;
     if (name && *name == '"')
         buf_put(out, name, size);
     else
-        jsontext_put(out, asset->id);
+        jsontext_put(out, personal && !is_sensor ? personal : asset->id);
 }
 
 void pilot_put_time(struct buf *out, int64_t t_us)
@@ -284,14 +285,16 @@ static void put_time(struct buf *out, const char *text, size_t size)
     free(plain);
 }
 
-static void put_field(struct buf *out, const struct shape_field *field, const struct asset *asset, const char *value, size_t size)
+static void put_field(struct buf *out, const struct shape_field *field, const struct asset *asset, struct pilot_body body)
 {
+    size_t size = 0;
+    const char *value = body.object ? pilot_member(body.object, body.size, field->name, &size) : NULL;
     if (!strcmp(field->name, "id"))
         jsontext_put(out, asset->id);
     else if (!strcmp(field->name, "type"))
         jsontext_put(out, asset->type);
     else if (!strcmp(field->name, "name"))
-        pilot_put_name(out, asset);
+        pilot_put_name(out, asset, body.names);
     else if (!value)
         buf_puts(out, field->form == FORM_TEXTS ? "[]" : "null");
     else if (field->form == FORM_TIME)
@@ -300,13 +303,11 @@ static void put_field(struct buf *out, const struct shape_field *field, const st
         buf_put(out, value, size);
 }
 
-void pilot_put_object(struct buf *out, const struct shape *shape, const struct asset *asset, const char *object, size_t size)
+void pilot_put_object(struct buf *out, const struct shape *shape, const struct asset *asset, struct pilot_body body)
 {
     for (const struct shape_field *field = shape->fields; field->name; field++) {
-        size_t value_size = 0;
-        const char *value = object ? pilot_member(object, size, field->name, &value_size) : NULL;
         buf_printf(out, "%s\"%s\":", field == shape->fields ? "{" : ",", field->name);
-        put_field(out, field, asset, value, value_size);
+        put_field(out, field, asset, body);
     }
     buf_putc(out, '}');
 }

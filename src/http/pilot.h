@@ -40,17 +40,25 @@ void pilot_free(struct pilot_asset *asset);
 MUST_CHECK int pilot_take_sensor(const struct request *request, const struct pilot_object **ret_object,
                                  struct pilot_asset *ret_sensor, struct err_text *error);
 
-/* Appends the name of an asset as a JSON text. Names of customers and locations are personal: a caller who may not see them,
- * which is everybody until there is a vault to ask, gets the pseudonym, that is, the id. */
-void pilot_put_name(struct buf *out, const struct asset *asset);
+/* Names of customers and locations, which are personal: id to text, as the vault gave them; those that it did not give have their
+ * pseudonym in place, that is, the id. */
+struct json_t;
+
+/* Appends the name of an asset as a JSON text. names: of customers and locations; NULL none. */
+void pilot_put_name(struct buf *out, const struct asset *asset, const struct json_t *names);
 
 /* An instant as D4.1 has it, quoted: "2025-03-01T00:00:00.000Z". */
 void pilot_put_time(struct buf *out, int64_t t_us);
 
 /* Appends `{"id":...,"field":...}`: fields that stand in the JSON object of size bytes have their value there digit for
- * digit (times in UTC), others are null, or empty lists. The field "id" is that of the asset, "name" its name. object NULL:
- * nothing stands. */
-void pilot_put_object(struct buf *out, const struct shape *shape, const struct asset *asset, const char *object, size_t size);
+ * digit (times in UTC), others are null, or empty lists. The field "id" is that of the asset, "name" its name: of names, which
+ * may be NULL. object NULL: nothing stands. */
+struct pilot_body {
+    const char *object;
+    size_t size;
+    const struct json_t *names;
+};
+void pilot_put_object(struct buf *out, const struct shape *shape, const struct asset *asset, struct pilot_body body);
 
 /* The text of a member's value in a JSON object that is known to be well formed; NULL where it has no such member. */
 const char *pilot_member(const char *object, size_t size, const char *name, size_t *ret_size);

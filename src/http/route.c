@@ -122,11 +122,6 @@ static void find_route(struct request *request, struct reply *reply)
 
 /* ---- who, and whether the server can answer ---- */
 
-static const char *scope_name(unsigned scope)
-{
-    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
-}
-
 /* Browsers ask people for a password where they see this, so routes that our own pages call do without. */
 static bool asks_for_password(const struct request *request)
 {
@@ -187,7 +182,9 @@ static int check_scope(const struct request *request, struct reply *reply)
 {
     if ((request->principal.scopes & request->route->scope) == request->route->scope)
         return 0;
-    reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, scope_name(request->route->scope));
+    char scope[ACCESS_SCOPES_TEXT_MAX];
+    access_scopes_print(request->route->scope, scope);
+    reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, scope);
     return -1;
 }
 
@@ -278,11 +275,11 @@ static int parse_parameters(struct request *request, struct reply *reply, struct
     const struct route *route = request->route;
     const char *query = strchr(request->target, '?');
     int rc = query ? parameters_from_form(&request->parameters, query + 1, strlen(query + 1), error) : 0;
-    if (!rc && !strcmp(route->method, "POST") && route->takes_document && !request->parameters.n)
+    if (!rc && route->takes_document && !request->parameters.n)
         rc = check_document(request, reply);
-    else if (!rc && !strcmp(route->method, "POST"))
+    else if (!rc && (route->takes_document || !strcmp(route->method, "POST")))
         rc = request->parameters.n ? err_set_field(error, ERR_INVALID, request->parameters.rows[0].name,
-                                                   "parameters of a POST belong into its body, not into the URL")
+                                                   "what is sent with a body belongs into it, not into the URL")
                                    : parse_body(request, reply, error);
     for (size_t i = 0; !rc && !reply->status && i < request->parameters.n; i++) {
         const char *name = request->parameters.rows[i].name;

@@ -36,6 +36,23 @@ struct published {
 /* A listener that has not taken after this what a view holds for it is dropped: a view keeps files and memory from going. */
 #define SERVER_BEHIND_US (120 * INT64_C(1000000))
 
+struct json_t;
+
+/* The vault, as the program reaches it (docs/VAULT.md); each may be called from any thread, and takes a while. */
+struct vault_door {
+    /* Asks a question, which is stolen; the answer is the caller's. ERR_BUSY, ERR_IO: it is away, locked or cannot write what
+     * was asked down; else what docs/VAULT.md says of the operation. */
+    int (*ask)(void *arg, struct json_t *question, struct json_t **ret_answer, struct err_text *error);
+    /* Hides from every route, durably, what the vault has erased and the store does not know yet, and tells the vault so. */
+    int (*carry_over)(void *arg, struct err_text *error);
+    /* Whether files still hold curves of these entities, which are hidden. */
+    int (*is_pending)(void *arg, const char *const *entities, size_t n, bool *ret_pending, struct err_text *error);
+    /* The topics of readings with how long Kafka keeps each: `{"topic":"P7D" or "none" or null}`; NULL: no broker answers. */
+    struct json_t *(*retentions)(void *arg);
+    void *arg;
+    int64_t erase_within_us; /* when files are rewritten at the latest */
+};
+
 struct server_opts {
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
     const char *certificate; /* PEM files */
@@ -49,6 +66,7 @@ struct server_opts {
      * number. ERR_BUSY, ERR_IO: it was not taken, or nobody knows. NULL: outputs are refused. */
     int (*publish)(void *arg, const void *document, size_t size, struct published *ret_place, struct err_text *error);
     void *publish_arg;
+    const struct vault_door *vault; /* borrowed; NULL: there is none here */
     const char *docs;        /* a folder with Swagger UI; NULL: there is none here */
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;

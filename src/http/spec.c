@@ -220,6 +220,28 @@ const struct spec spec_received_to = {.name = "to",
 const struct spec spec_limit_output = {
     .name = "limit", .form = SPEC_WHOLE, .example = "10", .text = "At most so many, up to 1000; 100 without it"};
 
+const struct spec spec_purpose = {.name = "purpose",
+                                  .form = SPEC_TEXT,
+                                  .required = true,
+                                  .example = "billing",
+                                  .text = "What the data is asked for: one that the subject consents to at this moment"};
+static const char *const erase_words[] = {"delete", "keep", NULL};
+const struct spec spec_erase_series = {
+    .name = "series",
+    .form = SPEC_WORD,
+    .words = erase_words,
+    .text = "What becomes of the subject's curves: they are deleted, or kept with nothing that tells whose they were"};
+const struct spec spec_audit_subject = {
+    .name = "subject", .form = SPEC_TEXT, .example = "c-1", .text = "Only what concerned this subject"};
+const struct spec spec_audit_from = {
+    .name = "from", .form = SPEC_TEXT, .example = "2025-03-01T00:00:00Z", .text = "Only what was from then on, in the forms of a range"};
+const struct spec spec_audit_to = {
+    .name = "to", .form = SPEC_TEXT, .example = "2030-01-01T00:00:00Z", .text = "Only what was before that"};
+const struct spec spec_audit_after = {
+    .name = "after", .form = SPEC_TEXT, .example = "100", .text = "Go on behind this entry: \"next\" of the answer before"};
+const struct spec spec_limit_audit = {
+    .name = "limit", .form = SPEC_WHOLE, .example = "10", .text = "At most so many, up to 1000; 100 without it"};
+
 #define SECONDS_OR_RFC3339 "seconds since 1970 or RFC 3339"
 const struct spec spec_query = {
     .name = "query",

@@ -32,6 +32,9 @@ extern const struct spec spec_export_from, spec_export_to, spec_export_format, s
     spec_export_keep, spec_available;
 extern const struct spec spec_at, spec_max_age, spec_since, spec_live_since, spec_cadence, spec_snapshot_name, spec_keep,
     spec_sql, spec_sql_format;
+/* the vault */
+extern const struct spec spec_purpose, spec_erase_series, spec_audit_subject, spec_audit_from, spec_audit_to, spec_audit_after,
+    spec_limit_audit;
 /* the Pilot 2 API */
 extern const struct spec spec_pilot_from, spec_pilot_to, spec_pilot_step, spec_received_from, spec_received_to, spec_limit_output;
 /* the Prometheus door */

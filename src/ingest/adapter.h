@@ -3,7 +3,7 @@
  * What was read and what was made of it are one transaction of Kafka: the offsets of the raw messages are committed
  * with the normalized ones, or neither is. After any failure both clients are made anew and go on from the committed
  * offsets. The output depends on the raw messages alone. What does not fit goes to the dead topic, in the same
- * transaction, without its payload: fields without a rule do not leave the raw topic. */
+ * transaction, with the raw message as payload, sealed: fields without a rule leave the raw topic only so. */
 #ifndef INGEST_ADAPTER_H
 #define INGEST_ADAPTER_H
 
@@ -19,7 +19,10 @@ struct adapter_opts {
     const char *instance_id;               /* outlives restarts; no two adapters have the same */
     const struct mapping *const *mappings; /* borrowed; a topic belongs to the first that takes it */
     size_t n_mappings;
-    const struct pseudonym_key *key; /* borrowed; NULL unless a mapping substitutes */
+    struct pseudonyms *pseudonyms; /* borrowed, the adapter's thread asks it; NULL unless a mapping substitutes */
+    /* Seals the payload of a dead letter: appends it to out. NULL: letters have no payload. */
+    int (*seal)(void *arg, const void *data, size_t size, struct buf *out);
+    void *seal_arg;
 };
 
 struct adapter;

@@ -26,6 +26,7 @@ static int produce(struct adapter_work *work, const char *topic, const char *key
     do {
         /* headers change their owner only when it succeeds */
         err = headers ? rd_kafka_producev(work->out, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, size),
                                           RD_KAFKA_V_TIMESTAMP(work->timestamp_ms > 0 ? work->timestamp_ms : 0),
                                           RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
                       : rd_kafka_producev(work->out, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -45,11 +46,26 @@ static int produce(struct adapter_work *work, const char *topic, const char *key
     return err == RD_KAFKA_RESP_ERR__QUEUE_FULL ? ERR_CANCELLED : ERR_IO;
 }
 
+/* The raw message, sealed once for all of its letters. */
+static int seal_message(struct adapter_work *work)
+{
+    const rd_kafka_message_t *message = work->message;
+    if (!work->seal || work->sealed.n)
+        return 0;
+    int rc = work->seal(work->seal_arg, message->payload, message->len, &work->sealed);
+    if (rc < 0)
+        snprintf(work->error, sizeof(work->error), "a dead letter cannot be sealed: %s", err_name(rc));
+    return rc;
+}
+
 static int send_letter(struct adapter_work *work, const struct misfit *misfit)
 {
     char partition[16], offset[24], line[24];
     if (!work->dead_topic[0])
         return 0;
+    int rc = seal_message(work);
+    if (rc < 0)
+        return rc;
     snprintf(partition, sizeof(partition), "%d", work->message->partition);
     snprintf(offset, sizeof(offset), "%" PRId64, work->message->offset);
     snprintf(line, sizeof(line), "%" PRId64, misfit->line);
@@ -60,13 +76,15 @@ static int send_letter(struct adapter_work *work, const struct misfit *misfit)
     rd_kafka_header_add(headers, "reason", -1, refusal_name(misfit->reason), -1);
     rd_kafka_header_add(headers, "detail", -1, misfit->detail, -1);
     rd_kafka_header_add(headers, "line", -1, line, -1);
-    return produce(work, work->dead_topic, NULL, NULL, 0, headers);
+    return produce(work, work->dead_topic, NULL, work->sealed.n ? work->sealed.data : NULL, work->sealed.n, headers);
 }
 
 /* A message tells so many refusals one by one, and all others in one. */
 static int refuse_cb(void *arg, const struct misfit *misfit)
 {
     struct adapter_work *work = arg;
+    if (work->gathering)
+        return 0;
     metric_add(&n_refusals, 1);
     if (work->n_refused++ < LIMIT_MESSAGE_REFUSALS)
         return send_letter(work, misfit);
@@ -95,7 +113,7 @@ static int refuse_all(struct adapter_work *work, const char *detail)
 static int observe_cb(void *arg, const struct observation *observation)
 {
     struct adapter_work *work = arg;
-    return compose_add(&work->composer, observation);
+    return work->gathering ? 0 : compose_add(&work->composer, observation);
 }
 
 static int message_cb(void *arg, const char *entity, const void *json, size_t size)
@@ -118,7 +136,7 @@ static size_t find_mapping(struct adapter_work *work)
     return i;
 }
 
-static int normalize(struct adapter_work *work, struct mapper *mapper)
+static int map(struct adapter_work *work, struct mapper *mapper)
 {
     const rd_kafka_message_t *message = work->message;
     struct mapper_source source = {.topic = work->topic,
@@ -128,8 +146,27 @@ static int normalize(struct adapter_work *work, struct mapper *mapper)
     int rc = mapper_begin(mapper, &source);
     if (rc == 0)
         rc = mapper_feed(mapper, message->payload, message->len);
+    return rc == 0 ? mapper_end(mapper) : rc;
+}
+
+/* A pass over the message that has no other end than to ask for all its pseudonyms at once. */
+static int gather_pseudonyms(struct adapter_work *work, struct mapper *mapper)
+{
+    pseudonyms_begin(work->pseudonyms);
+    work->gathering = true;
+    int rc = map(work, mapper);
+    work->gathering = false;
+    int asked = pseudonyms_end(work->pseudonyms);
+    return rc < 0 ? rc : asked;
+}
+
+static int normalize(struct adapter_work *work, const struct mapping *mapping, struct mapper *mapper)
+{
+    int rc = mapping->substitutes ? gather_pseudonyms(work, mapper) : 0;
     if (rc == 0)
-        rc = mapper_end(mapper);
+        rc = map(work, mapper);
+    if (rc < 0 && mapping->substitutes && *pseudonyms_why(work->pseudonyms) && !work->error[0])
+        snprintf(work->error, sizeof(work->error), "%s", pseudonyms_why(work->pseudonyms));
     if (rc == 0)
         rc = compose_end(&work->composer);
     if (rc == 0)
@@ -147,6 +184,7 @@ int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *messa
     work->n_refused = 0;
     work->error[0] = '\0';
     compose_clear(&work->composer);
+    buf_clear(&work->sealed);
     metric_add(&n_messages, 1);
     if (!message->payload) /* a tombstone says nothing */
         return 0;
@@ -155,12 +193,13 @@ int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *messa
         return refuse_all(work, "no mapping names this topic");
     if (mapping_target(work->mappings[i], work->topic, work->target) < 0 || strcmp(work->target, work->topic) == 0)
         return refuse_all(work, "the topic for what is normalized would be too long, or this one");
-    return normalize(work, work->mappers[i]);
+    return normalize(work, work->mappings[i], work->mappers[i]);
 }
 
 int adapter_work_init(struct adapter_work *work, const struct adapter_opts *opts, struct err_text *error)
 {
-    *work = (struct adapter_work){.mappings = opts->mappings, .n_mappings = opts->n_mappings};
+    *work = (struct adapter_work){.mappings = opts->mappings, .n_mappings = opts->n_mappings, .pseudonyms = opts->pseudonyms,
+                                   .seal = opts->seal, .seal_arg = opts->seal_arg};
     work->composer = (struct composer){.message = message_cb, .arg = work};
     work->dead_topic = strdup(opts->dead_topic ? opts->dead_topic : "");
     work->mappers = calloc(opts->n_mappings + 1, sizeof(*work->mappers));
@@ -168,7 +207,8 @@ int adapter_work_init(struct adapter_work *work, const struct adapter_opts *opts
         return err_set(error, ERR_NOMEM, "no memory for the adapter");
     for (size_t i = 0; i < opts->n_mappings; i++) {
         struct mapper_opts mapper = {
-            .mapping = opts->mappings[i], .key = opts->key, .observe = observe_cb, .refuse = refuse_cb, .arg = work};
+            .mapping = opts->mappings[i], .pseudonyms = opts->pseudonyms, .observe = observe_cb, .refuse = refuse_cb,
+            .arg = work};
         int rc = mapper_new(&mapper, &work->mappers[i], error);
         if (rc < 0)
             return rc;
@@ -183,4 +223,5 @@ void adapter_work_done(struct adapter_work *work)
     free(work->mappers);
     free(work->dead_topic);
     compose_done(&work->composer);
+    buf_free(&work->sealed);
 }

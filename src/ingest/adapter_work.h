@@ -15,6 +15,11 @@ struct adapter_work {
     size_t n_mappings;
     char *dead_topic;
     struct composer composer;
+    struct pseudonyms *pseudonyms; /* borrowed; NULL none */
+    bool gathering;                /* the pass that only finds out which pseudonyms are needed */
+    int (*seal)(void *arg, const void *data, size_t size, struct buf *out);
+    void *seal_arg;
+    struct buf sealed;             /* the message at hand; empty until a letter needs it */
     rd_kafka_t *out;         /* the producer; of the session at hand */
     const atomic_bool *stop; /* borrowed: nothing is waited for any more */
     /* of the message at hand */

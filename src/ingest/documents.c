@@ -29,16 +29,16 @@
 #define BATCH_MESSAGES 1000
 #define BATCH_BYTES (4 << 20)
 #define BATCH_US 200000
-#define N_TOPICS 2             /* assets, optimization */
+enum { TOPIC_ASSETS, TOPIC_OPTIMIZATION, TOPIC_SUBJECTS, N_TOPICS };
 
 static struct metric read_total = {.name = "almanac_documents_total", .type = METRIC_COUNTER,
-                                   .help = "Messages of topics assets and optimization that were stored."};
+                                   .help = "Messages of topics assets, optimization and subjects that were stored."};
 static struct metric refused_total = {.name = "almanac_documents_refused_total", .type = METRIC_COUNTER,
                                       .help = "Parts of such messages that were refused, dangling references left out."};
 
 /* A partition. */
 struct post {
-    int topic;           /* 0 assets, 1 optimization */
+    int topic;           /* TOPIC_... */
     int32_t partition;
     int64_t next;        /* the offset to read; -1: from the start */
     bool verify;         /* the message before next is to be the one that was stored last */
@@ -66,6 +66,7 @@ struct documents_reader {
     int64_t batch_us, retry_us;          /* since when it fills; not before to hand it over */
     int64_t n_messages;
     bool told_end;                       /* the end was told to the store since the last message */
+    bool vault_away;                     /* it was told */
     int64_t calendar_us;                 /* when to look for calendars; 0: now */
 };
 
@@ -182,6 +183,74 @@ static bool is_at_end(const struct documents_reader *reader)
     return at_end;
 }
 
+/* The message in base64, as it may have been sent already, for the caller to free; NULL without memory. */
+static char *in_base64(const void *data, size_t size)
+{
+    const char *text = data;
+    size_t n = size;
+    char *out = malloc(HASH_BASE64_MAX(size) + size); /* the rest is for the trial */
+    if (!out)
+        return NULL;
+    while (n > 0 && strchr("\r\n", text[n - 1]))
+        n--;
+    if (n > 0 && hash_from_base64(text, n, out, &(size_t){0}) == 0) {
+        memcpy(out, text, n);
+        out[n] = '\0';
+    } else {
+        hash_base64(data, size, out);
+    }
+    return out;
+}
+
+/* Why the vault refused a message: no text of it, and none of the vault's about it. */
+static int refuse_subject(struct documents_reader *reader, const struct document_message *message, int code, const char *field)
+{
+    static const char *const fields[] = {"subject", "fields", "entities", "consents", "restricted", "series", "do", "sealed"};
+    struct document_refusal refusal = {.topic = message->topic, .place = message->place, .reason = REFUSED_FIELD};
+    const char *why = "the vault refused what lay inside";
+    if (code == ERR_EXPIRED) {
+        refusal.reason = REFUSED_ERASED;
+        why = "the subject is erased";
+    } else if (code == ERR_LIMIT) {
+        refusal.reason = REFUSED_SIZE;
+        why = "the message is too large for the vault";
+    } else if (code == ERR_NOTFOUND || code == ERR_DENIED) {
+        why = "there is no such subject, or it is restricted";
+    }
+    size_t i = 0;
+    while (i < sizeof(fields) / sizeof(*fields) && strcmp(fields[i], field) != 0)
+        i++;
+    bool is_sealed = i + 1 == sizeof(fields) / sizeof(*fields);
+    if (is_sealed) {
+        refusal.reason = REFUSED_JSON;
+        why = "it is not sealed to this vault: `almanac vault seal` does that";
+    }
+    snprintf(refusal.detail, sizeof(refusal.detail), i < sizeof(fields) / sizeof(*fields) && !is_sealed ? "%s: field \"%s\"" : "%s", why,
+             fields[i < sizeof(fields) / sizeof(*fields) ? i : 0]);
+    return documents_refuse(&reader->batch, &refusal);
+}
+
+/* Hands a message about a person to the vault at once: what is stored of it here is how far we are. ERR_BUSY: it is away. */
+static int take_subject(struct documents_reader *reader, const struct document_message *message)
+{
+    struct err_text error = {0};
+    char from[LIMIT_TOPIC_BYTES + 48];
+    char *sealed = in_base64(message->value, message->size);
+    if (!sealed)
+        return ERR_NOMEM;
+    snprintf(from, sizeof(from), "%s/%" PRId32 "/%" PRId64, message->topic, message->place.partition, message->place.offset);
+    int rc = reader->opts.subject ? reader->opts.subject(reader->opts.subject_arg, sealed, from, &error) : ERR_BUSY;
+    free(sealed);
+    if (rc == ERR_BUSY || rc == ERR_IO || rc == ERR_NOMEM) {
+        if (!reader->vault_away)
+            log_event(LOG_WARNING, "subjects_wait", "topic=%s error=\"%s\"", message->topic, *error.text ? error.text : err_name(rc));
+        reader->vault_away = true;
+        return rc == ERR_NOMEM ? rc : ERR_BUSY;
+    }
+    reader->vault_away = false;
+    return rc ? refuse_subject(reader, message, rc, error.field) : 0;
+}
+
 static int check_message(struct documents_reader *reader, const struct post *post, const rd_kafka_message_t *message)
 {
     rd_kafka_timestamp_type_t type;
@@ -193,8 +262,9 @@ static int check_message(struct documents_reader *reader, const struct post *pos
         .size = message->payload ? message->len : 0,
     };
     size_t n_refusals = reader->batch.n_refusals;
-    int rc = post->topic == 0 ? assets_check(reader->checker, &checked, &reader->batch)
-                              : assets_check_output(reader->checker, &checked, &reader->batch);
+    int rc = post->topic == TOPIC_ASSETS         ? assets_check(reader->checker, &checked, &reader->batch)
+             : post->topic == TOPIC_OPTIMIZATION ? assets_check_output(reader->checker, &checked, &reader->batch)
+                                                 : take_subject(reader, &checked);
     for (size_t i = n_refusals; i < reader->batch.n_refusals && !rc; i++)
         log_event(LOG_WARNING, "document_refused", "partition=%s/%" PRId32 " offset=%" PRId64 " reason=%s detail=\"%s\"",
                   checked.topic, post->partition, message->offset, refusal_name(reader->batch.refusals[i].reason),
@@ -216,10 +286,14 @@ static void note_message(struct documents_reader *reader, struct post *post, con
     }
     if (message->offset < post->next)
         return;
-    if (check_message(reader, post, message) || documents_mark(&reader->batch, &mark)) {
-        log_event(LOG_ERROR, "documents_failed", "error=\"out of memory\"");
-        documents_clear(&reader->batch); /* all of it is read again */
+    int rc = check_message(reader, post, message);
+    rc = rc ? rc : documents_mark(&reader->batch, &mark);
+    if (rc) { /* all that is in hand is read again */
+        if (rc != ERR_BUSY)
+            log_event(LOG_ERROR, "documents_failed", "error=\"%s\"", err_name(rc));
+        documents_clear(&reader->batch);
         reader->doubt = true;
+        reader->ask_us = clock_mono_us() + RETRY_US;
         return;
     }
     post->next = mark.next_offset;
@@ -269,7 +343,7 @@ static void hand_over(struct documents_reader *reader, int64_t now_us)
     struct err_text error = {0};
     bool at_end = is_at_end(reader);
     reader->batch.at_end = at_end;
-    reader->batch.topic = reader->topics[0];
+    reader->batch.topic = reader->topics[TOPIC_ASSETS];
     int rc = reader->opts.sink->take(reader->opts.sink, &reader->batch, &error);
     if (rc) {
         log_event(LOG_ERROR, "documents_failed", "error=\"%s\"", error.text);
@@ -471,8 +545,9 @@ int documents_start(const struct documents_opts *opts, struct documents_reader *
     if (!reader)
         return err_set(error, ERR_NOMEM, "no memory for the reader of assets");
     reader->opts = *opts;
-    reader->topics[0] = opts->assets_topic;
-    reader->topics[1] = opts->optimization_topic;
+    reader->topics[TOPIC_ASSETS] = opts->assets_topic;
+    reader->topics[TOPIC_OPTIMIZATION] = opts->optimization_topic;
+    reader->topics[TOPIC_SUBJECTS] = opts->subjects_topic ? opts->subjects_topic : "";
     reader->checker = asset_checker_new();
     sigset_t all, before; /* signals belong to the program's own threads, not to ours nor librdkafka's */
     sigfillset(&all);

@@ -1,4 +1,4 @@
-/* Reads topics `assets` and `optimization` whole, every partition of them whatever the consumer group has assigned: each
+/* Reads topics `assets`, `optimization` and `subjects` whole, every partition of them whatever the consumer group has assigned: each
  * store of a group needs all assets. Checks what they hold, hands it to the store (model/document.h), and has the days of
  * calendars produced as readings. One thread of its own beside librdkafka's.
  *
@@ -20,6 +20,11 @@ struct documents_opts {
     const char *assets_topic, *optimization_topic; /* "": none; borrowed, as the sink */
     const char *calendar_topic;                    /* where days of calendars go; "": nowhere */
     struct documents_sink *sink;                   /* called from the reader's thread only */
+    const char *subjects_topic;                    /* messages about people, sealed to the vault; "": none */
+    /* Gives one to the vault, in base64, with where it came from; what lay inside is in force then. ERR_BUSY, ERR_IO: it is away, and is
+     * asked again; every other code refuses the message. */
+    int (*subject)(void *arg, const char *sealed, const char *from, struct err_text *error);
+    void *subject_arg;
 };
 
 struct documents_reader;

@@ -48,8 +48,11 @@ const char *const partition_sql[SQL_N] = {
                        "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, "
                        "coalesce((SELECT copied FROM dead WHERE id = :id AND incarnation = :incarnation "
                        "AND offset = :offset), 0) "
-                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
-                       "AND property = :property AND slot = :slot AND payload = :payload AND id <> :id)",
+                       /* brought again once, or in another store than its own; a sealed payload never equals another */
+                       "WHERE EXISTS (SELECT 1 FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset) "
+                       "OR NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+                       "AND property = :property AND slot = :slot AND detail = :detail "
+                       "AND length(payload) = length(:payload))",
     [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
     [SQL_DEAD_HELD] = "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
     [SQL_DEAD_OLDEST] = "SELECT id, length(payload) + 200 FROM dead ORDER BY id LIMIT :max",

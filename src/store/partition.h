@@ -76,6 +76,8 @@ struct taking {
     size_t begin_refusal, begin_replay;
     const struct buf *parcel;
     int64_t n_readings;
+    int (*seal_payload)(void *arg, const void *data, size_t size, struct buf *out); /* as in struct writer_opts */
+    void *seal_arg;
 };
 MUST_CHECK int partition_take(struct partition *partition, const struct taking *taking, struct err_text *error);
 /* Next offset as stored; readings below it have taken effect (I1). */

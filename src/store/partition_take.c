@@ -154,13 +154,46 @@ static int drop_replayed(struct partition *partition, const struct batch *batch,
     return rc;
 }
 
-/* What is refused again keeps its first place; the dead topic gets it once. */
-static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
+/* Whether these messages bring the letter of replay i twice; the first time counts. */
+static bool is_repeated(const struct batch *batch, size_t begin, size_t i)
 {
+    const struct replay *replay = &batch->replays[i];
+    for (size_t j = begin; j < i; j++)
+        if (batch->replays[j].id == replay->id && batch->replays[j].incarnation == replay->incarnation &&
+            batch->replays[j].offset == replay->offset)
+            return true;
+    return false;
+}
+
+/* What is stored of a refused payload. Refusals of one object stand together and share it. */
+static int seal_payload(const struct taking *taking, size_t i, struct buf *out)
+{
+    const struct batch *batch = taking->batch;
+    const struct refusal *refusal = &batch->refusals[i];
+    if (i > taking->begin_refusal && refusal->payload_at == refusal[-1].payload_at && refusal->payload_size == refusal[-1].payload_size &&
+        out->n)
+        return 0;
+    const uint8_t *payload = batch->payloads.data + refusal->payload_at;
+    buf_clear(out);
+    if (taking->seal_payload && refusal->payload_size)
+        return taking->seal_payload(taking->seal_arg, payload, refusal->payload_size, out);
+    buf_put(out, payload, refusal->payload_size);
+    return out->failed ? ERR_NOMEM : 0;
+}
+
+/* What is refused again keeps its first place; the dead topic gets it once. */
+static int add_dead(struct partition *partition, const struct taking *taking)
+{
+    const struct batch *batch = taking->batch;
+    struct buf sealed = {0};
     int rc = 0;
-    for (size_t i = begin; i < batch->n_refusals && !rc; i++) {
+    for (size_t i = taking->begin_refusal; i < batch->n_refusals && !rc; i++) {
         const struct refusal *refusal = &batch->refusals[i];
         const struct replay *replay = refusal->replay ? &batch->replays[refusal->replay - 1] : NULL;
+        if (replay && is_repeated(batch, taking->begin_replay, refusal->replay - 1))
+            continue;
+        if ((rc = seal_payload(taking, i, &sealed)))
+            break;
         sqlite3_stmt *stmt = db_stmt(partition->db, replay ? SQL_DEAD_AGAIN : SQL_DEAD_ADD);
         if (replay)
             db_bind_i64(stmt, ":id", replay->id);
@@ -172,9 +205,10 @@ static int add_dead(struct partition *partition, const struct batch *batch, size
         db_bind_text(stmt, ":detail", refusal->detail);
         db_bind_text(stmt, ":property", refusal->property);
         db_bind_i64(stmt, ":slot", refusal->slot);
-        db_bind_blob(stmt, ":payload", batch->payloads.data + refusal->payload_at, refusal->payload_size);
+        db_bind_blob(stmt, ":payload", sealed.data, sealed.n);
         rc = db_run(partition->db, stmt);
     }
+    buf_free(&sealed);
     return rc;
 }
 
@@ -231,7 +265,7 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         if (!rc && taking->n_readings)
             rc = add_batch(partition, taking);
         if (!rc)
-            rc = add_dead(partition, batch, taking->begin_refusal);
+            rc = add_dead(partition, taking);
         if (!rc)
             rc = drop_replayed(partition, batch, taking->begin_replay);
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)

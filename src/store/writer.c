@@ -392,7 +392,8 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     int64_t next_offset = partition_next_offset(partition);
     if (batch->next_offset <= next_offset)
         return 0;
-    struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel};
+    struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel,
+                            .seal_payload = writer->opts.seal_payload, .seal_arg = writer->opts.seal_arg};
     size_t begin = skip_below(batch, next_offset, &taking);
     wait_for_relief(writer, handle->shard);
     int rc = persist_series(writer, handle->shard, batch, begin, error);

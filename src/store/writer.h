@@ -31,6 +31,10 @@ struct writer_opts {
     int64_t free_min_bytes;      /* less free disk pauses ingest */
     int64_t dead_bytes_max;      /* 0: 1 GB of dead letters; the oldest go first */
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
+    /* Seals what a dead letter held, so that only the vault opens it again: appends to out what is stored. Called from the sink's
+     * thread. NULL: it is stored as it came, which only a store without people's data may have. */
+    int (*seal_payload)(void *arg, const void *data, size_t size, struct buf *out);
+    void *seal_arg;
 };
 
 /* Takes the directory for one process that writes, until the descriptor is closed, or the process ends, however it does.

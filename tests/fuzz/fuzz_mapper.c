@@ -61,9 +61,12 @@ static int read_in_pieces(struct mapper *mapper, const uint8_t *data, size_t siz
 
 static void read_twice(const struct mapping *mapping, const uint8_t *data, size_t size)
 {
-    static const struct pseudonym_key key = {{7}};
+    static uint8_t key[HASH_KEY_BYTES] = {7};
+    static struct pseudonyms *pseudonyms;
+    if (!pseudonyms && (hash_init() || pseudonyms_new(&(struct pseudonyms_opts){.ask = pseudonyms_sample, .arg = key}, &pseudonyms)))
+        abort();
     struct mapper_opts opts = {
-        .mapping = mapping, .key = &key, .zone = "Europe/Berlin", .observe = take_value, .refuse = take_misfit};
+        .mapping = mapping, .pseudonyms = pseudonyms, .zone = "Europe/Berlin", .observe = take_value, .refuse = take_misfit};
     struct mapper *mapper = NULL;
     struct err_text error = {0};
     if (mapper_new(&opts, &mapper, &error) < 0)

@@ -4,13 +4,48 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../lib/test.h"
 #include "adapt/compose.h"
 #include "common/buf.h"
 #include "common/civil.h"
+#include "common/hash.h"
 
-static const struct pseudonym_key key = {{1, 2, 3}};
+/* A vault that knows everybody but Gone: it counts how often it is asked, and for what. */
+static struct {
+    int n_questions;
+    size_t n_texts;
+    int rc; /* what it answers instead */
+} vault;
+
+static int ask_vault(void *arg, const char *domain, const char *const *texts, size_t n, char **ret_pseudonyms, struct err_text *error)
+{
+    (void)arg;
+    vault.n_questions++;
+    vault.n_texts += n;
+    if (vault.rc)
+        return err_set(error, vault.rc, "the vault is away");
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(texts[i], "Gone") != 0 && asprintf(&ret_pseudonyms[i], "%s.%c%zu", domain, texts[i][0] & 0x7f, strlen(texts[i])) < 0)
+            return ERR_NOMEM;
+    return 0;
+}
+
+static struct pseudonyms *pseudonyms;
+
+static int open_pseudonyms(void **state)
+{
+    (void)state;
+    return hash_init() ? -1 : pseudonyms_new(&(struct pseudonyms_opts){.ask = ask_vault, .n_max = 64}, &pseudonyms);
+}
+
+static int close_pseudonyms(void **state)
+{
+    (void)state;
+    pseudonyms_free(pseudonyms);
+    return 0;
+}
 
 /* `entity type property value unit time`, what is not usual behind it; a misfit is `!line reason`. */
 static int note_value(void *arg, const struct observation *observation)
@@ -92,7 +127,7 @@ static void maps(const char *format, struct sample sample)
     struct buf seen = {0};
     struct mapping *mapping = document(&sample, format);
     struct mapper_opts opts = {.mapping = mapping,
-                               .key = &key,
+                               .pseudonyms = pseudonyms,
                                .zone = sample.zone,
                                .observe = note_value,
                                .refuse = note_misfit,
@@ -295,9 +330,9 @@ static void rules_say_what_leaves(void **state)
     maps("csv", (struct sample){.fields = fields,
                                 "\"entity\":\"{who}-{city}\",\"type\":\"Load\"," T "," V,
                                 "t,v,who,city\n1799,1,Jane,Ljubljana\n-1,2,Jane,Lj\n0,3,,x\n0,4,Jane,\xC4\x8C"
-                                "a\n",
-                                "sd16HQ65kzZPcAVpWFbjoQ-Lj Load p 1  1970-01-01T00:15:00Z\nsd16HQ65kzZPcAVpWFbjoQ-Lj "
-                                "Load p 2  1969-12-31T23:45:00Z\n!4 entity\n!5 entity\n"});
+                                "a\n0,5,Gone,Lj\n0,6,\xff,Lj\n",
+                                "readings.J4-Lj Load p 1  1970-01-01T00:15:00Z\nreadings.J4-Lj "
+                                "Load p 2  1969-12-31T23:45:00Z\n!4 entity\n!5 entity\n!6 erased\n!7 entity\n"});
     maps("csv", (struct sample){.fields = "\"t\":\"pass\",\"v\":{\"truncate\":2}",
                                 X "," T ",\"values\":[{\"field\":\"v\",\"property\":\"p\",\"states\":true}]",
                                 "t,v\n0,\xC4\x8C\xC4\x8C\xC4\x8C\n",
@@ -518,7 +553,7 @@ static void mapper_says_what_it_lacks(void **state)
     const struct {
         struct sample *sample;
         const char *why;
-    } rows[] = {{&lacks_key, "no key"}, {&lacks_zone, "no zone"}, {&has_bad_zone, "\"Mars/Base\" is no time zone"}};
+    } rows[] = {{&lacks_key, "no vault"}, {&lacks_zone, "no zone"}, {&has_bad_zone, "\"Mars/Base\" is no time zone"}};
     for (size_t i = 0; i < 3; i++) {
         struct mapping *mapping = document(rows[i].sample, "csv");
         struct mapper_opts opts = {.mapping = mapping, .observe = note_value, .refuse = note_misfit};
@@ -528,6 +563,54 @@ static void mapper_says_what_it_lacks(void **state)
         assert_non_null(strstr(error.text, rows[i].why));
         mapping_free(mapping);
     }
+}
+
+static void pseudonyms_are_asked_for_together_and_remembered_for_a_while(void **state)
+{
+    struct buf out = {0};
+    char text[32];
+    (void)state;
+    vault.n_questions = 0;
+    vault.n_texts = 0;
+    pseudonyms_begin(pseudonyms);
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < 20; i++) {
+            int n = snprintf(text, sizeof text, "person %d", i);
+            assert_int_equal(pseudonyms_put(pseudonyms, "one", text, (size_t)n, &out), 0);
+        }
+    assert_int_equal(pseudonyms_put(pseudonyms, "other", "person 0", 8, &out), 0);
+    assert_int_equal(vault.n_questions, 1); /* a domain has a question of its own */
+    assert_int_equal(pseudonyms_end(pseudonyms), 0);
+    assert_int_equal(vault.n_questions, 2);
+    assert_in_range(vault.n_texts, 21, 30); /* of 64 places, by fours */
+    buf_clear(&out);
+    assert_int_equal(pseudonyms_put(pseudonyms, "other", "person 0", 8, &out), 0);
+    assert_int_equal(vault.n_questions, 2);
+    assert_int_equal(out.n, strlen("other.p8"));
+    assert_memory_equal(out.data, "other.p8", out.n);
+    buf_free(&out);
+}
+
+static void vault_that_is_away_ends_the_feeding_with_its_reason(void **state)
+{
+    struct buf out = {0};
+    (void)state;
+    vault.rc = ERR_BUSY;
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", "new", 3, &out), ERR_BUSY);
+    assert_string_equal(pseudonyms_why(pseudonyms), "the vault is away");
+    pseudonyms_begin(pseudonyms);
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", "new", 3, &out), 0);
+    assert_int_equal(pseudonyms_end(pseudonyms), ERR_BUSY);
+    vault.rc = 0;
+    buf_clear(&out);
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", "new", 3, &out), 0);
+    assert_memory_equal(out.data, "d.n3", 4);
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", "Gone", 4, &out), ERR_EXPIRED);
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", "a\0b", 3, &out), ERR_INVALID);
+    char *long_text = calloc(1, PSEUDONYM_TEXT_MAX + 1);
+    assert_int_equal(pseudonyms_put(pseudonyms, "d", long_text, PSEUDONYM_TEXT_MAX + 1, &out), ERR_LIMIT);
+    free(long_text);
+    buf_free(&out);
 }
 
 static int note_message(void *arg, const char *entity, const void *json, size_t size)
@@ -595,7 +678,9 @@ int main(void)
         cmocka_unit_test(times_of_several_columns_are_joined),
         cmocka_unit_test(answer_of_a_callback_is_passed_on),
         cmocka_unit_test(mapper_says_what_it_lacks),
+        cmocka_unit_test(pseudonyms_are_asked_for_together_and_remembered_for_a_while),
+        cmocka_unit_test(vault_that_is_away_ends_the_feeding_with_its_reason),
         cmocka_unit_test(observations_are_composed_to_messages),
     };
-    return hash_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_pseudonyms, close_pseudonyms);
 }
