@@ -44,15 +44,16 @@ const char *const partition_sql[SQL_N] = {
                       "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
     [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
                      "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
+    /* A sealed payload never equals another sealed one, so what is refused again of a letter keeps the letter's; letters of one object
+     * share theirs. A letter that is not there any more was brought twice, or is another store's. */
     [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
-                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, "
-                       "coalesce((SELECT copied FROM dead WHERE id = :id AND incarnation = :incarnation "
-                       "AND offset = :offset), 0) "
-                       /* brought again once, or in another store than its own; a sealed payload never equals another */
-                       "WHERE EXISTS (SELECT 1 FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset) "
-                       "OR NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
-                       "AND property = :property AND slot = :slot AND detail = :detail "
-                       "AND length(payload) = length(:payload))",
+                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, "
+                       "iif(length(letter.payload) = length(:payload), letter.payload, :payload), coalesce(letter.copied, 0) "
+                       "FROM (SELECT 1) LEFT JOIN dead AS letter "
+                       "ON letter.id = :id AND letter.incarnation = :incarnation AND letter.offset = :offset "
+                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+                       "AND property = :property AND slot = :slot AND id <> :id AND length(payload) = length(:payload) "
+                       "AND (payload = letter.payload OR (letter.id IS NULL AND detail = :detail)))",
     [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
     [SQL_DEAD_HELD] = "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
     [SQL_DEAD_OLDEST] = "SELECT id, length(payload) + 200 FROM dead ORDER BY id LIMIT :max",

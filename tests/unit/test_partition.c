@@ -84,7 +84,7 @@ static int take(int64_t epoch, int64_t next_offset)
     batch.last_known_ms = next_offset * 10;
     memset(batch.last_hash, (int)next_offset, sizeof(batch.last_hash));
     buf_put(&parcel, "abcd", 4);
-    int rc = partition_take(partition, &(struct taking){epoch, &batch, 0, 0, &parcel, 3}, NULL);
+    int rc = partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel, .n_readings = 3}, NULL);
     buf_free(&parcel);
     batch_free(&batch);
     return rc;
