@@ -18,7 +18,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/tls.c %D%/tls.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
-ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a \
+ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a src/vault/libvault.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/normalise/libnormalise.a src/db/libdb.a src/model/libmodel.a \
 	src/common/libcommon.a $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(RDKAFKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) \
 	$(ZLIB_LIBS) $(EXPAT_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm

@@ -28,6 +28,7 @@ foreign() {
     ini.h) echo inih ;;
     expat.h) echo expat ;;
     curl/*) echo curl ;;
+    seccomp.h) echo seccomp ;;
     esac
 }
 
