@@ -156,7 +156,7 @@ int adapting_start(struct adapting *adapting, const char *bootstrap, struct err_
                                 .mappings = (const struct mapping *const *)adapting->mappings,
                                 .n_mappings = adapting->n_mappings,
                                 .pseudonyms = adapting->pseudonyms,
-                                .seal = adapting->vaulting ? vaulting_seal : NULL,
+                                .seal = vaulting_seal,
                                 .seal_arg = adapting->vaulting};
     int code = adapter_start(&opts, &adapting->adapter, error);
     free(properties);

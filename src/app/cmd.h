@@ -28,6 +28,12 @@ extern const struct command cmd_vault_open;
 extern const struct command cmd_verify;
 extern const struct command cmd_backup;
 extern const struct command cmd_restore;
+extern const struct command cmd_vault_status;
+extern const struct command cmd_vault_rotate;
+extern const struct command cmd_vault_unlock;
+extern const struct command cmd_vault_audit_verify;
+extern const struct command cmd_vault_backup;
+extern const struct command cmd_vault_restore;
 extern const struct command cmd_version;
 
 #endif

@@ -229,6 +229,30 @@ static int parse_yes_no(const struct conf *conf, const char *text, void *field,
     return 0;
 }
 
+/* What follows file: is a path as any other. */
+static int parse_vault_key(const struct conf *conf, const char *text, void *field, struct err_text *error)
+{
+    char *path = NULL, *joined = NULL;
+    if (strcmp(text, "passphrase") == 0 || (strncmp(text, "credential:", 11) == 0 && text[11] && !strchr(text, '/')))
+        return set_text(text, field);
+    if (strncmp(text, "file:", 5) != 0)
+        return err_set(error, ERR_INVALID, "no such place for a key");
+    int code = parse_path(conf, text + 5, field ? &path : NULL, error);
+    if (code == 0 && field)
+        code = asprintf(&joined, "file:%s", path) < 0 ? ERR_NOMEM : set_text(joined, field);
+    free(joined);
+    free(path);
+    return code;
+}
+
+static int parse_fields(const struct conf *conf, const char *text, void *field, struct err_text *error)
+{
+    (void)conf;
+    if (each_word(text, check_topic, NULL) < 0)
+        return err_set(error, ERR_INVALID, "not a list of names");
+    return set_text(text, field);
+}
+
 static const struct option_type
     type_path = {"a path, from the folder of this file on", parse_path, true},
     type_path_or_none = {"a path, from the folder of this file on, or nothing", parse_path_or_none,
@@ -244,6 +268,8 @@ static const struct option_type
     type_size = {"a number of bytes with B, KB, MB, GB, TB or KiB, MiB, GiB, TiB", parse_size,
                  false},
     type_listen = {"HOST:PORT such as 127.0.0.1:8443 or [::1]:8443", parse_listen, true},
+    type_vault_key = {"file:PATH, credential:NAME or passphrase", parse_vault_key, true},
+    type_fields = {"names with blanks or commas between", parse_fields, true},
     type_yes_no = {"yes or no", parse_yes_no, false};
 
 #define ACTS(field) offsetof(struct conf, field), OPTION_ACTS
@@ -309,6 +335,9 @@ const struct option conf_options[] = {
     {"http", "client_ca", &type_path_or_none, "",
      "authorities that client certificates are verified by", LATER},
     {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
-    {"vault", "dir", &type_path, "vault", "where the vault's files lie", IDLE},
+    {"vault", "dir", &type_path, "vault", "where the vault's files lie", ACTS(vault_dir)},
+    {"vault", "key", &type_vault_key, "file:keys/vault.key", "the key that unlocks the vault's keys", ACTS(vault_key)},
+    {"vault", "searchable", &type_fields, "email", "fields of subjects that can be searched for", ACTS(vault_searchable)},
+    {"vault", "user", &type_fields, "almanac-vault", "what almanac-vaultd becomes where root starts it", ACTS(vault_user)},
 };
 const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

@@ -216,7 +216,7 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .health_arg = daemon,
                                .publish = publish_cb,
                                .publish_arg = daemon,
-                               .vault = daemon->vaulting ? &daemon->door : NULL,
+                               .vault = &daemon->door,
                                .docs = docs_find(daemon->docs, sizeof daemon->docs)};
     return server_start(&opts, &daemon->server, error);
 }
@@ -333,7 +333,7 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
                                        .optimization_topic = conf->optimization_topic,
                                        .calendar_topic = conf->calendar_topic,
                                        .subjects_topic = conf->subjects_topic,
-                                       .subject = daemon->vaulting ? vaulting_subject : NULL,
+                                       .subject = vaulting_subject,
                                        .subject_arg = daemon->vaulting,
                                        .sink = writer_documents(daemon->writer)};
     int code = consumer_start(&opts, &consumer, error);
@@ -360,7 +360,6 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = check_data(conf, error);
     if (code == 0)
         code = vaulting_open(conf, "almanacd", &daemon->vaulting, error);
-    if (code == ERR_NOTFOUND) code = 0;
     if (code == 0 && conf->roles & ROLE_ADAPT)
         code = adapting_open(conf, daemon->vaulting, &daemon->adapting, error);
     if (code == 0 && conf->roles & ROLE_INGEST) {
@@ -373,7 +372,7 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
                                           .seal_after_us = conf->seal_after_us,
                                           .free_min_bytes = conf->free_min_bytes,
                                           .flush_bytes = opts->flush_bytes,
-                                          .seal_payload = daemon->vaulting ? vaulting_seal : NULL,
+                                          .seal_payload = vaulting_seal,
                                           .seal_arg = daemon->vaulting};
         code = writer_open(&writer_opts, &daemon->writer, error);
     }
@@ -391,7 +390,7 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
         code = start_publishing(daemon, error);
     if (code == 0 && conf->roles & ROLE_INGEST)
         code = start_reading(daemon, error);
-    if (code == 0 && daemon->vaulting)
+    if (code == 0)
         code = vaulting_hold(daemon->vaulting, error);
     if (code == 0 && conf->roles & ROLE_ADAPT)
         code = start_adapting(daemon, error);

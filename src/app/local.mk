@@ -16,13 +16,14 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/site.c %D%/site.h \
 	%D%/stop.c %D%/stop.h \
 	%D%/tls.c %D%/tls.h \
+	%D%/vault_site.c %D%/vault_site.h \
 	%D%/vaulting.c %D%/vaulting.h
 
 # Bottom last: each library may use what stands behind it, and nothing else links.
 ALMANAC_LIBS = %D%/libapp.a importers/libimporters.a src/http/libhttp.a src/vtab/libvtab.a src/query/libquery.a src/ingest/libingest.a src/adapt/libadapt.a src/store/libstore.a src/vault/libvault.a \
 	src/rollup/librollup.a src/codec/libcodec.a src/normalise/libnormalise.a src/db/libdb.a src/model/libmodel.a \
 	src/common/libcommon.a $(MHD_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(RDKAFKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) \
-	$(ZLIB_LIBS) $(EXPAT_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
+	$(ZLIB_LIBS) $(EXPAT_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(INIH_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += almanacd almanac
 almanacd_SOURCES = %D%/main_almanacd.c
@@ -44,6 +45,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_sql.c \
 	%D%/cmd_token_create.c \
 	%D%/cmd_user_add.c \
+	%D%/cmd_vault.c \
 	%D%/cmd_vault_seal.c \
 	%D%/cmd_verify.c \
 	%D%/cmd_version.c

@@ -30,6 +30,12 @@ static const struct command *const commands[] = {&cmd_init,
                                                  &cmd_rebuild,
                                                  &cmd_backup,
                                                  &cmd_restore,
+                                                 &cmd_vault_status,
+                                                 &cmd_vault_rotate,
+                                                 &cmd_vault_unlock,
+                                                 &cmd_vault_audit_verify,
+                                                 &cmd_vault_backup,
+                                                 &cmd_vault_restore,
                                                  &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -182,7 +182,7 @@ static int serve(struct vaultd *v, struct err_text *error)
         code = err_set(error, ERR_IO, "nobody can be listened to: %s", strerror(errno));
     if (code == 0) {
         tell_ready(v, 0, NULL);
-        log_event(LOG_INFO, "vault_open", "folder=\"%s\"", v->folder);
+        log_event(args_has(v->args, "started") ? LOG_DEBUG : LOG_INFO, "vault_open", "folder=\"%s\"", v->folder);
         v->server.listen_fd = v->listen_fd;
         v->server.signal_fd = v->signal_fd;
         v->server.stays = args_has(v->args, "stay");
@@ -243,7 +243,7 @@ static int run(const struct args *args)
         tell_ready(&v, code, &error);
         return EXIT_FAILED;
     }
-    log_event(LOG_INFO, "vault_closed", "folder=\"%s\"", v.folder);
+    log_event(args_has(args, "started") ? LOG_DEBUG : LOG_INFO, "vault_closed", "folder=\"%s\"", v.folder);
     return EXIT_DONE;
 }
 

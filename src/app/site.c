@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/tls.h"
+#include "app/vault_site.h"
 #include "common/files.h"
 #include "common/hash.h"
 #include "store/writer.h"
@@ -86,7 +87,7 @@ int site_write_file(const char *path, mode_t mode, const void *data, size_t size
 
 /* What a data directory is made of; none of it may be there when one is made. */
 static const char *const parts[] = {
-    CONF_FILE, CONF_FILE ".new", "catalog.db", "store", "auth.db", "tls", "vault", "run", "lock"};
+    CONF_FILE, CONF_FILE ".new", "catalog.db", "store", "auth.db", "tls", "vault", "keys", "run", "lock"};
 
 static int check_empty(const char *dir, struct err_text *error)
 {
@@ -188,6 +189,8 @@ int site_create(const char *dir, const char *const *settings, size_t n_settings,
         code = make_folder(conf->data, error);
     if (code == 0)
         code = site_make_certificate(conf, error);
+    if (code == 0)
+        code = vault_site_create(conf, error);
     if (code == 0)
         code = store_create(conf->data, error);
     if (code == 0)

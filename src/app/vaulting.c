@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/vault_site.h"
 #include "common/civil.h"
 #include "common/clock.h"
 #include "common/hash.h"
@@ -28,7 +29,6 @@
 struct vaulting {
     const struct conf *conf;
     char *role;
-    char folder[PATH_MAX];
     uint8_t key[SEAL_KEY_BYTES];
     pthread_mutex_t lock; /* of the connection's making */
     struct vault *vault;  /* NULL: not asked yet */
@@ -42,7 +42,7 @@ struct vaulting {
 
 void vaulting_key_path(const struct conf *conf, char *out, size_t size)
 {
-    snprintf(out, size, "%s/vault/public.key", conf->data);
+    snprintf(out, size, "%s/public.key", conf->vault_dir);
 }
 
 int vaulting_open(const struct conf *conf, const char *role, struct vaulting **ret_vaulting, struct err_text *error)
@@ -61,13 +61,11 @@ int vaulting_open(const struct conf *conf, const char *role, struct vaulting **r
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&vaulting->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    snprintf(vaulting->folder, sizeof(vaulting->folder), "%s/vault", conf->data);
-    int rc = snprintf(path, sizeof(path), "%s/public.key", vaulting->folder) < (int)sizeof(path)
-                 ? seal_key_read(path, vaulting->key, error)
-                 : err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
+    vaulting_key_path(conf, path, sizeof(path));
+    int rc = seal_key_read(path, vaulting->key, error);
     if (rc == ERR_NOTFOUND)
-        err_set(error, rc, "there is no vault in \"%s\" (no public.key), and nothing is kept without one: name the folder in [vault] dir, "
-                "or move the data into a directory that `almanac init` made", vaulting->folder);
+        err_set(error, rc, "there is no vault in \"%s\" (no public.key), and nothing is kept without one: name its folder in [vault] dir, "
+                "or have Kafka read into a directory that `almanac init` makes", conf->vault_dir);
     if (rc < 0) {
         vaulting_close(vaulting);
         return rc;
@@ -132,9 +130,8 @@ int vaulting_hold(struct vaulting *vaulting, struct err_text *error)
 
 static int connect_to(struct vaulting *vaulting, struct err_text *error)
 {
-    struct vault_opts opts = {.dir = vaulting->conf->data, .folder = vaulting->folder, .role = vaulting->role};
     pthread_mutex_lock(&vaulting->lock);
-    int rc = vaulting->vault ? 0 : vault_open(&opts, &vaulting->vault, error);
+    int rc = vaulting->vault ? 0 : vault_site_open(vaulting->conf, vaulting->role, &vaulting->vault, error);
     pthread_mutex_unlock(&vaulting->lock);
     return rc;
 }

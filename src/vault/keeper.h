@@ -14,6 +14,10 @@ struct keeper_opts {
 
 struct keeper;
 
+/* Makes a vault with fresh keys in a folder that is there, and the file of the unlocking key where there is none. passphrase: for
+ * `passphrase`, else NULL. ERR_EXISTS, ERR_IO. */
+MUST_CHECK int keeper_create(const struct keeper_opts *opts, const char *passphrase, struct err_text *error);
+
 /* Opens the files and finishes what a process that died had begun. With `passphrase` it stays locked until `unlock`.
  * ERR_NOTFOUND, ERR_DENIED (the key does not fit), ERR_CORRUPT, ERR_IO, ERR_LIMIT (no memory may be locked). */
 MUST_CHECK int keeper_open(const struct keeper_opts *opts, struct keeper **ret_keeper, struct err_text *error);

@@ -1,13 +1,20 @@
 noinst_LIBRARIES += %D%/libvault.a
 %C%_libvault_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libvault_a_SOURCES = \
+	%D%/asked.c \
+	%D%/audit.c %D%/audit.h \
 	%D%/client.c %D%/client.h \
+	%D%/crypt.c %D%/crypt.h \
+	%D%/epoch_file.c %D%/epoch_file.h %D%/step.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/guard.c %D%/guard.h \
-	%D%/keeper.c %D%/keeper.h \
+	%D%/keeper.c %D%/keeper.h %D%/keeper_inside.h \
+	%D%/keeper_admin.c %D%/keeper_erase.c %D%/keeper_read.c %D%/keeper_write.c \
+	%D%/keys.c %D%/keys.h %D%/keys_inside.h %D%/keys_end.c \
+	%D%/records.c %D%/records.h \
 	%D%/seal.c %D%/seal.h \
 	%D%/server.c %D%/server.h
-EXTRA_DIST += docs/VAULT.md
+EXTRA_DIST += docs/VAULT.md tests/lib/vault_rig.h
 
 bin_PROGRAMS += almanac-vaultd
 almanac_vaultd_SOURCES = src/app/main_vaultd.c
@@ -19,5 +26,8 @@ if CMOCKA
 check_PROGRAMS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c
 tests_unit_test_client_LDADD = $(vault_libs) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_keeper
+tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/lib/vault_rig.c
+tests_unit_test_keeper_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 tests/unit/test_client.log: almanac-vaultd
 endif

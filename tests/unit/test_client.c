@@ -9,18 +9,27 @@
 #include <unistd.h>
 
 #include "common/files.h"
+#include "common/hash.h"
+#include "vault/keeper.h"
 
 static char dir[256], program[4096];
 
 static int set_up(void **state)
 {
-    char path[300];
+    char path[300], key[300];
+    struct err_text error = {0};
     (void)state;
     /* longer than the address of a socket can be */
     snprintf(dir, sizeof dir, "%s/almanac-client-%0120d-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", 0);
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/vault", dir);
     assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(key, sizeof key, "%s/keys", dir);
+    assert_int_equal(mkdir(key, 0700), 0);
+    snprintf(key, sizeof key, "file:%s/keys/vault.key", dir);
+    assert_int_equal(hash_init(), 0);
+    if (keeper_create(&(struct keeper_opts){.folder = path, .key = key, .searchable = "email"}, NULL, &error) != 0)
+        fail_msg("%s", error.text);
     snprintf(program, sizeof program, "%s/almanac-vaultd", getenv("TEST_BUILDDIR"));
     return 0;
 }

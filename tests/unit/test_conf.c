@@ -168,10 +168,25 @@ static void what_this_version_lacks_is_refused_or_warned_about(void **state)
     REFUSED("[store]\nreadable = no\n", 2, "not in this version", "yes");
     REFUSED("[http]\nclient_ca = ca.pem\n", 2, "not in this version");
     struct conf *conf = load_good(
-        "[store]\nerase_within = P1D\n[vault]\ndir = v\n[topic a.b]\n");
-    assert_int_equal(conf->n_warnings, 1);
-    assert_non_null(strstr(conf->warnings[0], ":4: \"dir\" has no effect"));
+        "[store]\nerase_within = P1D\n[topic a.b]\n");
+    assert_int_equal(conf->n_warnings, 0);
     conf_free(conf);
+}
+
+static void the_vault_s_key_is_a_file_a_credential_or_a_passphrase(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good("[vault]\ndir = v\nkey = file:/k/v\nsearchable = email, phone\n");
+    assert_string_equal(conf->vault_key, "file:/k/v");
+    assert_string_equal(conf->vault_searchable, "email, phone");
+    conf_free(conf);
+    conf = load_good("[vault]\nkey = file:k\n");
+    assert_int_equal(strncmp(conf->vault_key, "file:/", 6), 0);
+    conf_free(conf);
+    conf = load_good("[vault]\nkey = credential:vault\n");
+    conf_free(conf);
+    REFUSED("[vault]\nkey = k\n", 2, "file:PATH");
+    REFUSED("[vault]\nkey = credential:../k\n", 2, "file:PATH");
 }
 
 static bool is_duration(struct duration duration, int months, int days, int64_t us)
@@ -323,6 +338,7 @@ int main(void)
         cmocka_unit_test(line_of_any_length_arrives_whole),
         cmocka_unit_test(error_names_file_line_and_what_is_allowed),
         cmocka_unit_test(what_this_version_lacks_is_refused_or_warned_about),
+        cmocka_unit_test(the_vault_s_key_is_a_file_a_credential_or_a_passphrase),
         cmocka_unit_test(retention_may_differ_by_topic),
         cmocka_unit_test(settings_win_over_the_file_and_are_named_in_errors),
         cmocka_unit_test(printed_file_loads_and_holds_the_settings),

@@ -1,0 +1,298 @@
+/* Telling what is known of subjects: read, export, search, names, audit. */
+#include <config.h>
+
+#include <sodium.h>
+#include <string.h>
+
+#include "common/civil.h"
+#include "common/hash.h"
+#include "vault/keeper_inside.h"
+
+#define ENTRIES_MAX 1000
+#define NAMES_MAX 10000
+
+/* What asking comes to: a result for the chain, and whether to tell. */
+static const char *judge(const struct asked *asked)
+{
+    if (!asked_may_see(asked))
+        return "notfound";
+    if (!asked_consents(asked))
+        return "denied";
+    return asked->key.restricted ? "restricted" : "done";
+}
+
+static json_t *tell_whole(struct asked *asked)
+{
+    json_t *answer = json_pack("{s:b, s:O, s:O, s:O, s:b}", "ok", 1, "fields", json_object_get(asked->whole, "fields"), "entities",
+                               json_object_get(asked->whole, "entities"), "consents", json_object_get(asked->whole, "consents"),
+                               "restricted", asked->key.restricted);
+    return answer;
+}
+
+json_t *keeper_read(struct keeper *keeper, const json_t *question)
+{
+    struct asked asked;
+    json_t *answer = asked_begin(&asked, keeper, question, true);
+    if (!answer) {
+        const char *result = judge(&asked);
+        int code = asked_note(&asked, result);
+        if (code != 0)
+            answer = answer_code(ERR_IO);
+        else if (strcmp(result, "done") == 0)
+            answer = tell_whole(&asked);
+        else if (strcmp(result, "restricted") == 0)
+            answer = server_error("restricted", "subject", "the subject's data may be kept and not used: it is restricted");
+        else
+            answer = answer_absent();
+    }
+    asked_end(&asked);
+    return answer;
+}
+
+/* ---- the chain ---- */
+
+/* The id of an entry's subject, while its key is there. */
+static json_t *open_link(struct keeper *keeper, const struct audit_entry *entry)
+{
+    struct keys_subject key;
+    struct buf plain = {0};
+    json_t *id = NULL;
+    if (!entry->subject || entry->link_size == 0 || keys_find(keeper->keys, entry->subject, &key) != 1)
+        return json_null();
+    struct crypt_place place = {.kind = CRYPT_LINK, .subject = entry->subject, .field = "", .key_id = key.id};
+    if (crypt_open(key.key, &place, entry->link, entry->link_size, &plain) == 0)
+        id = json_stringn((char *)plain.data, plain.n);
+    crypt_buf_drop(&plain);
+    sodium_memzero(&key, sizeof key);
+    return id ? id : json_null();
+}
+
+static json_t *tell_entry(struct keeper *keeper, const struct audit_entry *entry)
+{
+    char time[CIVIL_TEXT_MAX], hex[2 * AUDIT_NAME_BYTES + 1] = "";
+    size_t n = civil_print_rfc3339(time, entry->t_us, 0, true);
+    if (entry->subject)
+        sodium_bin2hex(hex, sizeof hex, entry->subject, AUDIT_NAME_BYTES);
+    return json_pack("{s:I, s:s%, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "seq", (json_int_t)entry->seq, "time", time, n, "actor",
+                     entry->actor, "action", entry->action, "purpose", entry->purpose, "result", entry->result, "detail",
+                     entry->detail, "subject", open_link(keeper, entry), "pseudonym", hex);
+}
+
+/* Appends entries of the range to list, so many at most; *after is the last one's number, *more whether there are others. */
+static int list_entries(struct keeper *keeper, struct audit_range *range, int64_t limit, json_t *list, bool *more)
+{
+    struct audit_entry entry;
+    int code = 0;
+    *more = false;
+    for (int64_t n = 0; (code = audit_next(keeper->audit, range, &entry)) == 1; n++) {
+        if (n == limit) {
+            *more = true;
+            return 0;
+        }
+        if (json_array_append_new(list, tell_entry(keeper, &entry)) != 0)
+            return ERR_NOMEM;
+        range->after = entry.seq;
+    }
+    return code;
+}
+
+json_t *keeper_export(struct keeper *keeper, const json_t *question)
+{
+    struct asked asked;
+    json_t *accesses = NULL, *answer = asked_begin(&asked, keeper, question, false);
+    if (!answer) {
+        bool may = asked_may_see(&asked), more = false;
+        struct audit_range range = {.subject = asked.name, .to_us = INT64_MAX};
+        int code = asked_note(&asked, may ? "done" : "notfound");
+        if (code == 0 && may) {
+            accesses = json_array();
+            code = accesses ? list_entries(keeper, &range, NAMES_MAX, accesses, &more) : ERR_NOMEM;
+        }
+        answer = code != 0 ? answer_code(ERR_IO) : may ? tell_whole(&asked) : answer_absent();
+        if (code == 0 && may && json_object_set(answer, "accesses", accesses) != 0)
+            json_decref(answer), answer = NULL;
+    }
+    json_decref(accesses);
+    asked_end(&asked);
+    return answer;
+}
+
+json_t *keeper_audit(struct keeper *keeper, const json_t *question)
+{
+    const char *actor = json_string_value(json_object_get(question, "actor"));
+    const char *subject = json_string_value(json_object_get(question, "subject"));
+    const char *from = json_string_value(json_object_get(question, "from")), *to = json_string_value(json_object_get(question, "to"));
+    json_int_t limit = json_integer_value(json_object_get(question, "limit"));
+    struct audit_range range = {.to_us = INT64_MAX, .after = json_integer_value(json_object_get(question, "after"))};
+    uint8_t name[CRYPT_NAME_BYTES];
+    bool more;
+    if (!actor || !actor[0])
+        return server_error("invalid", "actor", "actor: a text");
+    if (from && civil_parse_rfc3339(from, strlen(from), &range.from_us) != 0)
+        return server_error("invalid", "from", "from: a time with an offset");
+    if (to && civil_parse_rfc3339(to, strlen(to), &range.to_us) != 0)
+        return server_error("invalid", "to", "to: a time with an offset");
+    if (subject) {
+        asked_name(keeper, subject, name);
+        range.subject = name;
+    }
+    struct audit_entry entry = {.actor = actor, .action = "audit", .purpose = "", .result = "done", .detail = "", .subject = range.subject};
+    json_t *list = json_array();
+    int code = list ? audit_add(keeper->audit, &entry) : ERR_NOMEM;
+    if (code == 0)
+        code = list_entries(keeper, &range, limit > 0 && limit < ENTRIES_MAX ? limit : ENTRIES_MAX, list, &more);
+    if (code != 0) {
+        json_decref(list);
+        return answer_code(ERR_IO);
+    }
+    return json_pack("{s:b, s:o, s:o}", "ok", 1, "entries", list, "next", more ? json_integer(range.after) : json_null());
+}
+
+/* ---- many at once: one transaction of the chain ---- */
+
+static int note_all(struct keeper *keeper, struct asked *asked, size_t n, const char *const *results)
+{
+    int code = n > 0 ? db_begin(audit_db(keeper->audit)) : 0;
+    for (size_t i = 0; i < n && code == 0; i++)
+        code = asked_note(&asked[i], results[i]);
+    if (n > 0 && code == 0)
+        code = db_commit(audit_db(keeper->audit));
+    if (code != 0)
+        db_rollback(audit_db(keeper->audit));
+    int rc = audit_settle(keeper->audit, code == 0);
+    return code != 0 ? code : rc;
+}
+
+struct found {
+    uint8_t names[64][CRYPT_NAME_BYTES];
+    size_t n;
+};
+
+static int add_found(void *arg, const uint8_t *name)
+{
+    struct found *found = arg;
+    if (found->n == sizeof found->names / sizeof *found->names)
+        return ERR_LIMIT;
+    memcpy(found->names[found->n++], name, CRYPT_NAME_BYTES);
+    return 0;
+}
+
+/* Loads a subject that was found by its name; its id comes from its records. */
+static int load_found(struct asked *asked, const uint8_t *name)
+{
+    memcpy(asked->name, name, CRYPT_NAME_BYTES);
+    int code = keys_find(asked->keeper->keys, name, &asked->key);
+    asked->has_subject = code == 1;
+    if (code != 1)
+        return code;
+    struct records_subject subject = {asked->name, asked->key.key, asked->key.id};
+    code = records_read(asked->keeper->records, &subject, &asked->whole, &asked->consents);
+    asked->subject = json_string_value(json_object_get(asked->whole, "id"));
+    return code == ERR_NOTFOUND ? 0 : code;
+}
+
+static json_t *search(struct keeper *keeper, struct asked *base, const char *field, const char *value)
+{
+    uint8_t hash[CRYPT_NAME_BYTES];
+    struct found found = {.n = 0};
+    struct asked all[64];
+    const char *results[64];
+    json_t *subjects = json_array();
+    name_value(keeper, field, value, hash);
+    base->subject = NULL;
+    int code = records_search(keeper->records, field, hash, add_found, &found);
+    size_t n = 0;
+    for (; n < found.n && code == 0; n++) {
+        all[n] = *base;
+        code = load_found(&all[n], found.names[n]);
+        results[n] = judge(&all[n]);
+        if (!all[n].subject)
+            all[n].has_subject = false;
+        if (code == 0 && strcmp(results[n], "done") == 0)
+            code = json_array_append_new(subjects, json_string(all[n].subject)) == 0 ? 0 : ERR_NOMEM;
+    }
+    if (code == 0)
+        code = n > 0 ? note_all(keeper, all, n, results) : asked_note(base, "notfound");
+    for (size_t i = 0; i < n; i++)
+        asked_end(&all[i]);
+    if (code != 0) {
+        json_decref(subjects);
+        return answer_code(code);
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "subjects", subjects);
+}
+
+/* Fills in what search and names have in common. */
+static json_t *begin_many(struct asked *base, struct keeper *keeper, const json_t *question, const char **ret_field)
+{
+    *base = (struct asked){.keeper = keeper, .question = question, .detail = ""};
+    base->action = json_string_value(json_object_get(question, "do"));
+    base->actor = json_string_value(json_object_get(question, "actor"));
+    base->purpose = json_string_value(json_object_get(question, "purpose"));
+    *ret_field = json_string_value(json_object_get(question, "field"));
+    if (!base->actor || !base->actor[0])
+        return server_error("invalid", "actor", "actor: a text");
+    if (!base->purpose || !base->purpose[0])
+        return server_error("invalid", "purpose", "purpose: a text");
+    if (!*ret_field || !(*ret_field)[0])
+        return server_error("invalid", "field", "field: the name of a field");
+    base->detail = *ret_field;
+    return NULL;
+}
+
+json_t *keeper_search(struct keeper *keeper, const json_t *question)
+{
+    struct asked base;
+    const char *field, *value = json_string_value(json_object_get(question, "value"));
+    json_t *bad = begin_many(&base, keeper, question, &field);
+    if (bad)
+        return bad;
+    if (!value || !value[0])
+        return server_error("invalid", "value", "value: a text");
+    if (!is_searchable(keeper, field))
+        return server_error("invalid", "field", "\"%s\" cannot be searched for: vault.searchable names the fields", field);
+    return search(keeper, &base, field, value);
+}
+
+static int tell_name(struct keeper *keeper, const struct asked *base, const char *subject, const char *field, json_t *names)
+{
+    struct asked one = *base;
+    one.subject = subject;
+    int code = asked_load(&one);
+    const char *result = code == 0 ? judge(&one) : "io";
+    json_t *text = json_object_get(json_object_get(one.whole, "fields"), field);
+    if (code == 0)
+        code = asked_note(&one, result);
+    if (code == 0 && text && strcmp(result, "done") == 0)
+        code = json_object_set(names, subject, text) == 0 ? 0 : ERR_NOMEM;
+    asked_end(&one);
+    (void)keeper;
+    return code;
+}
+
+json_t *keeper_names(struct keeper *keeper, const json_t *question)
+{
+    struct asked base;
+    const char *field;
+    size_t i;
+    json_t *subject, *subjects = json_object_get(question, "subjects"), *names, *bad = begin_many(&base, keeper, question, &field);
+    if (bad)
+        return bad;
+    if (!json_is_array(subjects) || json_array_size(subjects) > NAMES_MAX)
+        return server_error("invalid", "subjects", "subjects: a list of at most %d subjects", NAMES_MAX);
+    names = json_object();
+    int code = names ? db_begin(audit_db(keeper->audit)) : ERR_NOMEM;
+    json_array_foreach(subjects, i, subject)
+        if (code == 0)
+            code = json_is_string(subject) ? tell_name(keeper, &base, json_string_value(subject), field, names) : ERR_INVALID;
+    code = code == 0 ? db_commit(audit_db(keeper->audit)) : code;
+    if (code != 0)
+        db_rollback(audit_db(keeper->audit));
+    int rc = audit_settle(keeper->audit, code == 0);
+    if (code == 0)
+        code = rc;
+    if (code == 0)
+        return json_pack("{s:b, s:o}", "ok", 1, "names", names);
+    json_decref(names);
+    return answer_code(code);
+}
