@@ -79,8 +79,8 @@ void keeper_tick(struct keeper *keeper)
 static json_t *say_hello(struct keeper *keeper, const json_t *question)
 {
     (void)question;
-    return json_pack("{s:b, s:s, s:b, s:I}", "ok", 1, "version", PACKAGE_VERSION, "locked", keys_are_locked(keeper->keys), "epoch",
-                     (json_int_t)keys_epoch(keeper->keys));
+    return json_pack("{s:b, s:s, s:b, s:I}", "ok", 1, "version", PACKAGE_VERSION, "locked", keys_are_locked(keeper->keys),
+                     "epoch", (json_int_t)keys_epoch(keeper->keys));
 }
 
 static json_t *unlock(struct keeper *keeper, const json_t *question)

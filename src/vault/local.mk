@@ -29,5 +29,10 @@ tests_unit_test_client_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_keeper
 tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/lib/vault_rig.c
 tests_unit_test_keeper_LDADD = $(vault_libs) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_erase tests/unit/test_audit
+tests_unit_test_erase_SOURCES = tests/unit/test_erase.c tests/lib/vault_rig.c
+tests_unit_test_erase_LDADD = $(vault_libs) $(CMOCKA_LIBS)
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c tests/lib/vault_rig.c
+tests_unit_test_audit_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 tests/unit/test_client.log: almanac-vaultd
 endif
