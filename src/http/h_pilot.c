@@ -44,7 +44,7 @@ static int put_children(struct list *list, const char *kind, const char *parent_
 
 static bool may_see_names(const struct request *request)
 {
-    return request->opts->vault && request->principal.scopes & SCOPE_PERSONAL_READ;
+    return request->opts->vault && request->principal.grants.scopes & SCOPE_PERSONAL_READ;
 }
 
 struct names {
@@ -60,7 +60,12 @@ static int ask_names(struct names *names)
     json_t *answer = NULL;
     json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:O}", "do", "names", "actor", names->request->principal.name, "purpose", "display",
                                  "field", "name", "subjects", names->ids);
-    int rc = question ? vault->ask(vault->arg, question, &answer, &ignored) : ERR_NOMEM;
+    int rc = question ? personal_limit(names->request, SCOPE_PERSONAL_READ, question) : ERR_NOMEM;
+    if (rc) {
+        json_decref(question);
+        return rc;
+    }
+    rc = vault->ask(vault->arg, question, &answer, &ignored);
     if (rc == 0)
         json_object_update(names->found, json_object_get(answer, "names"));
     json_decref(answer);
@@ -84,7 +89,7 @@ static int find_names(struct request *request, const struct asset_filter *filter
         return 0;
     names.ids = json_array();
     names.found = json_object();
-    int rc = names.ids && names.found ? assets_each(request->opts->dir, filter, note_id, &names, error) : ERR_NOMEM;
+    int rc = names.ids && names.found ? assets_each(request->dir, filter, note_id, &names, error) : ERR_NOMEM;
     if (rc == 0 && json_array_size(names.ids) > 0)
         rc = ask_names(&names);
     json_decref(names.ids);
@@ -124,7 +129,7 @@ static int put_sensors(void *arg, const struct asset *board)
 static void begin_list(struct request *request, const struct shape *shape, struct reply *reply, struct err_text *error,
                        struct list *ret_list)
 {
-    *ret_list = (struct list){.dir = request->opts->dir, .shape = shape, .out = &reply->body, .error = error};
+    *ret_list = (struct list){.dir = request->dir, .shape = shape, .out = &reply->body, .error = error};
     buf_putc(ret_list->out, '[');
 }
 
@@ -144,7 +149,7 @@ static int refuse(struct err_text *error, const char *what, const char *id, cons
 static int check(struct request *request, const char *kind, struct err_text *error)
 {
     struct pilot_asset asset;
-    int rc = pilot_find(request->opts->dir, kind, request->id, &asset, error);
+    int rc = pilot_find(request->dir, kind, request->id, &asset, error);
     pilot_free(&asset);
     if (rc)
         return rc < 0 ? rc : 0;
@@ -209,7 +214,7 @@ int h_pilot_location_sensors(struct request *request, struct reply *reply, struc
         return rc;
     begin_list(request, &pilot_sensors, reply, error, &list);
     struct asset_filter boards = {.kind = "MainDistributionBoard", .parent_kind = "Location", .parent = request->id};
-    rc = assets_each(request->opts->dir, &boards, put_sensors, &list, error);
+    rc = assets_each(request->dir, &boards, put_sensors, &list, error);
     return rc ? rc : end_reply(reply, "]\n");
 }
 
@@ -228,7 +233,7 @@ static int answer_rates(struct request *request, const struct pilot_asset *of, c
 int h_pilot_board_rates(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct pilot_asset board;
-    struct reader_dir *dir = request->opts->dir;
+    struct reader_dir *dir = request->dir;
     int rc = *request->id ? pilot_find(dir, "MainDistributionBoard", request->id, &board, error)
                           : pilot_first(dir, "MainDistributionBoard", NULL, &board, error);
     if (!rc)
@@ -242,7 +247,7 @@ int h_pilot_board_rates(struct request *request, struct reply *reply, struct err
 int h_pilot_heating_rates(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct pilot_asset sensor;
-    struct reader_dir *dir = request->opts->dir;
+    struct reader_dir *dir = request->dir;
     int rc = *request->id ? pilot_find(dir, "Sensor", request->id, &sensor, error)
                           : pilot_first(dir, "Sensor", "DistrictHeating", &sensor, error);
     if (!rc)

@@ -72,7 +72,7 @@ static int begin_curve(struct export *export, struct buf *out, struct err_text *
     while (strcmp(route->path, "/v1/range") != 0 || strcmp(route->method, "POST") != 0)
         route++;
     *request = (struct request){.opts = export->opts, .method = "POST", .route = route, .media = &csv, .gone = export->gone,
-                                .cut = export->cut, .principal = export->principal};
+                                .cut = export->cut, .principal = export->principal, .dir = export->opts->dir};
     export->in_curve = true;
     snprintf(id, sizeof(id), "%" PRIu32, curve->id);
     int rc = parameters_add(&request->parameters, "series", id, error);

@@ -160,7 +160,7 @@ static int list_series(const struct request *request, const char *const *entitie
 {
     json_t *series = json_array();
     struct series_filter filter = {.entities = entities, .n_entities = n};
-    int rc = !series ? ERR_NOMEM : n ? reader_series(request->opts->dir, &filter, put_series, series) : 0;
+    int rc = !series ? ERR_NOMEM : n ? reader_series(request->dir, &filter, put_series, series) : 0;
     if (rc) {
         json_decref(series);
         return rc;

@@ -5,6 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+int personal_limit(const struct request *request, enum scope scope, json_t *question)
+{
+    struct globs globs;
+    principal_globs(&request->principal, scope, &globs);
+    if (globs.is_all)
+        return 0;
+    json_t *list = json_array();
+    for (const char *glob = NULL; list && (glob = globs_next(&globs, glob));)
+        if (json_array_append_new(list, json_string(glob)))
+            break;
+    return json_object_set_new(question, "globs", list) ? ERR_NOMEM : 0;
+}
+
 json_t *personal_question(const struct request *request, const char *operation)
 {
     json_t *question = json_pack("{s:s, s:s}", "do", operation, "actor", request->principal.name);
@@ -13,6 +26,10 @@ json_t *personal_question(const struct request *request, const char *operation)
         json_object_set_new(question, "subject", subject ? subject : json_string("\uFFFD"));
     else
         json_decref(subject);
+    if (question && personal_limit(request, request->route->scope, question)) {
+        json_decref(question);
+        return NULL;
+    }
     return question;
 }
 

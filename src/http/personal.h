@@ -6,9 +6,13 @@
 
 #include "http/route.h"
 
-/* A question of the caller: `{"do":operation,"actor":NAME}` and, where the path names one, its subject; the caller of this adds
+/* A question of the caller: `{"do":operation,"actor":NAME}`, what the route's scope is limited to for him and, where the path
+ * names one, its subject; the caller of this adds
  * the rest. NULL without memory. */
 json_t *personal_question(const struct request *request, const char *operation);
+
+/* Adds what the caller's scope is limited to. ERR_NOMEM. */
+MUST_CHECK int personal_limit(const struct request *request, enum scope scope, json_t *question);
 
 /* Asks the vault; question is stolen. 0 with the answer, which is the caller's; 1 with the reply made: 503 where the vault is away
  * or locked, and one and the same 404 for a subject that is not there, is erased or restricted, has entities that are not the

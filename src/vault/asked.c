@@ -6,6 +6,7 @@
 
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/globs.h"
 #include "vault/keeper_inside.h"
 
 /* ---- answers ---- */
@@ -67,28 +68,6 @@ void name_value(struct keeper *keeper, const char *field, const char *value, uin
     crypt_name(keys_own(keeper->keys, KEYS_INDEX), "value", text, n, both + CRYPT_NAME_BYTES);
     crypt_name(keys_own(keeper->keys, KEYS_INDEX), "field and value", both, sizeof both, ret_hash);
     sodium_memzero(text, n);
-}
-
-bool glob_matches(const char *glob, const char *text)
-{
-    const char *star = NULL, *again = NULL;
-    while (*text) {
-        if (*glob == '*') {
-            star = glob++;
-            again = text;
-        } else if (*glob == '?' || *glob == *text) {
-            glob++;
-            text++;
-        } else if (star) {
-            glob = star + 1;
-            text = ++again;
-        } else {
-            return false;
-        }
-    }
-    while (*glob == '*')
-        glob++;
-    return *glob == 0;
 }
 
 /* ---- the question ---- */

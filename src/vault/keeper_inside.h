@@ -49,7 +49,6 @@ MUST_CHECK int asked_note(struct asked *asked, const char *result);
 json_t *answer_absent(void);                          /* the one answer for denied and for absent */
 json_t *answer_code(int code);                        /* of an ERR_ code */
 json_t *answer_good(void);
-bool glob_matches(const char *glob, const char *text);/* * and ?, nothing else */
 bool is_searchable(const struct keeper *keeper, const char *field);
 void name_value(struct keeper *keeper, const char *field, const char *value, uint8_t ret_hash[static CRYPT_NAME_BYTES]);
 

@@ -88,7 +88,7 @@ static unsigned ask(const char *method, const char *path, const char *query, con
 {
     struct server_opts opts = {.vault = &door};
     struct request request = {.opts = &opts, .method = method, .version = "HTTP/1.1", .target = query, .content_type = "application/json",
-                              .body = body, .body_size = strlen(body), .principal = {.name = "anna", .scopes = SCOPES_ALL}};
+                              .body = body, .body_size = strlen(body), .principal = {.name = "anna", .grants = {.scopes = SCOPES_ALL, .whole = SCOPES_ALL}}};
     struct reply reply = {0};
     struct err_text error = {0};
     for (const struct route *route = routes; route->method; route++)
