@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libvault.a
 	%D%/records.c %D%/records.h \
 	%D%/seal.c %D%/seal.h \
 	%D%/server.c %D%/server.h
+dist_man_MANS += man/almanac-vaultd.8
+EXTRA_DIST += init/almanac-vaultd.service init/almanac.sysusers init/almanac.tmpfiles
 EXTRA_DIST += docs/VAULT.md tests/lib/vault_rig.h
 
 bin_PROGRAMS += almanac-vaultd
