@@ -88,6 +88,7 @@ json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question)
     if (code == 0)
         return json_pack("{s:b, s:o}", "ok", 1, "pseudonyms", list);
     db_rollback(keys_db(keeper->keys));
+    keys_forget_pseudonyms(keeper->keys);
     json_decref(list);
     return answer_code(code);
 }

@@ -169,6 +169,9 @@ void keys_close(struct keys *keys)
     if (!keys)
         return;
     db_close(keys->db);
+    if (keys->known)
+        sodium_memzero(keys->known, KEYS_KNOWN * sizeof *keys->known);
+    free(keys->known);
     if (keys->room)
         crypt_memory_free(keys->room);
     free(keys->folder);

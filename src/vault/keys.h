@@ -110,5 +110,7 @@ MUST_CHECK int keys_copy(const char *folder, const char *to, struct err_text *er
  * callers do many in one transaction of keys_db. */
 MUST_CHECK int keys_pseudonym(struct keys *keys, const char *domain, const char *identity,
                               char ret_text[static KEYS_PSEUDONYM_MAX]);
+/* After a transaction that was rolled back: what it made is not known. */
+void keys_forget_pseudonyms(struct keys *keys);
 
 #endif

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/hash.h"
@@ -232,6 +233,7 @@ int keys_erase(struct keys *keys, const struct keys_erasing *erasing)
     }
     step("key deleted, not committed");
     code = code == 0 ? db_commit(keys->db) : code;
+    keys_forget_pseudonyms(keys);
     if (code != 0)
         db_rollback(keys->db);
     return code;
@@ -297,8 +299,16 @@ static int add_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BY
     return code == 0 ? 1 : code;
 }
 
-int keys_pseudonym(struct keys *keys, const char *domain, const char *identity,
-                   char ret_text[static KEYS_PSEUDONYM_MAX])
+/* Where it is, or would be, kept. */
+static struct keys_known *known_place(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES])
+{
+    uint32_t i;
+    memcpy(&i, name, sizeof i);
+    return &keys->known[i % KEYS_KNOWN];
+}
+
+static int make_pseudonym(struct keys *keys, const char *domain, const char *identity,
+                          char ret_text[static KEYS_PSEUDONYM_MAX])
 {
     uint8_t name[CRYPT_NAME_BYTES], secret[CRYPT_KEY_BYTES], pseudonym[CRYPT_NAME_BYTES], alias[CRYPT_NAME_BYTES];
     crypt_name(keys->room->own[KEYS_PSEUDONYM], "identity", identity, strlen(identity), name);
@@ -316,4 +326,31 @@ int keys_pseudonym(struct keys *keys, const char *domain, const char *identity,
     db_bind_blob(stmt, ":name", name, sizeof name);
     code = db_run(keys->db, stmt);
     return code == 0 ? 1 : code;
+}
+
+int keys_pseudonym(struct keys *keys, const char *domain, const char *identity,
+                   char ret_text[static KEYS_PSEUDONYM_MAX])
+{
+    uint8_t name[CRYPT_NAME_BYTES], key[CRYPT_KEY_BYTES] = {0};
+    crypt_name(keys->room->own[KEYS_PSEUDONYM], "domain", domain, strlen(domain), key);
+    crypt_name(key, "known", identity, strlen(identity), name);
+    if (!keys->known && !(keys->known = calloc(KEYS_KNOWN, sizeof *keys->known)))
+        return ERR_NOMEM;
+    struct keys_known *known = known_place(keys, name);
+    if (memcmp(known->name, name, sizeof name) == 0) {
+        memcpy(ret_text, known->text, sizeof known->text);
+        return 1;
+    }
+    int code = make_pseudonym(keys, domain, identity, ret_text);
+    if (code == 1) {
+        memcpy(known->name, name, sizeof name);
+        memcpy(known->text, ret_text, sizeof known->text);
+    }
+    return code;
+}
+
+void keys_forget_pseudonyms(struct keys *keys)
+{
+    if (keys->known)
+        sodium_memzero(keys->known, KEYS_KNOWN * sizeof *keys->known);
 }

@@ -11,7 +11,15 @@ struct keys_room {
     uint8_t own[KEYS_OWN_N][CRYPT_KEY_BYTES];
 };
 
+/* Pseudonyms that were given out, by keyed hash of domain and identity; all of them are forgotten when one is erased. */
+#define KEYS_KNOWN (1 << 14)
+struct keys_known {
+    uint8_t name[CRYPT_NAME_BYTES]; /* zeroes: free */
+    char text[KEYS_PSEUDONYM_MAX];
+};
+
 struct keys {
+    struct keys_known *known;
     struct db *db;
     char *folder;
     struct keys_room *room;
