@@ -2,6 +2,7 @@
 """The vault's process and `almanac vault`, as an operator and a foreign client see them: no Kafka, no HTTP."""
 import json
 import os
+import pwd
 import shutil
 import socket
 import sqlite3
@@ -206,6 +207,25 @@ def test_a_passphrase_unlocks(folder):
     assert unlock(word).returncode == 0
     assert vault.put(1)["created"] is True and vault.read(1)["ok"] is True
     vault.end()
+
+
+def test_root_s_process_becomes_a_user_of_its_own(folder):
+    if os.geteuid() != 0:
+        raise harness.Skip("not root")
+    nobody = pwd.getpwnam("nobody")
+    site = init(folder / "apart", "vault.user=nobody")
+    assert all(p.stat().st_uid == nobody.pw_uid for p in [site / "vault" / "keys.db", site / "keys" / "vault.key"])
+    vault = Process(site, "--user", "nobody")
+    status = (harness.Path("/proc") / str(vault.process.pid) / "status").read_text()
+    assert f"Uid:\t{nobody.pw_uid}\t{nobody.pw_uid}\t{nobody.pw_uid}" in status and "NoNewPrivs:\t1" in status, status
+    assert "CapEff:\t0000000000000000" in status, status
+    assert vault.put(1)["created"] is True and vault.ask("erase", actor="t", subject="s-1", series="keep")["epoch"] == 2
+    vault.end()
+    for _ in range(2):      # what it could not take away (the socket) is in nobody's way
+        run(ALMANAC, "vault", "rotate", "--dir", site)
+    run(ALMANAC, "vault", "backup", "--dir", site, folder / "apart-1")
+    run(ALMANAC, "vault", "restore", "--dir", site, folder / "apart-1")
+    assert run(ALMANAC, "vault", "audit", "verify", "--dir", site).returncode == 0
 
 
 if __name__ == "__main__":
