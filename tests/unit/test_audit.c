@@ -87,16 +87,30 @@ static void tamper(sqlite3 *db, uint64_t *seed)
     int a = 1 + (int)(random_u64(seed) % ENTRIES), b = 1 + (int)(random_u64(seed) % (ENTRIES - 1));
     b += b >= a;
     switch (random_u64(seed) % 7) {
-    case 0: run(db, "UPDATE entry SET %s = %s || 'x' WHERE seq = %d", texts[random_u64(seed) % 5], texts[random_u64(seed) % 5], a); break;
-    case 1: run(db, "UPDATE entry SET t_us = t_us + %d WHERE seq = %d", 1 + (int)(random_u64(seed) % 1000), a); break;
-    case 2: run(db, "UPDATE entry SET %s = randomblob(16) WHERE seq = %d", random_u64(seed) % 2 ? "subject" : "link", a); break;
-    case 3: run(db, "DELETE FROM entry WHERE seq = %d", a); break;
-    case 4: run(db, "DELETE FROM entry WHERE seq >= %d", a); break;
+    case 0:
+        run(db, "UPDATE entry SET %s = %s || 'x' WHERE seq = %d", texts[random_u64(seed) % 5],
+            texts[random_u64(seed) % 5], a);
+        break;
+    case 1:
+        run(db, "UPDATE entry SET t_us = t_us + %d WHERE seq = %d", 1 + (int)(random_u64(seed) % 1000), a);
+        break;
+    case 2:
+        run(db, "UPDATE entry SET %s = randomblob(16) WHERE seq = %d", random_u64(seed) % 2 ? "subject" : "link", a);
+        break;
+    case 3:
+        run(db, "DELETE FROM entry WHERE seq = %d", a);
+        break;
+    case 4:
+        run(db, "DELETE FROM entry WHERE seq >= %d", a);
+        break;
     case 5:
-        run(db, "UPDATE entry SET seq = -1 WHERE seq = %d; UPDATE entry SET seq = %d WHERE seq = %d; UPDATE entry SET seq = %d WHERE seq = -1",
+        run(db,
+            "UPDATE entry SET seq = -1 WHERE seq = %d; UPDATE entry SET seq = %d WHERE seq = %d; UPDATE entry SET seq "
+            "= %d WHERE seq = -1",
             a, a, b, b);
         break;
-    default: run(db, "UPDATE entry SET hash = randomblob(32) WHERE seq = %d", a);
+    default:
+        run(db, "UPDATE entry SET hash = randomblob(32) WHERE seq = %d", a);
     }
 }
 
@@ -112,7 +126,8 @@ static void every_tampering_is_seen(void **state)
     for (int i = 0; i < n; i++) {
         vault_rig_load(&rig, whole, "audit.db");
         sqlite3 *db = open_chain();
-        sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY; PRAGMA ignore_check_constraints=ON", NULL, NULL, NULL);
+        sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY; PRAGMA ignore_check_constraints=ON", NULL,
+                     NULL, NULL);
         tamper(db, &seed);
         sqlite3_close(db);
         if (!verify().broken[0])

@@ -36,8 +36,11 @@ static int tear_down(void **state)
 
 static const char *put(int i)
 {
-    return vault_rig_word(&rig, "{'do':'put','actor':'a','subject':'s-%d','fields':{'name':'Canary-%d-x','email':'c%d@example.org'},"
-                                "'entities':['m-%d'],'consents':[{'purpose':'billing'}]}", i, i, i, i);
+    return vault_rig_word(
+        &rig,
+        "{'do':'put','actor':'a','subject':'s-%d','fields':{'name':'Canary-%d-x','email':'c%d@example.org'},"
+        "'entities':['m-%d'],'consents':[{'purpose':'billing'}]}",
+        i, i, i, i);
 }
 
 static const char *read_back(int i)
@@ -70,7 +73,8 @@ static void an_erased_subject_is_gone_and_the_receipt_says_what_the_store_has_to
     json_t *pending = json_array_get(json_object_get(answer, "pending"), 0);
     assert_string_equal(json_string_value(json_object_get(pending, "series")), "keep");
     assert_string_equal(json_string_value(json_array_get(json_object_get(pending, "entities"), 0)), "m-1");
-    assert_string_equal(vault_rig_word(&rig, "{'do':'erased','id':%d}", (int)json_integer_value(json_object_get(pending, "id"))), "ok");
+    assert_string_equal(
+        vault_rig_word(&rig, "{'do':'erased','id':%d}", (int)json_integer_value(json_object_get(pending, "id"))), "ok");
     json_decref(answer);
     answer = vault_rig_ask(&rig, "{'do':'erasures'}");
     assert_int_equal(json_array_size(json_object_get(answer, "pending")), 0);
@@ -98,7 +102,8 @@ static void an_older_vault_db_serves_who_is_not_erased(void **state)
     vault_rig_open(&rig);
     assert_string_equal(read_back(1), "notfound");
     assert_string_equal(read_back(2), "ok");
-    json_t *answer = vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'c1@example.org','purpose':'billing'}");
+    json_t *answer =
+        vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'c1@example.org','purpose':'billing'}");
     assert_int_equal(json_array_size(json_object_get(answer, "subjects")), 0);
     json_decref(answer);
 }
@@ -142,7 +147,8 @@ static int n_epoch_files(void)
     return n;
 }
 
-/* I9: whatever step it dies at, after the restart the subject is whole or gone, everybody else is there, one epoch is left. */
+/* I9: whatever step it dies at, after the restart the subject is whole or gone, everybody else is there, one epoch is
+ * left. */
 static void an_erasure_that_died_is_finished_or_has_not_begun(void **state)
 {
     int n = 0, gone = 0, there = 0;
@@ -208,9 +214,10 @@ static void copy_all(int i)
     }
 }
 
-/* Tries each of the keys of today on each wrapped key of a copy of keys.db, as whoever has stolen them would. Gives how many
- * opened, and counts the rows. */
-static int n_opened(const char *path, uint8_t keys[][CRYPT_KEY_BYTES], const int64_t *epochs, size_t n_keys, int *n_rows)
+/* Tries each of the keys of today on each wrapped key of a copy of keys.db, as whoever has stolen them would. Gives how
+ * many opened, and counts the rows. */
+static int n_opened(const char *path, uint8_t keys[][CRYPT_KEY_BYTES], const int64_t *epochs, size_t n_keys,
+                    int *n_rows)
 {
     sqlite3 *db;
     sqlite3_stmt *stmt;
@@ -222,8 +229,8 @@ static int n_opened(const char *path, uint8_t keys[][CRYPT_KEY_BYTES], const int
         ++*n_rows;
         for (size_t i = 0; i < n_keys; i++)
             for (int guess = 0; guess < 2; guess++)
-                opened += crypt_unwrap(keys[i], sqlite3_column_blob(stmt, 2), "subject", sqlite3_column_blob(stmt, 0), CRYPT_NAME_BYTES,
-                                       guess ? epochs[i] : sqlite3_column_int64(stmt, 1), key) == 0;
+                opened += crypt_unwrap(keys[i], sqlite3_column_blob(stmt, 2), "subject", sqlite3_column_blob(stmt, 0),
+                                       CRYPT_NAME_BYTES, guess ? epochs[i] : sqlite3_column_int64(stmt, 1), key) == 0;
     }
     sqlite3_finalize(stmt);
     sqlite3_close(db);
@@ -255,8 +262,8 @@ static size_t read_whole(const char *path, uint8_t *out, size_t max)
     return (size_t)n;
 }
 
-/* G13: 100 subjects are erased while copies of all three files are taken; none of them is recovered from any copy with the
- * unlocking key and the epoch key of today, which do open who lives. */
+/* G13: 100 subjects are erased while copies of all three files are taken; none of them is recovered from any copy with
+ * the unlocking key and the epoch key of today, which do open who lives. */
 static void no_older_copy_gives_an_erased_subject_back(void **state)
 {
     uint8_t keys[2][CRYPT_KEY_BYTES];
