@@ -25,6 +25,12 @@ void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size
     crypto_generichash(ret_hash, HASH_BYTES, data, size, key, HASH_KEY_BYTES);
 }
 
+void hash_keyed_short(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
+                      uint8_t ret_hash[static HASH_KEYED_SHORT_BYTES])
+{
+    crypto_generichash(ret_hash, HASH_KEYED_SHORT_BYTES, data, size, key, HASH_KEY_BYTES);
+}
+
 uint64_t hash_short(uint64_t key, const void *data, size_t size)
 {
     uint8_t key_bytes[crypto_shorthash_KEYBYTES] = {0}, out[crypto_shorthash_BYTES];

@@ -18,6 +18,11 @@ void hash_bytes(const void *data, size_t size, uint8_t ret_hash[static HASH_BYTE
 void hash_keyed(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
                 uint8_t ret_hash[static HASH_BYTES]);
 
+/* The same in 16 bytes. It is no prefix of the longer one. */
+#define HASH_KEYED_SHORT_BYTES 16
+void hash_keyed_short(const uint8_t key[static HASH_KEY_BYTES], const void *data, size_t size,
+                      uint8_t ret_hash[static HASH_KEYED_SHORT_BYTES]);
+
 /* SipHash-2-4: a sum against accidents, cheap for some kilobytes. */
 uint64_t hash_short(uint64_t key, const void *data, size_t size);
 

@@ -78,6 +78,12 @@ static bool fits(const struct asset_filter *filter, const struct asset *asset)
            (!filter->entity || !strcmp(filter->entity, asset->entity));
 }
 
+/* A document of an erased entity is as little there as its readings. */
+static bool names_erased(const struct assets_reader *reader, const char *document)
+{
+    return erased_is_named(reader->erased, document, strlen(document));
+}
+
 /* The next page behind `after`; NULL: the first one. */
 static int read_page(struct assets_reader *reader, const struct asset_filter *filter, const struct asset *after,
                      struct page *page)
@@ -128,7 +134,7 @@ int assets_each(struct reader_dir *dir, const struct asset_filter *filter, int (
     int rc = next_page(reader, filter, NULL, page, error);
     while (!rc && page->n) {
         for (size_t i = 0; i < page->n && !rc; i++)
-            if (fits(filter, &page->rows[i]))
+            if (fits(filter, &page->rows[i]) && !names_erased(reader, page->rows[i].document))
                 rc = row(arg, &page->rows[i]);
         if (rc || page->n < PAGE)
             break;
@@ -146,6 +152,8 @@ int assets_each(struct reader_dir *dir, const struct asset_filter *filter, int (
 int assets_place(struct reader_dir *dir, const char *entity, struct asset_place *ret_place, struct err_text *error)
 {
     struct assets_reader *reader = reader_dir_assets(dir);
+    if (erased_has(reader->erased, entity, strlen(entity)))
+        return 0;
     pthread_mutex_lock(&reader->lock);
     int rc = assets_reader_open(reader, error);
     if (!rc && reader->db) {
@@ -223,6 +231,7 @@ static int next_outputs(struct assets_reader *reader, const struct optimization_
 int optimization_each(struct reader_dir *dir, const struct optimization_filter *filter,
                       int (*row)(void *arg, const struct optimization *output), void *arg, struct err_text *error)
 {
+    struct assets_reader *reader = reader_dir_assets(dir);
     struct outputs *outputs = calloc(1, sizeof(*outputs));
     struct optimization last = {0};
     int64_t n = 0;
@@ -230,10 +239,13 @@ int optimization_each(struct reader_dir *dir, const struct optimization_filter *
     int rc = outputs ? 0 : ERR_NOMEM;
     while (!rc && (!filter->limit || n < filter->limit)) {
         int64_t max = filter->limit && filter->limit - n < PAGE ? filter->limit - n : PAGE;
-        rc = next_outputs(reader_dir_assets(dir), filter, is_first ? NULL : &last, max, outputs);
-        bool is_last = outputs->n < PAGE;
-        for (size_t i = 0; i < outputs->n && !rc; i++, n++) {
+        rc = next_outputs(reader, filter, is_first ? NULL : &last, max, outputs);
+        bool is_last = (int64_t)outputs->n < max;
+        for (size_t i = 0; i < outputs->n && !rc; i++) {
             last = outputs->rows[i];
+            if (names_erased(reader, last.document))
+                continue;
+            n++;
             rc = row(arg, &last);
             stopped = rc != 0;
         }
@@ -281,7 +293,8 @@ int assets_reader_refused(struct assets_reader *reader, int (*row)(void *arg, co
     }
     pthread_mutex_unlock(&reader->lock);
     for (size_t i = 0; i < letters.n && !rc; i++)
-        rc = row(arg, &letters.rows[i]);
+        if (!names_erased(reader, letters.rows[i].detail))
+            rc = row(arg, &letters.rows[i]);
     for (size_t i = 0; i < letters.n; i++) {
         free((char *)letters.rows[i].topic);
         free((char *)letters.rows[i].reason);

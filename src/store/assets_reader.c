@@ -47,13 +47,14 @@ static const char *const sql[ASSETS_SQL_N] = {
         "a.kind = r.kind AND a.id = r.id) ORDER BY 1, 2, 3, 7",
 };
 
-int assets_reader_new(const char *dir, struct assets_reader **ret_reader)
+int assets_reader_new(const char *dir, struct erased *erased, struct assets_reader **ret_reader)
 {
     struct assets_reader *reader = calloc(1, sizeof(*reader));
     if (!reader || asprintf(&reader->path, "%s/assets.db", dir) < 0) {
         free(reader);
         return ERR_NOMEM;
     }
+    reader->erased = erased;
     hash_random(&reader->seed, sizeof(reader->seed));
     pthread_mutex_init(&reader->lock, NULL);
     *ret_reader = reader;

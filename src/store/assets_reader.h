@@ -7,6 +7,7 @@
 
 #include "db/db.h"
 #include "store/assets.h"
+#include "store/erased.h"
 
 enum assets_sql {
     ASSETS_SQL_DATA_VERSION, ASSETS_SQL_VERSION, ASSETS_SQL_DECLARATIONS, ASSETS_SQL_CHANGED, ASSETS_SQL_CHANGES,
@@ -24,6 +25,7 @@ struct entry {
 
 struct assets_reader {
     char *path;
+    struct erased *erased;  /* what names one of these is not there */
     pthread_mutex_t lock;   /* everything below */
     struct db *db;          /* NULL until there is a file */
     int64_t data_version, version;
@@ -34,7 +36,8 @@ struct assets_reader {
     size_t n_given, given_cap;
 };
 
-MUST_CHECK int assets_reader_new(const char *dir, struct assets_reader **ret_reader);
+/* erased is the caller's, and outlives the reader. */
+MUST_CHECK int assets_reader_new(const char *dir, struct erased *erased, struct assets_reader **ret_reader);
 void assets_reader_free(struct assets_reader *reader);
 
 /* Opens the file once there is one; the caller holds the lock. */

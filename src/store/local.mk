@@ -7,6 +7,8 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/catalog.c %D%/catalog.h \
 	%D%/changes.c %D%/changes.h \
 	%D%/copy.c %D%/copy.h \
+	%D%/erased.c %D%/erased.h \
+	%D%/erasure.c %D%/erasure.h \
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
@@ -90,6 +92,7 @@ check_PROGRAMS += tests/unit/test_bits
 check_PROGRAMS += tests/unit/test_changes
 check_PROGRAMS += tests/unit/test_copy
 check_PROGRAMS += tests/unit/test_crash
+check_PROGRAMS += tests/unit/test_erasure
 check_PROGRAMS += tests/unit/test_expire
 check_PROGRAMS += tests/unit/test_history
 check_PROGRAMS += tests/unit/test_nomem
@@ -139,6 +142,8 @@ tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c
 tests_unit_test_seal_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_erasure_SOURCES = tests/unit/test_erasure.c tests/lib/naive.c tests/lib/stream.c
+tests_unit_test_erasure_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_expire_SOURCES = tests/unit/test_expire.c tests/lib/fault_vfs.c tests/lib/naive.c tests/lib/stream.c
 tests_unit_test_expire_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_revisions_SOURCES = tests/unit/test_revisions.c

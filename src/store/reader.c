@@ -12,6 +12,7 @@
 #include "common/hash.h"
 #include "store/assets_reader.h"
 #include "store/catalog.h"
+#include "store/erased.h"
 #include "store/memo.h"
 #include "store/units.h"
 #include "store/view.h"
@@ -29,7 +30,8 @@ static const char *const sql[SQL_N] = {
     [SQL_VERSION] = "PRAGMA data_version",
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
-    [SQL_PLACES] = "SELECT s.kind, ss.source FROM series s LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
+    [SQL_PLACES] = "SELECT s.kind, ss.source, e.name FROM series s JOIN entity e ON e.id = s.entity "
+                   "LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
     [SQL_ELSEWHERE] = "SELECT value FROM info WHERE name = 'elsewhere' AND value > 0",
     [SQL_UNITS] = UNITS_SQL,
     [SQL_ALIASES] = UNIT_ALIASES_SQL,
@@ -45,12 +47,14 @@ struct reader_dir {
     struct db *catalog;
     int64_t version;   /* data_version of the catalog that what follows is of; -1 none */
     struct memo *memo;
+    int64_t erased_version; /* of the list that the memo is of */
     bool elsewhere;    /* other members of the group have partitions now */
     struct source_reader **sources; /* by id */
     size_t n_sources;
     struct unit_table *units; /* NULL until they are asked for */
     struct pool *pool; /* has its own lock */
     struct assets_reader *assets; /* the same */
+    struct erased *erased; /* the same */
 };
 
 static char *copy_column(sqlite3_stmt *stmt, int column)
@@ -91,7 +95,7 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
                                        .n_sql = SQL_N}, &reader->catalog, error);
     if (!rc && (rc = read_tag(reader)))
         db_error(reader->catalog, error, rc, "read");
-    if (!rc && (rc = assets_reader_new(dir, &reader->assets)))
+    if (!rc && ((rc = erased_new(dir, &reader->erased)) || (rc = assets_reader_new(dir, reader->erased, &reader->assets))))
         err_set(error, rc, "cannot open \"%s\": out of memory", dir);
     if (rc) {
         reader_dir_close(reader);
@@ -114,6 +118,7 @@ void reader_dir_close(struct reader_dir *dir)
     memo_free(dir->memo);
     pool_free(dir->pool);
     assets_reader_free(dir->assets);
+    erased_free(dir->erased);
     unit_table_free(dir->units);
     pthread_mutex_destroy(&dir->lock);
     free(dir->dir);
@@ -130,9 +135,29 @@ struct assets_reader *reader_dir_assets(struct reader_dir *dir)
     return dir->assets;
 }
 
+struct erased *reader_dir_erased(struct reader_dir *dir)
+{
+    return dir->erased;
+}
+
 const uint8_t *reader_dir_tag(const struct reader_dir *dir)
 {
     return dir->tag;
+}
+
+/* Takes in what was erased. What was remembered of the catalog may be of those. */
+static int follow_erased(struct reader_dir *dir, struct err_text *error)
+{
+    int64_t version;
+    int rc = erased_follow(dir->erased, &version, error);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&dir->lock);
+    if (version != dir->erased_version)
+        memo_clear(dir->memo);
+    dir->erased_version = version;
+    pthread_mutex_unlock(&dir->lock);
+    return 0;
 }
 
 /* ---- series ---- */
@@ -176,7 +201,8 @@ static bool has_words(const struct series_filter *filter, const struct series_in
     return true;
 }
 
-static bool matches(const struct series_filter *filter, const struct series_info *info)
+/* Whether the filter wants the series. An erased one is nobody's: this is where it leaves every answer that names series. */
+static bool matches(const struct reader_dir *dir, const struct series_filter *filter, const struct series_info *info)
 {
     bool found = filter->n_ids == 0;
     for (size_t i = 0; i < filter->n_ids && !found; i++)
@@ -184,7 +210,8 @@ static bool matches(const struct series_filter *filter, const struct series_info
     return found && info->id > filter->after_id && matches_any(filter->entities, filter->n_entities, info->entity) &&
            matches_any(filter->types, filter->n_types, info->type) &&
            matches_any(filter->properties, filter->n_properties, info->property) &&
-           matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info);
+           matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info) &&
+           !erased_has(dir->erased, info->entity, strlen(info->entity));
 }
 
 /* Rows of the catalog with texts of their own. */
@@ -280,7 +307,7 @@ static int walk(struct reader_dir *dir, const char *entity, const struct series_
     int rc;
     while (!(rc = read_page(dir, entity, after_id, SERIES_PAGE, &page)) && page.n) {
         for (size_t i = 0; i < page.n && !rc; i++)
-            if (matches(filter, &page.rows[i]))
+            if (matches(dir, filter, &page.rows[i]))
                 rc = row(arg, &page.rows[i]);
         if (rc || page.n < SERIES_PAGE)
             break;
@@ -315,7 +342,7 @@ static int walk_ids(struct reader_dir *dir, const struct series_filter *filter,
         one.after_id = ids[i] - 1;
         struct page page = {0};
         rc = read_page(dir, NULL, one.after_id, 1, &page);
-        if (!rc && page.n && matches(&one, &page.rows[0]))
+        if (!rc && page.n && matches(dir, &one, &page.rows[0]))
             rc = row(arg, &page.rows[0]);
         page_free(&page);
     }
@@ -326,7 +353,8 @@ static int walk_ids(struct reader_dir *dir, const struct series_filter *filter,
 int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                   int (*row)(void *arg, const struct series_info *info), void *arg)
 {
-    int rc = assets_reader_follow(dir->assets, NULL);
+    int rc = follow_erased(dir, NULL);
+    rc = rc ? rc : assets_reader_follow(dir->assets, NULL);
     if (rc)
         return rc;
     if (filter->n_ids)
@@ -345,8 +373,11 @@ static int ask_places(struct reader_dir *dir, uint32_t series_id, enum kind *ret
     db_bind_i64(stmt, ":series", series_id);
     while ((rc = db_step(dir->catalog, stmt)) == 1) {
         const char *kind = (const char *)sqlite3_column_text(stmt, 0);
+        const char *entity = (const char *)sqlite3_column_text(stmt, 2);
         int64_t *more = realloc(sources, (n + 1) * sizeof(*sources));
-        rc = !more ? ERR_NOMEM : !kind || kind_parse(kind, ret_kind) ? ERR_CORRUPT : 0;
+        rc = !more || !entity ? ERR_NOMEM : !kind || kind_parse(kind, ret_kind) ? ERR_CORRUPT : 0;
+        if (!rc && erased_has(dir->erased, entity, strlen(entity)))
+            rc = ERR_NOTFOUND;
         if (more)
             sources = more;
         if (rc) {
@@ -559,7 +590,8 @@ int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *e
     if (!view)
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     view->dir = dir;
-    int rc = assets_reader_follow(dir->assets, error);
+    int rc = follow_erased(dir, error);
+    rc = rc ? rc : assets_reader_follow(dir->assets, error);
     view->assets_version = assets_reader_version(dir->assets);
     pthread_mutex_lock(&dir->lock);
     rc = rc ? rc : follow_sources(dir, error);

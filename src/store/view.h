@@ -28,6 +28,7 @@ struct view {
 
 /* The reader's shared parts. */
 struct pool *reader_dir_pool(struct reader_dir *dir);
+struct erased *reader_dir_erased(struct reader_dir *dir);
 const uint8_t *reader_dir_tag(const struct reader_dir *dir);
 /* Whether each series of the catalog is a state, by id, for the caller to free; *ret_n is above every id. */
 MUST_CHECK int reader_dir_states(struct reader_dir *dir, bool **ret_is_state, size_t *ret_n);
