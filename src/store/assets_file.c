@@ -2,6 +2,7 @@
 
 #include "store/assets_file.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "sql/assets.sql.h"
+#include "store/erased.h"
+#include "store/forget.h"
 
 #define REFUSED_KEEP_MS (30 * INT64_C(86400000)) /* as dead letters */
 
@@ -73,6 +76,7 @@ struct arrival {
 struct assets_file {
     struct documents_sink sink;
     char *path;
+    pthread_mutex_t lock;      /* everything below: the calls of the sink, and assets_file_forget */
     struct db *db;             /* NULL until there is a file */
     int64_t version;           /* of the last batch that changed an asset */
     /* the batch at work */
@@ -435,7 +439,7 @@ static int open_db(struct assets_file *file, enum db_mode mode, struct err_text 
     return db_error(file->db, error, rc ? rc : ERR_CORRUPT, "read");
 }
 
-static int sink_take(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
+static int take_locked(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
 {
     struct assets_file *file = file_of(sink);
     bool is_empty = !documents->n && !documents->n_refusals && !documents->n_outputs && !documents->n_marks;
@@ -458,7 +462,7 @@ static int sink_take(struct documents_sink *sink, const struct documents *docume
     return 0;
 }
 
-static int sink_find(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
+static int find_locked(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
                      struct err_text *error)
 {
     struct assets_file *file = file_of(sink);
@@ -479,7 +483,7 @@ static int sink_find(struct documents_sink *sink, const char *topic, int32_t par
     return 0;
 }
 
-static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
+static int calendars_locked(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
 {
     struct assets_file *file = file_of(sink);
     int rc = 0;
@@ -498,13 +502,116 @@ static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, con
     return rc;
 }
 
-static int sink_calendar_done(struct documents_sink *sink, const char *id, int64_t since_ms)
+static int calendar_done_locked(struct documents_sink *sink, const char *id, int64_t since_ms)
 {
     struct assets_file *file = file_of(sink);
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_CALENDAR_DONE);
     db_bind_text(stmt, ":id", id);
     db_bind_i64(stmt, ":since_ms", since_ms);
     return db_run(file->db, stmt);
+}
+
+static int sink_take(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = take_locked(sink, documents, error);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_find(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
+                     struct err_text *error)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = find_locked(sink, topic, partition, ret_mark, error);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = calendars_locked(sink, row, arg);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_calendar_done(struct documents_sink *sink, const char *id, int64_t since_ms)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = calendar_done_locked(sink, id, since_ms);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+/* ---- forgetting ---- */
+
+/* Rows of a text that may name an entity. */
+static const struct {
+    const char *find, *drop;
+} forgotten[] = {
+    {"SELECT rowid, entity || ' ' || id || ' ' || parent || ' ' || document FROM asset", "DELETE FROM asset WHERE rowid = :id"},
+    {"SELECT rowid, entity FROM declaration", "DELETE FROM declaration WHERE rowid = :id"},
+    {"SELECT rowid, entity FROM meter_change", "DELETE FROM meter_change WHERE rowid = :id"},
+    {"SELECT n, entity || ' ' || id || ' ' || parent || ' ' || document FROM waiting", "DELETE FROM waiting WHERE n = :id"},
+    {"SELECT n, id FROM waiting_reference", "DELETE FROM waiting_reference WHERE n = :id"},
+    {"SELECT rowid, document FROM optimization", "DELETE FROM optimization WHERE rowid = :id"},
+};
+
+/* What is told of a refused document may name an entity: the rest of the row stays. */
+static int forget_refusals(struct db *db, struct erased *erased)
+{
+    sqlite3_stmt *stmt, *update;
+    int rc = sqlite3_prepare_v2(db_handle(db), "SELECT DISTINCT detail FROM refused", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db_handle(db), "UPDATE refused SET detail = '' WHERE detail = :detail", -1, &update, NULL);
+    if (rc != SQLITE_OK)
+        return db_code(rc);
+    while ((rc = db_step(db, stmt)) == 1) {
+        const char *detail = (const char *)sqlite3_column_text(stmt, 0);
+        if (!detail || !erased_is_named(erased, detail, strlen(detail)))
+            continue;
+        db_bind_text(update, ":detail", detail);
+        if ((rc = db_run(db, update)))
+            break;
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_finalize(update);
+    return rc;
+}
+
+static int forget_rows(struct db *db, struct erased *erased)
+{
+    struct forget_ids ids = {0};
+    int rc = db_begin(db);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < sizeof(forgotten) / sizeof(*forgotten) && !rc; i++) {
+        ids.n = 0;
+        rc = forget_find_named(db, forgotten[i].find, erased, &ids);
+        rc = rc ? rc : forget_each(db, &ids, forgotten[i].drop);
+    }
+    forget_ids_free(&ids);
+    rc = rc ? rc : db_exec(db, "DELETE FROM waiting_reference WHERE n NOT IN (SELECT n FROM waiting)");
+    rc = rc ? rc : forget_refusals(db, erased);
+    if (rc)
+        db_rollback(db);
+    return rc ? rc : db_commit(db);
+}
+
+int assets_file_forget(struct assets_file *file, struct erased *erased, bool *ret_whole, struct err_text *error)
+{
+    int rc = 0;
+    pthread_mutex_lock(&file->lock);
+    *ret_whole = true;
+    if (file->db) {
+        rc = forget_rows(file->db, erased);
+        rc = rc ? rc : db_forget(file->db, ret_whole);
+        if (rc)
+            db_error(file->db, error, rc, "write");
+    }
+    pthread_mutex_unlock(&file->lock);
+    return rc;
 }
 
 /* ---- life ---- */
@@ -516,6 +623,7 @@ int assets_file_open(const char *dir, struct assets_file **ret_file, struct err_
         free(file);
         return err_set(error, ERR_NOMEM, "cannot open the assets of \"%s\": out of memory", dir);
     }
+    pthread_mutex_init(&file->lock, NULL);
     file->sink = (struct documents_sink){.find = sink_find, .take = sink_take, .calendars = sink_calendars,
                                          .calendar_done = sink_calendar_done};
     int rc = access(file->path, F_OK) == 0 ? open_db(file, DB_WRITE, error) : 0;
@@ -533,6 +641,7 @@ void assets_file_close(struct assets_file *file)
         return;
     if (file->db)
         db_close_settled(file->db);
+    pthread_mutex_destroy(&file->lock);
     buf_free(&file->text);
     free(file->arrivals);
     free(file->path);

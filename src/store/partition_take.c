@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "store/erased.h"
 
 #define SPARSE_HOLES 3
 
@@ -155,10 +156,12 @@ static int drop_replayed(struct partition *partition, const struct batch *batch,
 }
 
 /* What is refused again keeps its first place; the dead topic gets it once. */
-static int add_dead(struct partition *partition, const struct batch *batch, size_t begin)
+static int add_dead(struct partition *partition, const struct taking *taking)
 {
+    const struct batch *batch = taking->batch;
+    uint8_t entity[ERASED_HASH_BYTES];
     int rc = 0;
-    for (size_t i = begin; i < batch->n_refusals && !rc; i++) {
+    for (size_t i = taking->begin_refusal; i < batch->n_refusals && !rc; i++) {
         const struct refusal *refusal = &batch->refusals[i];
         const struct replay *replay = refusal->replay ? &batch->replays[refusal->replay - 1] : NULL;
         sqlite3_stmt *stmt = db_stmt(partition->db, replay ? SQL_DEAD_AGAIN : SQL_DEAD_ADD);
@@ -172,7 +175,11 @@ static int add_dead(struct partition *partition, const struct batch *batch, size
         db_bind_text(stmt, ":detail", refusal->detail);
         db_bind_text(stmt, ":property", refusal->property);
         db_bind_i64(stmt, ":slot", refusal->slot);
-        db_bind_blob(stmt, ":payload", batch->payloads.data + refusal->payload_at, refusal->payload_size);
+        db_bind_blob(stmt, ":payload", refusal->payload_size ? (const void *)(batch->payloads.data + refusal->payload_at) : "",
+                     refusal->payload_size);
+        if (refusal->entity_size && taking->erased &&
+            erased_hash(taking->erased, (const char *)batch->entities.data + refusal->entity_at, refusal->entity_size, entity))
+            db_bind_blob(stmt, ":entity", entity, sizeof(entity));
         rc = db_run(partition->db, stmt);
     }
     return rc;
@@ -231,7 +238,7 @@ int partition_take(struct partition *partition, const struct taking *taking, str
         if (!rc && taking->n_readings)
             rc = add_batch(partition, taking);
         if (!rc)
-            rc = add_dead(partition, batch, taking->begin_refusal);
+            rc = add_dead(partition, taking);
         if (!rc)
             rc = drop_replayed(partition, batch, taking->begin_replay);
         if (!rc && hole && partition->n_holes < SPARSE_HOLES)

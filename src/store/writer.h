@@ -31,6 +31,7 @@ struct writer_opts {
     int64_t free_min_bytes;      /* less free disk pauses ingest */
     int64_t dead_bytes_max;      /* 0: 1 GB of dead letters; the oldest go first */
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
+    int64_t erase_within_us;     /* 0: a day; so soon nothing is left of an erased entity */
 };
 
 /* Takes the directory for one process that writes, until the descriptor is closed, or the process ends, however it does.
