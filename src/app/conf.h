@@ -35,6 +35,8 @@ struct conf {
     int64_t seal_after_us, free_min_bytes, revisions_keep_us;
     char *listen, *certificate, *key;
     char *mappings, *pseudonym_key;
+    int64_t erase_within_us;
+    char *tombstones;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
     size_t n_per_topic;

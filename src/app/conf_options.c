@@ -285,7 +285,7 @@ const struct option conf_options[] = {
     {"store", "revisions_keep", &type_duration, "P90D",
      "how long replaced values are kept at least", ACTS(revisions_keep_us)},
     {"store", "erase_within", &type_duration, "P1D", "how soon an erasure reaches the files",
-     LATER},
+     ACTS(erase_within_us)},
     {"store", "free_min", &type_size, "1GB", "less free disk than this pauses ingest",
      ACTS(free_min_bytes)},
     {"store", "readable", &type_yes_no, "yes", "rows for people in the tier files", LATER},
@@ -310,5 +310,7 @@ const struct option conf_options[] = {
     {"adapt", "pseudonym_key", &type_path, "vault/pseudonym.key",
      "the key of the pseudonyms that mappings substitute", ACTS(pseudonym_key)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", IDLE},
+    {"vault", "tombstones", &type_path_or_none, "",
+     "a second copy of the list of erased entities, which restore reads", ACTS(tombstones)},
 };
 const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

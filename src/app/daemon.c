@@ -355,6 +355,8 @@ static int start_parts(struct daemon *daemon, const struct daemon_opts *opts,
                                           .topics = conf->per_topic,
                                           .n_topics = conf->n_per_topic,
                                           .revisions_keep_us = conf->revisions_keep_us,
+                                          .erase_within_us = conf->erase_within_us,
+                                          .tombstones = *conf->tombstones ? conf->tombstones : NULL,
                                           .seal_after_us = conf->seal_after_us,
                                           .free_min_bytes = conf->free_min_bytes,
                                           .flush_bytes = opts->flush_bytes};

@@ -109,6 +109,18 @@ static int go_on(struct erasing *erasing, bool *ret_changed, struct err_text *er
     return rc;
 }
 
+/* That it cannot be written holds nothing up: it is tried again. */
+static void keep_copy(struct erasing *erasing, int64_t version)
+{
+    struct err_text error = {0};
+    if (!erasing->opts.tombstones || version == erasing->copied_version)
+        return;
+    if (erasure_copy(erasing->opts.dir, erasing->opts.tombstones, &error))
+        log_event(LOG_ERROR, "tombstones_failed", "error=\"%s\"", error.text);
+    else
+        erasing->copied_version = version;
+}
+
 int erasing_step(struct erasing *erasing, bool *ret_changed, struct err_text *error)
 {
     int64_t version = 0;
@@ -116,6 +128,8 @@ int erasing_step(struct erasing *erasing, bool *ret_changed, struct err_text *er
         return 0;
     erasing->next_us = clock_mono_us() + LOOK_EVERY_US;
     int rc = erased_follow(erasing->opts.erased, &version, error);
+    if (!rc)
+        keep_copy(erasing, version);
     if (!rc && !erasing->last && version != erasing->idle_version)
         rc = begin(erasing, version, error);
     if (!rc && erasing->last)

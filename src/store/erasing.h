@@ -18,6 +18,7 @@ struct erasing_opts {
     struct catalog *catalog;
     struct assets_file *assets;
     int64_t within_us;           /* so soon everything has to be done */
+    const char *tombstones;      /* a second copy of the list, or NULL */
     bool (*stop)(void *arg);
     /* Returns when no batch that was decoded before the last look at the list is still to be stored. */
     void (*settle)(void *arg);
@@ -28,6 +29,7 @@ struct erasing_opts {
 
 struct erasing {
     struct erasing_opts opts;
+    int64_t copied_version; /* of the list, that the second copy is of */
     int64_t idle_version; /* of the list, as of which nothing is pending; 0 unknown */
     int64_t last;         /* what the pass at work is about; 0 none is */
     int64_t rewritten_us; /* wall clock of the rewriting of the last file; 0 not yet */

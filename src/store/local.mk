@@ -44,7 +44,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
-	%D%/verify_assets.c \
+	%D%/verify_assets.c %D%/verify_erased.c \
 	%D%/verify_changes.c \
 	%D%/verify_chunks.c %D%/verify_derived.c %D%/verify_look.c %D%/verify_window_inside.h \
 	%D%/verify_ingest.c \

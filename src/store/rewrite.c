@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "store/assets_file.h"
 #include "store/catalog.h"
+#include "store/erasure.h"
 #include "store/folders.h"
 #include "store/manifest.h"
 #include "store/seal.h"
@@ -136,12 +137,47 @@ struct copy {
     struct err_text *error;
 };
 
+/* Which batches the store that was copied had synced is part of the position that the copy shows, and stays. */
+static int get_synced(const struct copy *copy, const char *topic, int32_t number, int64_t *ret_synced)
+{
+    char path[4096];
+    struct db *db;
+    snprintf(path, sizeof(path), "%s/store/%s/%d/ingest.db", copy->dir, topic, number);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &db, copy->error);
+    if (rc)
+        return rc;
+    if ((rc = db_get_i64(db, "SELECT synced_batch FROM source", ret_synced)))
+        db_error(db, copy->error, rc, "read");
+    db_close(db);
+    return rc;
+}
+
+static int put_synced(const struct copy *copy, const char *topic, int32_t number, int64_t synced)
+{
+    static const char *const put_sql[] = {"UPDATE source SET synced_batch = :synced"};
+    char path[4096];
+    struct db *db;
+    snprintf(path, sizeof(path), "%s/store/%s/%d/ingest.db", copy->dir, topic, number);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &ingest_format, .sql = put_sql, .n_sql = 1,
+                                       .sync_each_commit = true}, &db, copy->error);
+    if (rc)
+        return rc;
+    sqlite3_stmt *stmt = db_stmt(db, 0);
+    db_bind_i64(stmt, ":synced", synced);
+    if ((rc = db_run(db, stmt)))
+        db_error(db, copy->error, rc, "write");
+    db_close_settled(db);
+    return rc;
+}
+
 static int visit_partition(void *arg, const char *topic, int32_t number)
 {
     struct copy *copy = arg;
     struct partition *partition;
     bool has_retired = false;
-    int rc = partition_open(copy->dir, topic, number, &partition, copy->error);
+    int64_t synced;
+    int rc = get_synced(copy, topic, number, &synced);
+    rc = rc ? rc : partition_open(copy->dir, topic, number, &partition, copy->error);
     if (rc)
         return rc;
     struct rewrite_opts opts = {.erased = copy->erased, .series = &copy->series,
@@ -153,7 +189,7 @@ static int visit_partition(void *arg, const char *topic, int32_t number)
     rc = rc ? rc : partition_has_retired(partition, INT64_MAX, &has_retired, copy->error);
     copy->left = copy->left || has_retired;
     partition_close(partition);
-    return rc;
+    return rc ? rc : put_synced(copy, topic, number, synced);
 }
 
 static int rewrite_assets(const char *dir, struct erased *erased, struct err_text *error)
@@ -183,4 +219,22 @@ int rewrite_copy(const char *dir, struct erased *erased, int64_t since_us, struc
     if (!rc && !copy.left)
         rc = catalog_forget_in(dir, erased, error);
     return rc ? rc : copy.left;
+}
+
+int rewrite_restored(const char *dir, struct err_text *error)
+{
+    struct erased *erased;
+    int64_t last, since_us;
+    int rc = erasure_again(dir, error);
+    rc = rc ? rc : erasure_pending(dir, &last, &since_us, error);
+    if (rc || !last)
+        return rc;
+    if (erased_new(dir, &erased))
+        return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir);
+    rc = erased_follow(erased, NULL, error);
+    rc = rc ? rc : rewrite_copy(dir, erased, INT64_MAX, error);
+    erased_free(erased);
+    if (rc == 1)
+        rc = err_set(error, ERR_BUSY, "\"%s\" is read by somebody: erased entities cannot be taken out of it", dir);
+    return rc ? rc : erasure_done(dir, last, clock_wall_us(), error);
 }

@@ -29,4 +29,7 @@ MUST_CHECK int rewrite_find(const char *dir, struct erased *erased, struct forge
  * retired before since_us goes. 1 where some is left, or a code. */
 MUST_CHECK int rewrite_copy(const char *dir, struct erased *erased, int64_t since_us, struct err_text *error);
 
+/* Takes everything on its list out of a restored directory that nobody has opened yet, and notes that. ERR_BUSY: somebody has. */
+MUST_CHECK int rewrite_restored(const char *dir, struct err_text *error);
+
 #endif

@@ -897,6 +897,7 @@ static int open_erased(struct writer *writer, struct err_text *error)
     registry_watch(writer->registry, ask_erased, writer->erased);
     writer->erasing.opts = (struct erasing_opts){.dir = writer->dir, .erased = writer->erased, .catalog = writer->catalog,
                                                  .assets = writer->assets, .within_us = writer->opts.erase_within_us,
+                                                 .tombstones = writer->opts.tombstones,
                                                  .stop = stop_erasing, .settle = settle_taking, .flush = flush_of,
                                                  .arg = writer};
     return rc;

@@ -32,6 +32,7 @@ struct writer_opts {
     int64_t dead_bytes_max;      /* 0: 1 GB of dead letters; the oldest go first */
     int64_t flush_bytes;         /* 0: 16 MiB of batches start a flush */
     int64_t erase_within_us;     /* 0: a day; so soon nothing is left of an erased entity */
+    const char *tombstones;      /* where a second copy of erased.db is kept; must live as long as the writer; NULL: nowhere */
 };
 
 /* Takes the directory for one process that writes, until the descriptor is closed, or the process ends, however it does.

@@ -12,11 +12,15 @@
 #include "common/buf.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/erased.h"
 #include "store/erasure.h"
+#include "store/copy.h"
+#include "store/rewrite.h"
 #include "store/rows.h"
 #include "store/snapshots.h"
+#include "store/verify.h"
 
 static const struct duration hour = {.us = US_PER_HOUR};
 
@@ -432,6 +436,75 @@ static void nothing_of_an_erased_entity_is_left_in_any_file(void **state)
     snapshots_free(snapshots);
 }
 
+static int tell_finding(void *arg, const struct verify_finding *finding)
+{
+    (void)arg;
+    if (finding->is_wrong)
+        print_message("%s: %s\n", finding->path, finding->what);
+    return 0;
+}
+
+static int no_progress(void *arg, int64_t bytes_done, int64_t bytes_all)
+{
+    (void)arg, (void)bytes_done, (void)bytes_all;
+    return 0;
+}
+
+static int64_t count_wrong(const char *dir)
+{
+    struct verify_opts opts = {.dir = dir, .found = tell_finding, .progress = no_progress};
+    struct verify_counts counts;
+    struct err_text error = {0};
+    if (verify_run(&opts, &counts, &error))
+        fail_msg("%s", error.text);
+    return counts.n_wrong;
+}
+
+static void store_that_entities_left_verifies(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshots *snapshots = snapshots_new(f->store.dir);
+    struct err_text error = {0};
+    fill_all_layers(f);
+    assert_int_equal(snapshots_make(snapshots, "before", &hour, &error), 0);
+    erase(f, "m-1");
+    await_done(f, "m-1");
+    erase(f, "wx");
+    await_done(f, "wx");
+    take(f, 300, 300 + 20);
+    store_close(&f->store);
+    assert_int_equal(count_wrong(f->store.dir), 0);
+    snapshots_free(snapshots);
+}
+
+static void copy_of_before_is_restored_without_the_entity(void **state)
+{
+    struct fixture *f = *state;
+    struct err_text error = {0};
+    uint8_t before[HASH_BYTES], after[HASH_BYTES];
+    struct fixture copy = {0};
+    char list[400];
+    fill_all_layers(f);
+    snprintf(copy.store.dir, sizeof(copy.store.dir), "%.200s.copy", f->store.dir);
+    assert_int_equal(store_copy(&(struct copy_opts){.dir = f->store.dir, .dest = copy.store.dir}, &error), 0);
+    hash_dir(f->store.dir, "m-1", before);
+    erase(f, "m-1");
+    await_done(f, "m-1");
+    collect(&copy, "m-1");
+    assert_string_not_equal(search(&copy), "");
+    *needles.found = '\0';
+    snprintf(list, sizeof(list), "%s/erased.db", f->store.dir);
+    assert_int_equal(erasure_merge(copy.store.dir, list, &error), 0);
+    if (rewrite_restored(copy.store.dir, &error))
+        fail_msg("%s", error.text);
+    assert_string_equal(search(&copy), "");
+    hash_dir(copy.store.dir, "m-1", after);
+    assert_memory_equal(before, after, HASH_BYTES);
+    assert_int_equal(count_wrong(copy.store.dir), 0);
+    drop_needles();
+    files_remove_tree(copy.store.dir);
+}
+
 static void batch_that_was_decoded_before_the_erasure_is_stored_without_the_entity(void **state)
 {
     struct fixture *f = *state;
@@ -465,6 +538,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(list_of_another_store_keeps_its_key_when_it_is_merged, setup, teardown),
         cmocka_unit_test_setup_teardown(text_names_an_entity_by_a_word, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_of_an_erased_entity_is_left_in_any_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(store_that_entities_left_verifies, setup, teardown),
+        cmocka_unit_test_setup_teardown(copy_of_before_is_restored_without_the_entity, setup, teardown),
         cmocka_unit_test_setup_teardown(batch_that_was_decoded_before_the_erasure_is_stored_without_the_entity, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
