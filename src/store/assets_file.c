@@ -78,6 +78,7 @@ struct assets_file {
     char *path;
     pthread_mutex_t lock;      /* everything below: the calls of the sink, and assets_file_forget */
     struct db *db;             /* NULL until there is a file */
+    struct erased *erased;     /* NULL: nothing is refused */
     int64_t version;           /* of the last batch that changed an asset */
     /* the batch at work */
     bool has_changed;
@@ -258,8 +259,31 @@ static int let_wait(struct assets_file *file, const struct documents *documents,
     return rc;
 }
 
+static int take_refusal(struct assets_file *file, const struct document_refusal *refusal)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_REFUSE);
+    db_bind_text(stmt, ":topic", refusal->topic);
+    bind_place(stmt, &refusal->place);
+    db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
+    db_bind_text(stmt, ":detail", refusal->detail);
+    return db_run(file->db, stmt);
+}
+
+static int refuse_erased(struct assets_file *file, const char *topic, const struct document_place *place)
+{
+    return take_refusal(file, &(struct document_refusal){.topic = topic, .place = *place, .reason = REFUSED_ERASED,
+                                                         .detail = "it names an entity that was erased"});
+}
+
+static bool names_erased(const struct assets_file *file, const struct documents *documents, size_t text_at, size_t text_size)
+{
+    return file->erased && erased_is_named(file->erased, (const char *)documents->bytes.data + text_at, text_size);
+}
+
 static int take_document(struct assets_file *file, const struct documents *documents, const struct document *document)
 {
+    if (names_erased(file, documents, document->text_at, document->text_size))
+        return refuse_erased(file, documents->topic, &document->place);
     const char *text = (const char *)documents->bytes.data + document->text_at;
     struct current current;
     int rc = 1;
@@ -364,18 +388,10 @@ static int admit_waiting(struct assets_file *file)
 
 /* ---- the rest of a batch ---- */
 
-static int take_refusal(struct assets_file *file, const struct document_refusal *refusal)
-{
-    sqlite3_stmt *stmt = db_stmt(file->db, SQL_REFUSE);
-    db_bind_text(stmt, ":topic", refusal->topic);
-    bind_place(stmt, &refusal->place);
-    db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
-    db_bind_text(stmt, ":detail", refusal->detail);
-    return db_run(file->db, stmt);
-}
-
 static int take_output(struct assets_file *file, const struct documents *documents, const struct document_output *output)
 {
+    if (names_erased(file, documents, output->text_at, output->text_size))
+        return 0; /* other outputs of the run are messages of their own */
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_OUTPUT);
     db_bind_i64(stmt, ":known_ms", output->place.known_ms);
     db_bind_i64(stmt, ":partition", output->place.partition);
@@ -446,6 +462,9 @@ static int take_locked(struct documents_sink *sink, const struct documents *docu
     if (!file->db && is_empty)
         return 0;
     int rc = file->db ? 0 : open_db(file, DB_CREATE, error);
+    if (rc)
+        return rc;
+    rc = file->erased ? erased_follow(file->erased, NULL, error) : 0;
     if (rc)
         return rc;
     rc = db_begin(file->db);
@@ -593,10 +612,23 @@ static int forget_rows(struct db *db, struct erased *erased)
     }
     forget_ids_free(&ids);
     rc = rc ? rc : db_exec(db, "DELETE FROM waiting_reference WHERE n NOT IN (SELECT n FROM waiting)");
+    for (int i = 0; i < 3 && !rc; i++) /* what belonged to one that went, and what belonged to that */
+        rc = db_exec(db, "DELETE FROM asset WHERE parent <> '' AND NOT EXISTS (SELECT 1 FROM asset p WHERE "
+                         "p.kind = asset.parent_kind AND p.id = asset.parent)");
+    /* the version never falls: readers go by it */
+    rc = rc ? rc : db_exec(db, "UPDATE asset SET version = version + 1 WHERE rowid = (SELECT rowid FROM asset ORDER BY version "
+                               "DESC LIMIT 1)");
     rc = rc ? rc : forget_refusals(db, erased);
     if (rc)
         db_rollback(db);
     return rc ? rc : db_commit(db);
+}
+
+void assets_file_watch(struct assets_file *file, struct erased *erased)
+{
+    pthread_mutex_lock(&file->lock);
+    file->erased = erased;
+    pthread_mutex_unlock(&file->lock);
 }
 
 int assets_file_forget(struct assets_file *file, struct erased *erased, bool *ret_whole, struct err_text *error)
@@ -607,6 +639,7 @@ int assets_file_forget(struct assets_file *file, struct erased *erased, bool *re
     if (file->db) {
         rc = forget_rows(file->db, erased);
         rc = rc ? rc : db_forget(file->db, ret_whole);
+        file->version++;
         if (rc)
             db_error(file->db, error, rc, "write");
     }

@@ -895,6 +895,7 @@ static int open_erased(struct writer *writer, struct err_text *error)
         return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", writer->dir);
     rc = erased_follow(writer->erased, &writer->erased_version, error);
     registry_watch(writer->registry, ask_erased, writer->erased);
+    assets_file_watch(writer->assets, writer->erased);
     writer->erasing.opts = (struct erasing_opts){.dir = writer->dir, .erased = writer->erased, .catalog = writer->catalog,
                                                  .assets = writer->assets, .within_us = writer->opts.erase_within_us,
                                                  .tombstones = writer->opts.tombstones,
