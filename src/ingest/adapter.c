@@ -149,7 +149,10 @@ static int ask_offsets(struct adapter *adapter)
 static int be_sure(struct adapter *adapter)
 {
     rd_kafka_poll(adapter->out, 0); /* tells of a connection that is lost */
+    int64_t begin_us = clock_mono_us();
     int rc = adapter->unsure ? ask_offsets(adapter) : 0;
+    while (rc > 0 && clock_mono_us() - begin_us < PENDING_US && !atomic_load(&adapter->stop))
+        rc = ask_offsets(adapter); /* a broker that begins may need a moment, and it waits itself */
     if (rc == 0)
         return 0;
     return fail(adapter, "a transaction is not committed after a connection was lost",
