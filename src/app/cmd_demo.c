@@ -57,17 +57,14 @@ struct demo {
 
 static int choose_folder(struct demo *demo, struct err_text *error)
 {
-    const char *dir = args_get(demo->args, "dir"), *scratch = getenv("TMPDIR");
-    int n = dir ? snprintf(demo->dir, sizeof demo->dir, "%s", dir)
-                : snprintf(demo->dir, sizeof demo->dir, "%s/almanac-demo-XXXXXX",
-                           scratch && scratch[0] ? scratch : "/tmp");
-    if (n < 0 || (size_t)n >= sizeof demo->dir)
-        return err_set(error, ERR_INVALID, "the name of the folder is too long");
+    const char *dir = args_get(demo->args, "dir");
     if (dir)
-        return 0;
-    if (!mkdtemp(demo->dir))
-        return err_set(error, ERR_IO, "cannot make the folder \"%s\": %s", demo->dir,
-                       strerror(errno));
+        return snprintf(demo->dir, sizeof demo->dir, "%s", dir) < (int)sizeof demo->dir
+                   ? 0
+                   : err_set(error, ERR_INVALID, "the name of the folder is too long");
+    int code = files_make_temporary("almanac-demo", demo->dir, sizeof demo->dir);
+    if (code < 0)
+        return err_set(error, code, "cannot make the folder \"%s\": %s", demo->dir, strerror(errno));
     demo->temporary = true;
     return 0;
 }

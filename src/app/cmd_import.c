@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,10 +217,11 @@ static int64_t oldest_of(const struct conf *conf, const char *topic)
 /* The models of this version, without a data directory: a catalog is made and read. */
 static int load_models(struct registry *registry, struct err_text *error)
 {
-    char dir[] = "/tmp/almanac-import-XXXXXX";
-    if (!mkdtemp(dir))
-        return err_set(error, ERR_IO, "cannot make a folder in /tmp");
-    int code = catalog_create(dir, error);
+    char dir[PATH_MAX];
+    int code = files_make_temporary("almanac-import", dir, sizeof(dir));
+    if (code < 0)
+        return err_set(error, code, "cannot make the folder \"%s\": set TMPDIR to a place that has room", dir);
+    code = catalog_create(dir, error);
     if (code == 0)
         code = catalog_load(dir, registry, error);
     files_remove_tree(dir);

@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -122,6 +123,15 @@ static int remove_one(const char *path, const struct stat *stat_of, int type, st
     (void)ftw;
     remove(path); /* what cannot be removed stays; the caller has a failure to report already */
     return 0;
+}
+
+int files_make_temporary(const char *name, char *path, size_t size)
+{
+    const char *scratch = getenv("TMPDIR");
+    int n = snprintf(path, size, "%s/%s-XXXXXX", scratch && *scratch ? scratch : "/tmp", name);
+    if (n < 0 || (size_t)n >= size)
+        return ERR_LIMIT;
+    return mkdtemp(path) ? 0 : code_of(errno);
 }
 
 void files_remove_tree(const char *path)

@@ -28,6 +28,10 @@ void files_replace(const struct files_calls *calls);
  * step; an answer other than 0 ends the copying and is returned. ERR_NOTFOUND, ERR_EXISTS, ERR_FULL, ERR_IO. */
 MUST_CHECK int files_copy(const char *from, const char *to, int (*moved)(void *arg, int64_t bytes), void *arg);
 
+/* A new folder NAME-XXXXXX for a while, in $TMPDIR, else /tmp; path tells which. ERR_LIMIT: it does not fit; ERR_NOTFOUND,
+ * ERR_FULL, ERR_IO: path tells what was tried. */
+MUST_CHECK int files_make_temporary(const char *name, char *path, size_t size);
+
 /* Removes a folder and everything in it, as far as that is possible; symbolic links are not followed. */
 void files_remove_tree(const char *path);
 

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "ingest/adapter_parts.h"
 #include "ingest/adapter_work.h"
 #include "ingest/conf.h"
 #include "ingest/topics.h"
@@ -24,8 +25,10 @@
 #define COMMIT_US 200000      /* a transaction is at most so long open before it is committed */
 #define COMMIT_MESSAGES 20000 /* ... and at most so large */
 #define COMMIT_BYTES (8 << 20)
-#define COMMITTED_MS 2000
 #define PROBE_US 1000000
+#define PENDING_US 3000000 /* what is not ended for so long without us is hanging */
+#define END_US 60000000    /* pause before the next end: what others have open ends by itself in that time */
+#define FLUSH_MS 5000
 #define STATUS_US 100000
 #define BACKOFF_MIN_US 200000
 #define BACKOFF_MAX_US 5000000
@@ -35,22 +38,11 @@ static struct metric n_transactions = {
 static struct metric n_aborts = {.name = "almanac_adapt_aborts_total",
                                  .type = METRIC_COUNTER,
                                  .help = "Times that the adapter began anew from what was committed."};
-static struct metric n_lost = {.name = "almanac_adapt_lost_total",
-                               .type = METRIC_COUNTER,
-                               .help = "Offsets of raw topics that were truncated before they were read."};
+static struct metric n_ended = {.name = "almanac_adapt_hanging_total",
+                                .type = METRIC_COUNTER,
+                                .help = "Times that a transaction which Kafka had left hanging was ended."};
 static struct metric lag_gauge = {
     .name = "almanac_adapt_lag_messages", .type = METRIC_GAUGE, .help = "Raw messages not normalized yet; -1 unknown."};
-
-/* A partition of a raw topic that the group has given us. */
-struct part {
-    char *topic;
-    int32_t partition;
-    int64_t next;   /* the offset behind the last message taken; -1 none yet */
-    int64_t stored; /* ... that is committed */
-    bool dirty;     /* taken, and not committed */
-    bool at_end;    /* its end was reached since it was assigned */
-    bool reached;   /* ... and all before it is committed */
-};
 
 struct adapter {
     pthread_t thread;
@@ -61,11 +53,14 @@ struct adapter {
     struct adapter_work work;
     /* the session at hand: both clients are made anew after a failure */
     rd_kafka_t *in, *out;
-    struct part *parts;
-    size_t n_parts;
+    struct adapter_parts parts;
     bool assigned, open, failed; /* open: a transaction is */
     bool away;                   /* no broker answers, by the last word */
-    int64_t probe_next_us;
+    bool unsure;                 /* a connection broke: whether Kafka ended the last transaction is to be asked */
+    bool began;                  /* this session has begun a transaction */
+    int64_t pending_since_us;    /* the group's offsets belong to a transaction that has not ended; 0 none do */
+    int64_t end_next_us;         /* when a hanging one may be ended again */
+    int64_t probe_next_us, ask_next_us;
     int64_t open_since_us, n_open, open_bytes;
     int64_t lag_since_us, backoff_us, status_next_us;
     double message_bytes;
@@ -108,6 +103,8 @@ static void note_error(rd_kafka_t *rk, int err, const char *text, void *opaque)
     struct adapter *adapter = opaque;
     if (err == RD_KAFKA_RESP_ERR__FATAL)
         fail(adapter, "a client of Kafka gave up", text);
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__TRANSPORT)
+        adapter->unsure = true;
     if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         adapter->away = true;
         snprintf(adapter->reason, sizeof(adapter->reason), "adapt: no broker of \"%.60s\" answers", adapter->brokers);
@@ -125,8 +122,52 @@ static int begin(struct adapter *adapter)
         adapter->open_since_us = clock_mono_us();
         adapter->n_open = adapter->open_bytes = 0;
     }
-    adapter->open = true;
+    adapter->open = adapter->began = true;
     return 0;
+}
+
+/* Where the group is: so far all is normalized. Says whether Kafka has ended what was committed before. */
+static int ask_offsets(struct adapter *adapter)
+{
+    int rc = adapter_parts_ask(&adapter->parts, adapter->in);
+    adapter->ask_next_us = clock_mono_us() + PROBE_US;
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        adapter->unsure = false;
+    if (rc == 0 && adapter->pending_since_us)
+        adapter->reason[0] = '\0';
+    if (rc == 0)
+        adapter->pending_since_us = 0;
+    else if (!adapter->pending_since_us)
+        adapter->pending_since_us = clock_mono_us();
+    return rc;
+}
+
+/* A broker that stops can confirm a commit and keep it from its partitions (end_hanging). What is committed after such
+ * a one would hide that, and what is aborted would take it along, so after each lost connection we ask first. */
+static int be_sure(struct adapter *adapter)
+{
+    rd_kafka_poll(adapter->out, 0); /* tells of a connection that is lost */
+    int64_t begin_us = clock_mono_us();
+    int rc = adapter->unsure ? ask_offsets(adapter) : 0;
+    while (rc > 0 && clock_mono_us() - begin_us < PENDING_US && !atomic_load(&adapter->stop))
+        rc = ask_offsets(adapter); /* a broker that begins may need a moment, and it waits itself */
+    if (rc == 0)
+        return 0;
+    return fail(adapter, "a transaction is not committed after a connection was lost",
+                rc > 0 ? "Kafka has not ended the one before" : "Kafka does not tell whether it ended the one before");
+}
+
+static int send_offsets(struct adapter *adapter)
+{
+    rd_kafka_topic_partition_list_t *offsets = adapter_parts_dirty(&adapter->parts);
+    rd_kafka_error_t *error = transaction_send_offsets(adapter->out, adapter->in, offsets, &adapter->stop);
+    rd_kafka_topic_partition_list_destroy(offsets);
+    if (error)
+        return fail_by(adapter, "offsets cannot be committed", error);
+    rd_kafka_poll(adapter->out, 0);
+    return adapter->unsure ? fail(adapter, "a transaction is not committed", "a connection was lost meanwhile") : 0;
 }
 
 /* Commits what was made and how far was read, as one. */
@@ -134,25 +175,16 @@ static int commit(struct adapter *adapter)
 {
     if (!adapter->open || adapter->failed)
         return adapter->failed ? ERR_IO : 0;
-    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)adapter->n_parts);
-    for (size_t i = 0; i < adapter->n_parts; i++)
-        if (adapter->parts[i].dirty)
-            rd_kafka_topic_partition_list_add(offsets, adapter->parts[i].topic, adapter->parts[i].partition)->offset =
-                adapter->parts[i].next;
-    rd_kafka_error_t *error = transaction_commit(adapter->out, adapter->in, offsets, &adapter->stop);
-    rd_kafka_topic_partition_list_destroy(offsets);
+    if (be_sure(adapter) < 0 || send_offsets(adapter) < 0)
+        return ERR_IO;
+    rd_kafka_error_t *error = transaction_commit(adapter->out, &adapter->stop);
     if (error)
         return fail_by(adapter, "a transaction cannot be committed", error);
     adapter->open = false;
     adapter->reason[0] = '\0';
     adapter->backoff_us = BACKOFF_MIN_US;
     metric_add(&n_transactions, 1);
-    for (size_t i = 0; i < adapter->n_parts; i++) {
-        struct part *part = &adapter->parts[i];
-        part->stored = part->next;
-        part->dirty = false;
-        part->reached = part->reached || part->at_end;
-    }
+    adapter_parts_commit(&adapter->parts);
     return adapter->failed ? ERR_IO : 0;
 }
 
@@ -164,73 +196,26 @@ static bool is_due(const struct adapter *adapter, int64_t now_us)
 
 /* ---- partitions ---- */
 
-static void forget_parts(struct adapter *adapter)
-{
-    for (size_t i = 0; i < adapter->n_parts; i++)
-        free(adapter->parts[i].topic);
-    free(adapter->parts);
-    adapter->parts = NULL;
-    adapter->n_parts = 0;
-}
-
-static int keep_parts(struct adapter *adapter, const rd_kafka_topic_partition_list_t *list)
-{
-    forget_parts(adapter);
-    adapter->parts = calloc((size_t)list->cnt + 1, sizeof(*adapter->parts));
-    for (int i = 0; i < list->cnt && adapter->parts; i++) {
-        struct part *part = &adapter->parts[adapter->n_parts];
-        *part = (struct part){
-            .topic = strdup(list->elems[i].topic), .partition = list->elems[i].partition, .next = -1, .stored = -1};
-        if (!part->topic)
-            return ERR_NOMEM;
-        adapter->n_parts++;
-    }
-    return adapter->parts ? 0 : ERR_NOMEM;
-}
-
-/* Where the group is: so far all is normalized. */
-static void ask_committed(struct adapter *adapter, const rd_kafka_topic_partition_list_t *assigned)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(assigned);
-    rd_kafka_resp_err_t err = list->cnt > 0 ? rd_kafka_committed(adapter->in, list, COMMITTED_MS) : 0;
-    for (size_t i = 0; i < adapter->n_parts && !err; i++) {
-        struct part *part = &adapter->parts[i];
-        const rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_find(list, part->topic, part->partition);
-        if (at && !at->err && at->offset >= 0)
-            part->next = part->stored = at->offset;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static struct part *find_part(struct adapter *adapter, const rd_kafka_message_t *message)
-{
-    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
-    for (size_t i = 0; i < adapter->n_parts; i++)
-        if (adapter->parts[i].partition == message->partition && strcmp(adapter->parts[i].topic, topic) == 0)
-            return &adapter->parts[i];
-    return NULL;
-}
-
 /* Before partitions go, what was made of them is committed; where they are lost, it is not ours to commit. */
 static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *list,
                            void *opaque)
 {
     struct adapter *adapter = opaque;
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        if (keep_parts(adapter, list) < 0)
+        if (adapter_parts_keep(&adapter->parts, list) < 0)
             fail(adapter, "partitions cannot be taken", "no memory");
-        ask_committed(adapter, list);
+        adapter->reason[0] = '\0';
+        adapter->unsure = ask_offsets(adapter) != 0; /* if so, asked again later */
         rd_kafka_assign(rk, list);
         adapter->assigned = true;
-        adapter->reason[0] = '\0';
         log_event(LOG_INFO, "adapt_assigned", "partitions=%d", list->cnt);
         return;
     }
     if (adapter->open && rd_kafka_assignment_lost(rk))
         fail(adapter, "the group gave the partitions to others", "what was in hand is made anew by them");
-    else if (commit(adapter) < 0)
+    else if (!adapter->failed && commit(adapter) < 0)
         log_event(LOG_WARNING, "adapt_not_committed", "text=\"%s\"", adapter->reason);
-    forget_parts(adapter);
+    adapter_parts_forget(&adapter->parts);
     adapter->assigned = false;
     rd_kafka_assign(rk, NULL);
 }
@@ -294,8 +279,9 @@ static void close_session(struct adapter *adapter)
 {
     if (adapter->in && !adapter->failed)
         commit(adapter);
-    if (adapter->open && adapter->out)
-        transaction_abort(adapter->out, &adapter->stop);
+    rd_kafka_error_t *error = adapter->open && adapter->out ? transaction_abort(adapter->out, &adapter->stop) : NULL;
+    if (error)
+        rd_kafka_error_destroy(error); /* the next session's init_transactions does it */
     adapter->open = false;
     if (adapter->in) {
         rd_kafka_consumer_close(adapter->in);
@@ -306,29 +292,77 @@ static void close_session(struct adapter *adapter)
         rd_kafka_destroy(adapter->out);
     }
     adapter->in = adapter->out = adapter->work.out = NULL;
-    forget_parts(adapter);
+    adapter_parts_forget(&adapter->parts);
     adapter->assigned = false;
+}
+
+/* ---- what Kafka left hanging ---- */
+
+/* Marks the end of whatever a producer of our name has open in the partitions that this one writes to, and of the
+ * group's offsets: Kafka ends what is there of a producer, whenever it was sent, with the next transaction that takes a
+ * partition in. */
+static int abort_everywhere(struct adapter *adapter)
+{
+    adapter->unsure = false;
+    if (begin(adapter) < 0)
+        return ERR_IO;
+    for (size_t i = 0; i < adapter->parts.n; i++) {
+        struct adapter_part *part = &adapter->parts.rows[i];
+        part->dirty = true; /* an offset of each; none of them counts */
+        part->next = part->next < 0 ? 0 : part->next;
+        if ((i == 0 || strcmp(part->topic, part[-1].topic) != 0) && adapter_work_touch(&adapter->work, part->topic) < 0)
+            return fail(adapter, "a hanging transaction cannot be ended", adapter->work.error);
+    }
+    if (rd_kafka_flush(adapter->out, FLUSH_MS) || send_offsets(adapter) < 0)
+        return fail(adapter, "a hanging transaction cannot be ended", "Kafka does not take messages");
+    rd_kafka_error_t *error = transaction_abort(adapter->out, &adapter->stop);
+    if (error)
+        return fail_by(adapter, "a hanging transaction cannot be ended", error);
+    adapter->open = false;
+    return 0;
+}
+
+/* Seen of Kafka 4.3.1: a broker that is told to stop, and is the last one that a partition has, answers a commit, holds
+ * the transaction for complete and never marks its end in the partitions, since it looks as if they had been deleted.
+ * The group's offsets are pending then, and without offsets we begin to read nowhere. No own transaction is open in a
+ * session that has begun none, so what is open in our name hangs; it is aborted, and what was in it is normalized
+ * again. */
+static void end_hanging(struct adapter *adapter)
+{
+    if (abort_everywhere(adapter) < 0)
+        return;
+    adapter->end_next_us = clock_mono_us() + END_US;
+    metric_add(&n_ended, 1);
+    adapter->pending_since_us = 0;
+    log_event(LOG_WARNING, "adapt_hanging_ended",
+              "text=\"the group's offsets stayed pending: what was left open in our name is aborted and made again\"");
+    fail(adapter, "a transaction was hanging", "all is read again from before it");
+}
+
+/* Asks while it is not sure that Kafka ended the last transaction, and says and does what helps if it did not. */
+static void watch_pending(struct adapter *adapter, int64_t now_us)
+{
+    if (!adapter->assigned || adapter->open || adapter->away || !adapter->unsure || now_us < adapter->ask_next_us ||
+        ask_offsets(adapter) <= 0)
+        return;
+    snprintf(adapter->reason, sizeof(adapter->reason),
+             "adapt: the offsets of group \"%.80s\" are held by a transaction that Kafka has not ended "
+             "(kafka-transactions find-hanging)",
+             adapter->group_id);
+    if (now_us - adapter->pending_since_us < PENDING_US)
+        return;
+    if (adapter->began)
+        fail(adapter, "a transaction was committed", "Kafka has not ended it");
+    else if (now_us >= adapter->end_next_us)
+        end_hanging(adapter);
 }
 
 /* ---- messages ---- */
 
-/* Raw messages that the topic let go before they were read: an alarm, since nobody can normalize them any more. */
-static void note_hole(struct adapter *adapter, const struct part *part, int64_t offset)
-{
-    int64_t low = -1, high = -1;
-    if (part->next < 0 || offset <= part->next ||
-        rd_kafka_get_watermark_offsets(adapter->in, part->topic, part->partition, &low, &high) || low <= part->next)
-        return;
-    metric_add(&n_lost, low - part->next);
-    log_event(LOG_ERROR, "adapt_lost",
-              "topic=%s partition=%d from=%lld to=%lld text=\"the log was truncated before it was read\"", part->topic,
-              part->partition, (long long)part->next, (long long)low);
-}
-
-static int take(struct adapter *adapter, struct part *part, const rd_kafka_message_t *message)
+static int take(struct adapter *adapter, struct adapter_part *part, const rd_kafka_message_t *message)
 {
     int rc = begin(adapter);
-    note_hole(adapter, part, message->offset);
+    adapter_part_note_hole(part, adapter->in, message->offset);
     if (rc == 0)
         rc = adapter_work_take(&adapter->work, message);
     if (rc < 0)
@@ -343,7 +377,7 @@ static int take(struct adapter *adapter, struct part *part, const rd_kafka_messa
     return 0;
 }
 
-static void note_end(struct adapter *adapter, struct part *part, int64_t offset)
+static void note_end(struct adapter *adapter, struct adapter_part *part, int64_t offset)
 {
     part->at_end = true;
     if (part->next < offset) /* only marks of transactions stood before it */
@@ -358,7 +392,7 @@ static void serve(struct adapter *adapter)
     rd_kafka_message_t *message = rd_kafka_consumer_poll(adapter->in, adapter->open ? 1 : WAIT_MS);
     if (!message)
         return;
-    struct part *part = find_part(adapter, message);
+    struct adapter_part *part = adapter_parts_find(&adapter->parts, message);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && part)
         note_end(adapter, part, message->offset);
     else if (message->err == RD_KAFKA_RESP_ERR__FATAL)
@@ -373,23 +407,14 @@ static void serve(struct adapter *adapter)
 
 /* ---- the status ---- */
 
-static int64_t lag_of(struct adapter *adapter, const struct part *part)
-{
-    int64_t low = -1, high = -1;
-    if (rd_kafka_get_watermark_offsets(adapter->in, part->topic, part->partition, &low, &high) || high < 0)
-        return -1;
-    int64_t stored = part->stored >= 0 ? part->stored : low > 0 ? low : 0;
-    return high > stored ? high - stored : 0;
-}
-
 static void update_status(struct adapter *adapter, int64_t now_us)
 {
     struct consumer_status status = {.assigned = adapter->assigned, .caught_up = adapter->assigned};
     status.connected = adapter->in && adapter->assigned && !adapter->failed && !adapter->away;
-    for (size_t i = 0; i < adapter->n_parts && adapter->in; i++) {
-        int64_t lag = lag_of(adapter, &adapter->parts[i]);
+    for (size_t i = 0; i < adapter->parts.n && adapter->in; i++) {
+        int64_t lag = adapter_part_lag(&adapter->parts.rows[i], adapter->in);
         status.lag = lag < 0 || status.lag < 0 ? -1 : status.lag + lag;
-        status.caught_up = status.caught_up && adapter->parts[i].reached;
+        status.caught_up = status.caught_up && adapter->parts.rows[i].reached;
     }
     status.lag = adapter->assigned ? status.lag : -1;
     status.lag_bytes = status.lag > 0 ? (int64_t)((double)status.lag * adapter->message_bytes) : 0;
@@ -443,7 +468,7 @@ static int init_transactions(struct adapter *adapter)
 static void run_session(struct adapter *adapter)
 {
     struct err_text error = {0};
-    adapter->failed = adapter->away = false;
+    adapter->failed = adapter->away = adapter->unsure = adapter->began = false;
     int rc = open_producer(adapter, &error);
     if (rc == 0)
         rc = open_consumer(adapter, &error);
@@ -462,6 +487,7 @@ static void run_session(struct adapter *adapter)
         if (now_us >= adapter->status_next_us) {
             adapter->status_next_us = now_us + STATUS_US;
             probe(adapter, now_us);
+            watch_pending(adapter, now_us);
             update_status(adapter, now_us);
         }
     }

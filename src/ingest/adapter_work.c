@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 
 #define QUEUE_WAIT_MS 100
+#define METADATA_MS 5000
 
 #define COUNTER(id, metric_name, text)                                                                                 \
     static struct metric id = {.name = metric_name, .help = text, .type = METRIC_COUNTER}
@@ -194,6 +195,44 @@ int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *messa
     if (mapping_target(work->mappings[i], work->topic, work->target) < 0 || strcmp(work->target, work->topic) == 0)
         return refuse_all(work, "the topic for what is normalized would be too long, or this one");
     return normalize(work, work->mappings[i], work->mappers[i]);
+}
+
+/* A topic that is not there has no partitions. The message has a key, without which a compacted topic takes none. */
+static rd_kafka_resp_err_t touch_partitions(rd_kafka_t *out, rd_kafka_topic_t *handle)
+{
+    static const char key[] = "hanging";
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(out, 0, handle, &metadata, METADATA_MS);
+    if (err)
+        return err;
+    int n = metadata->topic_cnt > 0 ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    for (int partition = 0; partition < n && !err; partition++)
+        err = rd_kafka_producev(out, RD_KAFKA_V_RKT(handle), RD_KAFKA_V_PARTITION(partition),
+                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                RD_KAFKA_V_KEY((void *)(uintptr_t)key, sizeof(key) - 1), RD_KAFKA_V_END);
+    return err;
+}
+
+static int touch_topic(struct adapter_work *work, const char *topic)
+{
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(work->out, topic, NULL);
+    rd_kafka_resp_err_t err = handle ? touch_partitions(work->out, handle) : rd_kafka_last_error();
+    if (handle)
+        rd_kafka_topic_destroy(handle);
+    if (err)
+        snprintf(work->error, sizeof(work->error), "topic \"%.80s\": %s", topic, rd_kafka_err2str(err));
+    return err ? ERR_IO : 0;
+}
+
+int adapter_work_touch(struct adapter_work *work, const char *raw_topic)
+{
+    work->topic = raw_topic;
+    size_t i = find_mapping(work);
+    int rc = i < work->n_mappings && mapping_target(work->mappings[i], raw_topic, work->target) == 0
+                 ? touch_topic(work, work->target)
+                 : 0;
+    return rc == 0 && work->dead_topic[0] ? touch_topic(work, work->dead_topic) : rc;
 }
 
 int adapter_work_init(struct adapter_work *work, const struct adapter_opts *opts, struct err_text *error)

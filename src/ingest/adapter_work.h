@@ -41,4 +41,8 @@ void adapter_work_done(struct adapter_work *work);
  */
 MUST_CHECK int adapter_work_take(struct adapter_work *work, const rd_kafka_message_t *message);
 
+/* An empty message to each partition that what is made of a raw topic goes to, the dead topic's too. Not to be
+ * committed. ERR_IO: work->error says why. */
+MUST_CHECK int adapter_work_touch(struct adapter_work *work, const char *raw_topic);
+
 #endif

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += %D%/libingest.a
 %C%_libingest_a_CPPFLAGS = $(AM_CPPFLAGS) $(RDKAFKA_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libingest_a_SOURCES = \
-	%D%/adapter.c %D%/adapter.h %D%/adapter_work.c %D%/adapter_work.h \
+	%D%/adapter.c %D%/adapter.h %D%/adapter_parts.c %D%/adapter_parts.h %D%/adapter_work.c %D%/adapter_work.h \
 	%D%/conf.c %D%/conf.h \
 	%D%/consumer.c %D%/consumer.h \
 	%D%/deadletter.c %D%/deadletter.h \

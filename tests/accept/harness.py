@@ -87,6 +87,9 @@ class Kafka:
     def stop(self):
         subprocess.run(["sh", str(BROKER), "stop", str(self.folder)], check=True)
 
+    def kill(self):
+        subprocess.run(["sh", str(BROKER), "kill", str(self.folder)], check=True)
+
     def produce(self, topic, messages, *options, bootstrap=None):
         """messages: (key, value) pairs; a value that is no text is sent as JSON. Waits until all are acknowledged."""
         producer = self.producer(topic, *options, bootstrap=bootstrap)

@@ -9,7 +9,7 @@
 #include "common/files.h"
 #include "common/hash.h"
 
-static char dir[] = "/tmp/test_import_place-XXXXXX";
+static char dir[256];
 
 static struct import_place find(const struct stat *info, const char *options)
 {
@@ -86,7 +86,7 @@ int main(void)
         cmocka_unit_test(a_damaged_place_counts_as_none),
         cmocka_unit_test(where_nothing_can_be_kept_it_is_said),
     };
-    if (!mkdtemp(dir) || hash_init() != 0)
+    if (files_make_temporary("almanac-place", dir, sizeof(dir)) < 0 || hash_init() != 0)
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     files_remove_tree(dir);

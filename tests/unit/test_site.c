@@ -16,8 +16,8 @@
 
 #include "../lib/test.h"
 
-static char folder[64];
-static char paths[8][128]; /* texts of in() in turns */
+static char folder[256];
+static char paths[8][320]; /* texts of in() in turns */
 
 static const char *in(const char *name)
 {
@@ -30,8 +30,7 @@ static const char *in(const char *name)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/almanac-site-XXXXXX");
-    return mkdtemp(folder) && hash_init() == 0 ? 0 : -1;
+    return files_make_temporary("almanac-site", folder, sizeof folder) == 0 && hash_init() == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
