@@ -6,7 +6,8 @@ CREATE TABLE secret (
 CREATE TABLE token (
     hash       BLOB NOT NULL UNIQUE CHECK (length(hash) = 32), -- BLAKE2b of the token's text under secret.key
     name       TEXT NOT NULL UNIQUE, -- for people: who or what uses it
-    scopes     INTEGER NOT NULL, -- bits: 1 read, 2 export, 4 sql, 8 ops, 16 personal:read, 32 personal:write, 64 vault:admin, 128 admin
+    scopes     INTEGER NOT NULL, -- bits: 1 read, 2 export, 4 sql, 8 ops, 16 personal:read, 32 personal:write, 64 vault:admin, 128 admin;
+                                 -- where one is limited to entities, and for aggregate, text as it was given: read:p2-*,sql
     created_us INTEGER NOT NULL -- microseconds since 1970 UTC
 );
 CREATE TABLE user (

@@ -132,7 +132,7 @@ int ask_files_packed(const char *dir, const char *query, const char *coding, ask
         code = ERR_NOMEM;
     if (code == 0) {
         *request = (struct request){
-            .opts = &opts, .method = "GET", .version = "HTTP/1.1", .target = target, .path = PATH};
+            .opts = &opts, .dir = opts.dir, .method = "GET", .version = "HTTP/1.1", .target = target, .path = PATH};
         for (const struct route *route = routes; route->method; route++)
             if (strcmp(route->path, PATH) == 0 && strcmp(route->method, "GET") == 0)
                 request->route = route;

@@ -30,9 +30,9 @@ static int print_json(const struct listing *listing, const struct access_entry *
 static int list_cb(void *arg, const struct access_entry *entry)
 {
     struct listing *listing = arg;
-    char created[CIVIL_TEXT_MAX + 1], scopes[ACCESS_SCOPES_TEXT_MAX];
+    char created[CIVIL_TEXT_MAX + 1], scopes[ACCESS_GRANTS_TEXT_MAX];
     created[civil_print_rfc3339(created, entry->created_us, 0, true)] = '\0';
-    access_scopes_print(entry->scopes, scopes);
+    access_grants_print(entry->grants, scopes);
     const char *const fields[] = {entry->name, scopes, created};
     int code = listing->json ? print_json(listing, entry, created, scopes)
                              : table_row(listing->table, fields, sizeof fields / sizeof *fields);

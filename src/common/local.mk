@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/csv.c %D%/csv.h \
 	%D%/err.c %D%/err.h \
 	%D%/files.c %D%/files.h \
+	%D%/globs.c %D%/globs.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/jsontext.c %D%/jsontext.h \
 	%D%/limits.h \

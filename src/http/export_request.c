@@ -129,6 +129,28 @@ int export_write_whole(const char *folder, const char *name, const struct buf *b
     return rc;
 }
 
+static void put_globs(const struct globs *globs, struct buf *out)
+{
+    buf_puts(out, ",\"entities\":[");
+    for (const char *glob = NULL; (glob = globs_next(globs, glob));) {
+        buf_puts(out, glob == globs->list ? "" : ",");
+        jsontext_put(out, glob);
+    }
+    buf_putc(out, ']');
+}
+
+/* Where they are not told the export is of whatever there is. */
+static int take_globs(const json_t *list, struct export_request *request)
+{
+    size_t i;
+    json_t *glob;
+    request->is_limited = list != NULL;
+    json_array_foreach((json_t *)list, i, glob)
+        if (!json_is_string(glob) || !globs_add(&request->globs, json_string_value(glob), json_string_length(glob)))
+            return ERR_CORRUPT;
+    return !list || json_is_array(list) ? 0 : ERR_CORRUPT;
+}
+
 int export_request_write(const char *folder, const struct export_request *request, struct err_text *error)
 {
     struct buf out = {0};
@@ -141,6 +163,8 @@ int export_request_write(const char *folder, const struct export_request *reques
     buf_printf(&out, ",\"owns_snapshot\":%s,\"created_us\":%" PRId64 ",\"expires_us\":%" PRId64 ",\"parameters\":",
                request->owns_snapshot ? "true" : "false", request->created_us, request->expires_us);
     int rc = export_request_put_parameters(&request->parameters, &out);
+    if (request->is_limited)
+        put_globs(&request->globs, &out);
     buf_puts(&out, "}\n");
     rc = rc ? rc : export_write_whole(folder, NAME, &out, error);
     buf_free(&out);
@@ -186,7 +210,8 @@ int export_request_read(const char *folder, struct export_request *ret_request, 
         request->owns_snapshot = owns;
         request->created_us = created_us;
         request->expires_us = expires_us;
-        rc = take_parameters(parameters, &request->parameters, error);
+        rc = take_globs(json_object_get(json, "entities"), request);
+        rc = rc ? rc : take_parameters(parameters, &request->parameters, error);
     }
     json_decref(json);
     return rc ? err_set(error, rc, "\"%s\" is not what an export left there", path) : 0;

@@ -18,6 +18,8 @@ struct export_request {
     bool owns_snapshot;           /* made for it, and dropped with it */
     int64_t created_us, expires_us;
     struct parameters parameters; /* as they were sent, without `snapshot` */
+    bool is_limited;              /* who asked may see the entities of globs alone, and so may the export */
+    struct globs globs;
 };
 void export_request_free(struct export_request *request); /* what it holds */
 

@@ -26,6 +26,7 @@
 struct work {
     const struct export_run *run;
     struct server_opts opts;       /* of the range requests */
+    struct reader_dir *dir;        /* the snapshot as who asked may see it */
     struct snapshot_info snapshot;
     bool is_taken;                 /* the snapshot is to be given back */
     struct export_plan plan;
@@ -66,6 +67,7 @@ static int open_answer(struct work *work, const struct export_part *part, uint64
     struct request *request = &ret_answer->request;
     const struct export_form *form = &work->plan.form;
     request->opts = &work->opts;
+    request->dir = work->dir;
     request->method = "POST";
     request->route = find_range();
     request->media = form->media;
@@ -295,7 +297,7 @@ static int write_files(struct work *work, struct err_text *error)
 
 static int make_plan(struct work *work, struct err_text *error)
 {
-    struct export_source source = {work->opts.dir, work->snapshot.created_us, is_over_cb, work};
+    struct export_source source = {work->dir, work->snapshot.created_us, is_over_cb, work};
     int rc = export_plan_make(&work->run->request->parameters, &source, &work->plan, error);
     if (rc)
         return rc;
@@ -309,6 +311,9 @@ static int begin_work(struct work *work, const struct export_run *run, struct er
     *work = (struct work){.run = run, .opts = {.snapshots = run->snapshots}};
     int rc = snapshots_take(run->snapshots, run->request->snapshot, &work->snapshot, &work->opts.dir, error);
     work->is_taken = !rc;
+    work->dir = work->opts.dir;
+    if (!rc && run->request->is_limited && (rc = reader_dir_limit(work->opts.dir, &run->request->globs, &work->dir)))
+        work->dir = NULL;
     return rc ? rc : make_plan(work, error);
 }
 
@@ -316,6 +321,8 @@ static void end_work(struct work *work)
 {
     export_plan_free(&work->plan);
     free(work->entries);
+    if (work->dir != work->opts.dir)
+        reader_dir_close(work->dir);
     if (work->is_taken)
         snapshots_give(work->run->snapshots, work->opts.dir);
 }

@@ -49,10 +49,17 @@ void exports_append(struct exports *exports, struct export *export)
     *at = export;
 }
 
-struct export *exports_find(const struct exports *exports, const char *id)
+bool exports_is_seen(const struct export *export, const struct export_caller *caller)
+{
+    const struct export_request *request = &export->request;
+    return !caller || !caller->limit || (request->is_limited && !strcmp(request->by, caller->name) &&
+                                         globs_equal(&request->globs, caller->limit));
+}
+
+struct export *exports_find(const struct exports *exports, const struct export_caller *caller, const char *id)
 {
     struct export *export = exports->first;
-    while (export && strcmp(export->request.id, id) != 0)
+    while (export && (strcmp(export->request.id, id) != 0 || !exports_is_seen(export, caller)))
         export = export->next;
     return export;
 }

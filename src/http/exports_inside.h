@@ -41,7 +41,9 @@ void exports_free_one(struct export *export);
 
 /* The caller holds the lock. */
 void exports_append(struct exports *exports, struct export *export);
-struct export *exports_find(const struct exports *exports, const char *id); /* or NULL */
+/* NULL where there is none for that caller. */
+struct export *exports_find(const struct exports *exports, const struct export_caller *caller, const char *id);
+bool exports_is_seen(const struct export *export, const struct export_caller *caller);
 void exports_take_out(struct exports *exports, struct export *export);      /* for the thread to remove */
 void exports_expire(struct exports *exports);
 size_t exports_count(const struct exports *exports, bool only_waiting);

@@ -41,13 +41,16 @@ static void leave_room(struct exports *exports)
     pthread_mutex_unlock(&exports->lock);
 }
 
-static int fill_request(const struct parameters *parameters, const char *by, struct export_request *request,
+static int fill_request(const struct parameters *parameters, const struct export_caller *by, struct export_request *request,
                         struct err_text *error)
 {
     struct export_form form;
     int rc = export_form_read(parameters, &form, error);
     export_request_name(request);
-    snprintf(request->by, sizeof(request->by), "%s", by);
+    snprintf(request->by, sizeof(request->by), "%s", by->name);
+    request->is_limited = by->limit != NULL;
+    if (by->limit)
+        request->globs = *by->limit;
     request->created_us = clock_wall_us();
     if (!rc && (civil_add(request->created_us, &form.keep, &request->expires_us) || request->expires_us <= request->created_us))
         rc = err_set_field(error, ERR_INVALID, "keep", "\"keep\" is not a time in the future that a calendar has");
@@ -69,7 +72,7 @@ static int pin(struct exports *exports, struct export_request *request, struct e
     int rc = *request->snapshot ? 0 : export_form_read(&request->parameters, &form, error);
     if (rc || *request->snapshot)
         return rc;
-    snprintf(request->snapshot, sizeof(request->snapshot), "export-%s", request->id);
+    snprintf(request->snapshot, sizeof(request->snapshot), EXPORT_PREFIX "%s", request->id);
     rc = snapshots_make(exports->opts.snapshots, request->snapshot, &form.keep, error);
     request->owns_snapshot = !rc;
     return rc;
@@ -111,8 +114,8 @@ static int make_one(struct exports *exports, struct export *export, struct err_t
     return rc;
 }
 
-int exports_make(struct exports *exports, const struct parameters *parameters, const char *by, char ret_id[static EXPORT_ID_MAX],
-                 struct err_text *error)
+int exports_make(struct exports *exports, const struct parameters *parameters, const struct export_caller *by,
+                 char ret_id[static EXPORT_ID_MAX], struct err_text *error)
 {
     struct export *export = calloc(1, sizeof(*export));
     int rc = export ? fill_request(parameters, by, &export->request, error) : ERR_NOMEM;

@@ -52,11 +52,11 @@ static int refuse_unknown(const char *id, struct err_text *error)
     return err_set(error, ERR_NOTFOUND, "there is no export \"%.64s\": its time may be over; GET /v1/exports lists them", id);
 }
 
-static int put_manifest(struct exports *exports, const char *id, struct buf *out, struct err_text *error)
+static int put_manifest(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out, struct err_text *error)
 {
     struct export_listed listed;
     int fd;
-    int rc = exports_open_file(exports, id, EXPORT_MANIFEST, &listed, &fd, error);
+    int rc = exports_open_file(exports, caller, id, EXPORT_MANIFEST, &listed, &fd, error);
     if (rc)
         return rc;
     buf_puts(out, ",\"manifest\":");
@@ -71,25 +71,28 @@ static int put_manifest(struct exports *exports, const char *id, struct buf *out
     return 0;
 }
 
-int exports_tell(struct exports *exports, const char *id, struct buf *out, struct err_text *error)
+int exports_tell(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out, struct err_text *error)
 {
     pthread_mutex_lock(&exports->lock);
-    const struct export *export = exports_find(exports, id);
+    const struct export *export = exports_find(exports, caller, id);
     bool found = export != NULL, ready = found && export->state == EXPORT_READY;
     if (found)
         put_one(export, out);
     pthread_mutex_unlock(&exports->lock);
-    int rc = !found ? refuse_unknown(id, error) : ready ? put_manifest(exports, id, out, error) : 0;
+    int rc = !found ? refuse_unknown(id, error) : ready ? put_manifest(exports, caller, id, out, error) : 0;
     buf_puts(out, "}\n");
     return rc ? rc : out->failed ? ERR_NOMEM : 0;
 }
 
-int exports_list(struct exports *exports, struct buf *out)
+int exports_list(struct exports *exports, const struct export_caller *caller, struct buf *out)
 {
+    size_t n = 0;
     buf_puts(out, "{\"exports\":[");
     pthread_mutex_lock(&exports->lock);
     for (const struct export *export = exports->first; export; export = export->next) {
-        buf_puts(out, export == exports->first ? "\n" : ",\n");
+        if (!exports_is_seen(export, caller))
+            continue;
+        buf_puts(out, n++ ? ",\n" : "\n");
         put_one(export, out);
         buf_putc(out, '}');
     }
@@ -98,14 +101,14 @@ int exports_list(struct exports *exports, struct buf *out)
     return out->failed ? ERR_NOMEM : 0;
 }
 
-int exports_open_file(struct exports *exports, const char *id, const char *name, struct export_listed *ret_listed, int *ret_fd,
-                      struct err_text *error)
+int exports_open_file(struct exports *exports, const struct export_caller *caller, const char *id, const char *name,
+                      struct export_listed *ret_listed, int *ret_fd, struct err_text *error)
 {
     char path[EXPORTS_PATH_BYTES];
     struct export_listed listed = {0};
     struct stat info;
     pthread_mutex_lock(&exports->lock);
-    const struct export *export = exports_find(exports, id);
+    const struct export *export = exports_find(exports, caller, id);
     const struct export_listed *found = export ? export_listing_find(&export->listing, name) : NULL;
     bool known = export != NULL, ready = known && export->state == EXPORT_READY;
     listed = found ? *found : listed;
@@ -130,10 +133,10 @@ int exports_open_file(struct exports *exports, const char *id, const char *name,
     return 0;
 }
 
-int exports_drop(struct exports *exports, const char *id, struct err_text *error)
+int exports_drop(struct exports *exports, const struct export_caller *caller, const char *id, struct err_text *error)
 {
     pthread_mutex_lock(&exports->lock);
-    struct export *export = exports_find(exports, id);
+    struct export *export = exports_find(exports, caller, id);
     if (export)
         exports_take_out(exports, export);
     pthread_mutex_unlock(&exports->lock);

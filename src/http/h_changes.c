@@ -131,7 +131,7 @@ int h_changes(struct request *request, struct reply *reply, struct err_text *err
     if (!answer)
         return ERR_NOMEM;
     answer->stream = (struct stream){.fill = fill_changes, .close = close_changes};
-    answer->dir = request->opts->dir;
+    answer->dir = request->dir;
     int rc = filter_init(&answer->filter, &request->parameters, error);
     if (!rc)
         rc = find_changes(answer, error);

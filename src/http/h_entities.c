@@ -277,7 +277,7 @@ static struct entities *new_entities(struct request *request)
     if (!entities)
         return NULL;
     entities->stream = (struct stream){.fill = fill_entities, .close = close_entities};
-    entities->dir = request->opts->dir;
+    entities->dir = request->dir;
     return entities;
 }
 

@@ -15,8 +15,10 @@
 
 #define RETRY_S 5
 
-static int take_exports(const struct request *request, struct exports **ret_exports, struct err_text *error)
+static int take_exports(const struct request *request, struct exports **ret_exports, struct export_caller *ret_caller,
+                        struct err_text *error)
 {
+    *ret_caller = (struct export_caller){request->principal.name, reader_dir_limited_to(request->dir)};
     *ret_exports = request->opts->exports;
     return *ret_exports ? 0 : err_set(error, ERR_NOTFOUND, "no exports are kept here");
 }
@@ -25,14 +27,15 @@ int h_exports_make(struct request *request, struct reply *reply, struct err_text
 {
     char id[EXPORT_ID_MAX];
     struct exports *exports;
-    int rc = take_exports(request, &exports, error);
-    rc = rc ? rc : exports_make(exports, &request->parameters, request->principal.name, id, error);
+    struct export_caller caller;
+    int rc = take_exports(request, &exports, &caller, error);
+    rc = rc ? rc : exports_make(exports, &request->parameters, &caller, id, error);
     if (rc == ERR_BUSY) {
         reply_header(reply, "Retry-After", "%d", RETRY_S);
         reply_problem(reply, 429, error->field, "%s", error->text);
         return 0;
     }
-    rc = rc ? rc : exports_tell(exports, id, &reply->body, error);
+    rc = rc ? rc : exports_tell(exports, &caller, id, &reply->body, error);
     if (rc)
         return rc;
     log_event(LOG_INFO, "export_made", "id=%s by=\"%s\"", id, request->principal.name);
@@ -54,22 +57,25 @@ static int answer_json(struct reply *reply, int rc)
 int h_exports_list(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct exports *exports;
-    int rc = take_exports(request, &exports, error);
-    return answer_json(reply, rc ? rc : exports_list(exports, &reply->body));
+    struct export_caller caller;
+    int rc = take_exports(request, &exports, &caller, error);
+    return answer_json(reply, rc ? rc : exports_list(exports, &caller, &reply->body));
 }
 
 int h_exports_one(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct exports *exports;
-    int rc = take_exports(request, &exports, error);
-    return answer_json(reply, rc ? rc : exports_tell(exports, request->id, &reply->body, error));
+    struct export_caller caller;
+    int rc = take_exports(request, &exports, &caller, error);
+    return answer_json(reply, rc ? rc : exports_tell(exports, &caller, request->id, &reply->body, error));
 }
 
 int h_exports_drop(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct exports *exports;
-    int rc = take_exports(request, &exports, error);
-    rc = rc ? rc : exports_drop(exports, request->id, error);
+    struct export_caller caller;
+    int rc = take_exports(request, &exports, &caller, error);
+    rc = rc ? rc : exports_drop(exports, &caller, request->id, error);
     if (rc)
         return rc;
     log_event(LOG_INFO, "export_dropped", "id=%s by=\"%s\"", request->id, request->principal.name);
@@ -105,8 +111,9 @@ int h_exports_file(struct request *request, struct reply *reply, struct err_text
     uint64_t offset, n;
     int fd;
     struct exports *exports;
-    int rc = take_exports(request, &exports, error);
-    rc = rc ? rc : exports_open_file(exports, request->id, request->file, &listed, &fd, error);
+    struct export_caller caller;
+    int rc = take_exports(request, &exports, &caller, error);
+    rc = rc ? rc : exports_open_file(exports, &caller, request->id, request->file, &listed, &fd, error);
     if (rc)
         return rc;
     snprintf(etag, sizeof(etag), "\"%s\"", listed.sha256);

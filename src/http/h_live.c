@@ -358,7 +358,7 @@ int h_live(struct request *request, struct reply *reply, struct err_text *error)
     if (!live)
         return ERR_NOMEM;
     live->stream = (struct stream){.fill = fill_live, .wait = wait_live, .close = close_live};
-    live->dir = request->opts->dir;
+    live->dir = request->dir;
     live->said_us = clock_mono_us();
     live->behind_max_us = request->opts->behind_max_us ? request->opts->behind_max_us : SERVER_BEHIND_US;
     int rc = begin_live(live, request, error);

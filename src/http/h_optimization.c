@@ -166,7 +166,7 @@ int h_optimization_list(struct request *request, struct reply *reply, struct err
     if (rc)
         return rc;
     buf_puts(page.out, "{\"outputs\":[");
-    rc = optimization_each(request->opts->dir, &filter, put_output, &page, error);
+    rc = optimization_each(request->dir, &filter, put_output, &page, error);
     if (rc < 0)
         return rc;
     buf_puts(page.out, page.n ? "\n],\"next\":" : "],\"next\":");

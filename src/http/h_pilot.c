@@ -43,7 +43,7 @@ static int put_sensors(void *arg, const struct asset *board)
 static void begin_list(struct request *request, const struct shape *shape, struct reply *reply, struct err_text *error,
                        struct list *ret_list)
 {
-    *ret_list = (struct list){.dir = request->opts->dir, .shape = shape, .out = &reply->body, .error = error};
+    *ret_list = (struct list){.dir = request->dir, .shape = shape, .out = &reply->body, .error = error};
     buf_putc(ret_list->out, '[');
 }
 
@@ -63,7 +63,7 @@ static int refuse(struct err_text *error, const char *what, const char *id, cons
 static int check(struct request *request, const char *kind, struct err_text *error)
 {
     struct pilot_asset asset;
-    int rc = pilot_find(request->opts->dir, kind, request->id, &asset, error);
+    int rc = pilot_find(request->dir, kind, request->id, &asset, error);
     pilot_free(&asset);
     if (rc)
         return rc < 0 ? rc : 0;
@@ -114,7 +114,7 @@ int h_pilot_location_sensors(struct request *request, struct reply *reply, struc
         return rc;
     begin_list(request, &pilot_sensors, reply, error, &list);
     struct asset_filter boards = {.kind = "MainDistributionBoard", .parent_kind = "Location", .parent = request->id};
-    rc = assets_each(request->opts->dir, &boards, put_sensors, &list, error);
+    rc = assets_each(request->dir, &boards, put_sensors, &list, error);
     return rc ? rc : end_reply(reply, "]\n");
 }
 
@@ -133,7 +133,7 @@ static int answer_rates(struct request *request, const struct pilot_asset *of, c
 int h_pilot_board_rates(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct pilot_asset board;
-    struct reader_dir *dir = request->opts->dir;
+    struct reader_dir *dir = request->dir;
     int rc = *request->id ? pilot_find(dir, "MainDistributionBoard", request->id, &board, error)
                           : pilot_first(dir, "MainDistributionBoard", NULL, &board, error);
     if (!rc)
@@ -147,7 +147,7 @@ int h_pilot_board_rates(struct request *request, struct reply *reply, struct err
 int h_pilot_heating_rates(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct pilot_asset sensor;
-    struct reader_dir *dir = request->opts->dir;
+    struct reader_dir *dir = request->dir;
     int rc = *request->id ? pilot_find(dir, "Sensor", request->id, &sensor, error)
                           : pilot_first(dir, "Sensor", "DistrictHeating", &sensor, error);
     if (!rc)

@@ -279,8 +279,8 @@ static int open_dynamic(struct request *request, struct dynamic *dynamic, struct
     if ((rc = read_span(request, given, error)) || (rc = range_parse(given, 3, dynamic->now_us, &dynamic->span, error)))
         return rc;
     dynamic->spanned = true;
-    rc = view_open(request->opts->dir, &dynamic->view, error);
-    return rc ? rc : open_parts(request->opts->dir, dynamic, given, error);
+    rc = view_open(request->dir, &dynamic->view, error);
+    return rc ? rc : open_parts(request->dir, dynamic, given, error);
 }
 
 static void put_headers(const struct dynamic *dynamic, struct reply *reply)

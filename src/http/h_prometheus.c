@@ -358,7 +358,7 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
         return ERR_NOMEM;
     evaluation->stream = (struct stream){.fill = fill_values, .close = close_values};
     evaluation->request = request;
-    evaluation->dir = request->opts->dir;
+    evaluation->dir = request->dir;
     evaluation->instant = instant;
     evaluation->left = READINGS_MAX;
     evaluation->options.left = &evaluation->left;

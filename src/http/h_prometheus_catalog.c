@@ -85,7 +85,7 @@ int h_prometheus_series(struct request *request, struct reply *reply, struct err
     if (!series)
         return ERR_NOMEM;
     series->stream = (struct stream){.fill = fill_series, .close = close_series};
-    series->dir = request->opts->dir;
+    series->dir = request->dir;
     int rc = narrowing_init(&series->narrowing, request, error);
     rc = rc ? rc : prometheus_limit(&request->parameters, "limit", &series->left, error);
     if (!rc && !series->narrowing.n)
@@ -126,7 +126,7 @@ static int gather(struct gathering *gathering, const struct request *request,
     int rc = narrowing_init(&gathering->narrowing, request, error);
     if (rc)
         return rc;
-    rc = reader_series(request->opts->dir, &gathering->narrowing.filter, row, gathering);
+    rc = reader_series(request->dir, &gathering->narrowing.filter, row, gathering);
     return rc < 0 ? err_set(error, rc, "the catalog could not be read: %s", err_name(rc)) : 0;
 }
 

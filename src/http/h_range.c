@@ -28,6 +28,7 @@ struct range_stream {
     struct origin origin;
     struct view *view;
     struct leases *leases;             /* NULL: pages are not held together, or need not be: those of a snapshot */
+    char owner[LEASE_OWNER_MAX];       /* whose pages these are */
     char lease[LEASE_NAME_MAX];        /* the name under which view waits; "" while it is ours alone */
     struct answer *answer;
     const struct renderer *renderer;
@@ -66,7 +67,7 @@ static int name_next(struct range_stream *range, struct answer *answer, char ret
                      struct err_text *error)
 {
     const char *place = answer_cursor(answer);
-    if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->lease))
+    if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->owner, range->lease))
         return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
     if (place)
         snprintf(ret_cursor, CURSOR_MAX, "%s%s%s", range->lease, *range->lease ? "." : "", place);
@@ -303,7 +304,7 @@ static int take_view(struct range_stream *range, struct request *request, struct
         size_t size = dot ? (size_t)(dot - parameter->value) : 0;
         if (!dot || !range->leases || size >= sizeof(range->lease))
             continue;
-        int rc = leases_take(range->leases, parameter->value, size, &range->view);
+        int rc = leases_take(range->leases, range->owner, parameter->value, size, &range->view);
         if (rc)
             return err_set_field(error, rc, "cursor",
                                  "the cursor was left for too long and its state is gone: ask again without it");
@@ -360,6 +361,7 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->stream = (struct stream){.fill = fill_range, .close = close_range};
     range->renderer = renderer_of(request->media);
     range->render.range = &range->range;
+    snprintf(range->owner, sizeof(range->owner), "%s", request->principal.name);
     range->n_rows = request->n_rows ? request->n_rows : &range->n_own;
     int rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);
     if (!rc)

@@ -8,6 +8,7 @@
 #include "common/civil.h"
 #include "common/jsontext.h"
 #include "common/log.h"
+#include "http/exports.h"
 #include "store/snapshots.h"
 
 #define KEEP_DEFAULT "P90D"
@@ -27,12 +28,15 @@ static void put_snapshot(struct buf *out, const struct snapshot_info *info)
 
 struct list {
     struct buf *out;
+    bool is_limited; /* then those of exports are not told: they say that somebody made one */
     bool started;
 };
 
 static int put_row(void *arg, const struct snapshot_info *info)
 {
     struct list *list = arg;
+    if (list->is_limited && !strncmp(info->name, EXPORT_PREFIX, strlen(EXPORT_PREFIX)))
+        return 0;
     buf_puts(list->out, list->started ? ",\n" : "");
     put_snapshot(list->out, info);
     list->started = true;
@@ -41,7 +45,7 @@ static int put_row(void *arg, const struct snapshot_info *info)
 
 int h_snapshots_list(struct request *request, struct reply *reply, struct err_text *error)
 {
-    struct list list = {.out = &reply->body};
+    struct list list = {.out = &reply->body, .is_limited = reader_dir_limited_to(request->dir) != NULL};
     buf_puts(list.out, "{\"snapshots\":[");
     int rc = snapshots_list(request->opts->snapshots, NULL, put_row, &list, error);
     if (rc)

@@ -186,7 +186,7 @@ static bool is_over(void *arg)
 static int run_statement(struct request *request, const char *text, const struct form *form, struct reply *reply,
                          struct buf *out, struct err_text *error)
 {
-    struct session_opts opts = {.reader = request->opts->dir, .time_max_us = TIME_MAX_US, .memory_max_bytes = MEMORY_MAX_BYTES,
+    struct session_opts opts = {.reader = request->dir, .time_max_us = TIME_MAX_US, .memory_max_bytes = MEMORY_MAX_BYTES,
                                 .is_over = is_over, .arg = request};
     struct session *session;
     int rc = session_open(&opts, text, &session, error);

@@ -3,6 +3,7 @@
 #include "http/leases.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "common/hash.h"
 
 struct lease {
-    char name[LEASE_NAME_MAX];
+    char name[LEASE_NAME_MAX], owner[LEASE_OWNER_MAX];
     struct view *view; /* NULL: free */
     int users;
     int64_t used_us;   /* last */
@@ -69,7 +70,7 @@ static struct lease *make_room(struct leases *leases)
     return oldest;
 }
 
-int leases_put(struct leases *leases, struct view *view, char ret_name[static LEASE_NAME_MAX])
+int leases_put(struct leases *leases, struct view *view, const char *owner, char ret_name[static LEASE_NAME_MAX])
 {
     uint8_t secret[16];
     hash_random(secret, sizeof(secret));
@@ -79,6 +80,7 @@ int leases_put(struct leases *leases, struct view *view, char ret_name[static LE
     struct lease *lease = make_room(leases);
     if (lease) {
         *lease = (struct lease){.view = view, .users = 1, .used_us = now_us};
+        snprintf(lease->owner, sizeof(lease->owner), "%s", owner);
         hash_base64url(secret, sizeof(secret), lease->name);
         memcpy(ret_name, lease->name, LEASE_NAME_MAX);
     }
@@ -86,7 +88,7 @@ int leases_put(struct leases *leases, struct view *view, char ret_name[static LE
     return lease ? 0 : ERR_LIMIT;
 }
 
-int leases_take(struct leases *leases, const char *name, size_t size, struct view **ret_view)
+int leases_take(struct leases *leases, const char *owner, const char *name, size_t size, struct view **ret_view)
 {
     int rc = ERR_EXPIRED;
     pthread_mutex_lock(&leases->lock);
@@ -94,7 +96,8 @@ int leases_take(struct leases *leases, const char *name, size_t size, struct vie
     expire(leases, now_us);
     for (size_t i = 0; i < LEASES_MAX && rc; i++) {
         struct lease *lease = &leases->rows[i];
-        if (!lease->view || strlen(lease->name) != size || memcmp(lease->name, name, size) != 0)
+        if (!lease->view || strlen(lease->name) != size || memcmp(lease->name, name, size) != 0 ||
+            strcmp(lease->owner, owner) != 0)
             continue;
         lease->users++;
         lease->used_us = now_us;

@@ -12,16 +12,20 @@
 
 int origin_take(const struct request *request, struct origin *ret_origin, struct err_text *error)
 {
-    struct origin origin = {.dir = request->opts->dir, .now_us = clock_wall_us()};
+    struct origin origin = {.dir = request->dir, .now_us = clock_wall_us()};
+    const struct globs *limit = reader_dir_limited_to(request->dir);
     struct snapshot_info info;
     const char *name;
     int rc = parameters_one(&request->parameters, "snapshot", &name, error);
     if (!rc && name) {
         origin.snapshots = request->opts->snapshots;
-        rc = snapshots_take(origin.snapshots, name, &info, &origin.dir, error);
+        rc = snapshots_take(origin.snapshots, name, &info, &origin.snapshot, error);
+        origin.dir = origin.snapshot;
         origin.now_us = rc ? 0 : info.created_us;
         origin.expires_us = rc ? 0 : info.expires_us;
     }
+    if (!rc && name && limit && (rc = reader_dir_limit(origin.snapshot, limit, &origin.dir)))
+        snapshots_give(origin.snapshots, origin.snapshot);
     if (!rc)
         *ret_origin = origin;
     return rc;
@@ -29,8 +33,10 @@ int origin_take(const struct request *request, struct origin *ret_origin, struct
 
 void origin_give(struct origin *origin)
 {
+    if (origin->snapshots && origin->dir != origin->snapshot)
+        reader_dir_close(origin->dir);
     if (origin->snapshots)
-        snapshots_give(origin->snapshots, origin->dir);
+        snapshots_give(origin->snapshots, origin->snapshot);
     *origin = (struct origin){0};
 }
 

@@ -9,8 +9,9 @@
 #include "store/snapshots.h"
 
 struct origin {
-    struct reader_dir *dir;
-    struct snapshots *snapshots; /* dir is to be given back to; NULL: the store as it is now */
+    struct reader_dir *dir;      /* as the request may see it */
+    struct reader_dir *snapshot; /* of which dir may show a part, */
+    struct snapshots *snapshots; /* to be given back to these; NULL: the store as it is now */
     int64_t now_us;              /* what relative times refer to: of a snapshot, when it was made */
     int64_t expires_us;          /* of a snapshot */
 };

@@ -158,7 +158,7 @@ int pilot_take_sensor(const struct request *request, const struct pilot_object *
     struct pilot_asset sensor;
     while (strcmp(object->name, name))
         object++;
-    int rc = pilot_find(request->opts->dir, "Sensor", request->id, &sensor, error);
+    int rc = pilot_find(request->dir, "Sensor", request->id, &sensor, error);
     if (!rc)
         rc = err_set(error, ERR_NOTFOUND, "there is no Sensor \"%.128s\": /api/Location/{locationId}/Sensors lists those of a "
                      "location", request->id);

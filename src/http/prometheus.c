@@ -161,7 +161,7 @@ int narrowing_init(struct narrowing *narrowing, const struct request *request, s
     if (rc)
         return rc;
     narrowing->has_time = start || end;
-    return view_open(request->opts->dir, &narrowing->view, error);
+    return view_open(request->dir, &narrowing->view, error);
 }
 
 void narrowing_done(struct narrowing *narrowing)

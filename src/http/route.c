@@ -21,6 +21,10 @@ bool request_is_over(const struct request *request)
 void request_done(struct request *request)
 {
     parameters_free(&request->parameters);
+    if (request->owns_dir)
+        reader_dir_close(request->dir);
+    request->dir = NULL;
+    request->owns_dir = false;
 }
 
 /* ---- path and method ---- */
@@ -122,11 +126,6 @@ static void find_route(struct request *request, struct reply *reply)
 
 /* ---- who, and whether the server can answer ---- */
 
-static const char *scope_name(unsigned scope)
-{
-    return scope == SCOPE_READ ? "read" : scope == SCOPE_SQL ? "sql" : scope == SCOPE_EXPORT ? "export" : "ops";
-}
-
 /* Browsers ask people for a password where they see this, so routes that our own pages call do without. */
 static bool asks_for_password(const struct request *request)
 {
@@ -183,12 +182,36 @@ static int find_principal(struct request *request, struct reply *reply, bool may
     return rc < 0 ? -1 : rc;
 }
 
-static int check_scope(const struct request *request, struct reply *reply)
+static int check_scope(struct request *request, struct reply *reply)
 {
-    if ((request->principal.scopes & request->route->scope) == request->route->scope)
+    char name[ACCESS_SCOPES_TEXT_MAX];
+    const struct route *route = request->route;
+    const struct grants *grants = &request->principal.grants;
+    bool is_whole = route->is_whole || route->scope == SCOPE_OPS;
+    access_scopes_print(route->scope, name);
+    request->scope = route->scope;
+    if ((grants->scopes & route->scope) != route->scope)
+        reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, name);
+    else if (is_whole && (grants->whole & route->scope) != route->scope)
+        reply_problem(reply, 403, "", "\"%s\" has the scope %s for some entities only, and this is not about entities: it needs "
+                      "the scope without a glob", request->principal.name, name);
+    return reply->status ? -1 : 0;
+}
+
+/* The store as the principal may see it. */
+static int limit_dir(struct request *request)
+{
+    struct globs globs;
+    if (request->dir || request->route->access != ACCESS_SCOPE)
         return 0;
-    reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, scope_name(request->route->scope));
-    return -1;
+    principal_globs(&request->principal, request->scope, &globs);
+    if (globs.is_all) {
+        request->dir = request->opts->dir;
+        return 0;
+    }
+    int rc = reader_dir_limit(request->opts->dir, &globs, &request->dir);
+    request->owns_dir = !rc;
+    return rc;
 }
 
 static int check_credentials(struct request *request, struct reply *reply)
@@ -335,6 +358,8 @@ void route_answer(struct request *request, struct reply *reply)
     int rc = parse_parameters(request, reply, &error);
     if (!rc && !reply->status)
         rc = choose_media(request, reply, &error);
+    if (!rc && !reply->status)
+        rc = limit_dir(request);
     if (!rc && !reply->status)
         rc = request->route->handler(request, reply, &error);
     if (rc && request->route->fail)

@@ -47,6 +47,9 @@ struct request {
     char id[256], file[256];     /* what stands for {id} (or another name) and {file} of the path, decoded; else "" */
     const struct route *route;
     struct principal principal;
+    enum scope scope;            /* that the principal is let in by */
+    struct reader_dir *dir;      /* the store as the principal may see it; handlers know no other one */
+    bool owns_dir;
     bool unverified;             /* the password is still to be computed: route_verify */
     struct parameters parameters;
     const struct media *media;   /* the chosen one; NULL where a route has none */
@@ -64,6 +67,7 @@ struct route {
                                     * bare slash */
     unsigned scope;                /* enum scope */
     enum access_needed access;
+    bool is_whole;                 /* tells of more than entities (all routes of SCOPE_OPS do): a limited scope is not enough */
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
     const char *leaves_out;        /* an empty part may stand before this last part: a parameter that is left out; or NULL */
     bool takes_document;           /* the body is a JSON object of the client's own, not parameters */

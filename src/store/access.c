@@ -30,21 +30,6 @@ static const char *const statements[SQL_N] = {
     [SQL_VERSION] = "PRAGMA data_version",
 };
 
-static const struct {
-    const char *name;
-    unsigned scopes;
-} scope_names[] = {
-    {"read", SCOPE_READ},
-    {"export", SCOPE_EXPORT},
-    {"sql", SCOPE_SQL},
-    {"ops", SCOPE_OPS},
-    {"personal:read", SCOPE_PERSONAL_READ},
-    {"personal:write", SCOPE_PERSONAL_WRITE},
-    {"vault:admin", SCOPE_VAULT_ADMIN},
-    {"admin", SCOPES_ALL},
-};
-#define N_SCOPES (sizeof(scope_names) / sizeof(*scope_names))
-
 static char *auth_path(const char *dir)
 {
     char *path;
@@ -157,42 +142,6 @@ void access_close(struct access *access)
 
 /* ---- making tokens ---- */
 
-static int parse_scope(const char *text, size_t size, unsigned *scopes, struct err_text *error)
-{
-    for (size_t i = 0; i < N_SCOPES; i++) {
-        size_t name_size = strlen(scope_names[i].name);
-        if (size < name_size || memcmp(text, scope_names[i].name, name_size))
-            continue;
-        if (size == name_size) {
-            *scopes |= scope_names[i].scopes;
-            return 0;
-        }
-        if (text[name_size] == ':')
-            return err_set_field(error, ERR_INVALID, "scope",
-                                 "the scope \"%.*s\" is limited to entities, which is not enforced yet: leave out \"%.*s\"",
-                                 (int)size, text, (int)(size - name_size), text + name_size);
-    }
-    return err_set_field(error, ERR_INVALID, "scope",
-                         "\"%.*s\" is no scope: use read, export, sql, ops, personal:read, personal:write, vault:admin "
-                         "or admin", size < 64 ? (int)size : 64, text);
-}
-
-int access_parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error)
-{
-    unsigned scopes = 0;
-    for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
-        size_t size = strcspn(text, ", ");
-        int rc = parse_scope(text, size, &scopes, error);
-        if (rc)
-            return rc;
-        text += size;
-    }
-    if (!scopes)
-        return err_set_field(error, ERR_INVALID, "scope", "without a scope nothing may be done: give one, such as read");
-    *ret_scopes = scopes;
-    return 0;
-}
-
 int access_check_name(const char *name, const char *of, struct err_text *error)
 {
     size_t size = strlen(name);
@@ -204,9 +153,10 @@ int access_check_name(const char *name, const char *of, struct err_text *error)
     return err_set_field(error, ERR_INVALID, "name", "the name of a %s has 1 to 64 printable ASCII characters", of);
 }
 
-static int add_token(struct access *access, const char *name, unsigned scopes, const uint8_t *hash,
+static int add_token(struct access *access, const char *name, const struct grants *grants, const uint8_t *hash,
                      struct err_text *error)
 {
+    char text[ACCESS_GRANTS_TEXT_MAX];
     struct db *db;
     int rc = access_open_file(access->path, DB_WRITE, &db, error);
     if (rc)
@@ -214,7 +164,7 @@ static int add_token(struct access *access, const char *name, unsigned scopes, c
     sqlite3_stmt *stmt = db_stmt(db, SQL_ADD);
     db_bind_blob(stmt, ":hash", hash, HASH_BYTES);
     db_bind_text(stmt, ":name", name);
-    db_bind_i64(stmt, ":scopes", scopes);
+    access_bind_grants(stmt, grants, text);
     db_bind_i64(stmt, ":created_us", clock_wall_us());
     rc = db_run(db, stmt);
     if (rc == ERR_EXISTS)
@@ -230,16 +180,16 @@ int access_token_create(struct access *access, const char *name, const char *sco
 {
     uint8_t secret[32], hash[HASH_BYTES];
     char token[TOKEN_TEXT_MAX] = "alm_";
-    unsigned scope_bits = 0;
+    struct grants grants;
     int rc = access_check_name(name, "token", error);
     if (!rc)
-        rc = access_parse_scopes(scopes, &scope_bits, error);
+        rc = access_grants_parse(scopes, &grants, error);
     if (rc)
         return rc;
     hash_random(secret, sizeof(secret));
     hash_base64url(secret, sizeof(secret), token + strlen(token));
     hash_keyed(access->key, token, strlen(token), hash);
-    rc = add_token(access, name, scope_bits, hash, error);
+    rc = add_token(access, name, &grants, hash, error);
     if (!rc)
         memcpy(ret_token, token, sizeof(token));
     explicit_bzero(secret, sizeof(secret));
@@ -274,10 +224,10 @@ static int find(struct access *access, const uint8_t *hash, struct principal *re
     int rc = db_step(access->db, stmt);
     if (rc <= 0)
         return rc ? rc : ERR_DENIED;
-    *ret_principal = (struct principal){.scopes = (unsigned)sqlite3_column_int64(stmt, 1)};
+    rc = access_read_grants(stmt, 1, &ret_principal->grants);
     snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_reset(stmt);
-    return 0;
+    return rc;
 }
 
 const struct cached *access_recall(const struct access *access, const uint8_t hash[static HASH_BYTES])
@@ -324,10 +274,14 @@ int access_each(struct access *access, enum access_kind kind, int (*row)(void *a
     if (rc)
         return rc;
     sqlite3_stmt *stmt = db_stmt(db, kind == ACCESS_USERS ? SQL_LIST_USERS : SQL_LIST_TOKENS);
+    struct grants grants;
     int answer = 0;
-    while (!answer && (rc = db_step(db, stmt)) > 0)
-        answer = row(arg, &(struct access_entry){(const char *)sqlite3_column_text(stmt, 0),
-                                                 (unsigned)sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2)});
+    while (!answer && (rc = db_step(db, stmt)) > 0) {
+        answer = access_read_grants(stmt, 1, &grants);
+        if (!answer)
+            answer = row(arg, &(struct access_entry){(const char *)sqlite3_column_text(stmt, 0), &grants,
+                                                     sqlite3_column_int64(stmt, 2)});
+    }
     if (rc < 0)
         db_error(db, error, rc, "read");
     db_close(db);
@@ -352,17 +306,4 @@ int access_remove(struct access *access, enum access_kind kind, const char *name
     sqlite3_reset(stmt);
     db_close(db);
     return code;
-}
-
-void access_scopes_print(unsigned scopes, char out[static ACCESS_SCOPES_TEXT_MAX])
-{
-    size_t n = 0;
-    out[0] = '\0';
-    if ((scopes & SCOPES_ALL) == SCOPES_ALL) {
-        snprintf(out, ACCESS_SCOPES_TEXT_MAX, "admin");
-        return;
-    }
-    for (size_t i = 0; i < N_SCOPES; i++)
-        if (scope_names[i].scopes & scopes && scope_names[i].scopes != SCOPES_ALL)
-            n += (size_t)snprintf(out + n, ACCESS_SCOPES_TEXT_MAX - n, "%s%s", n ? "," : "", scope_names[i].name);
 }

@@ -8,12 +8,25 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/globs.h"
 
 #define TOKEN_TEXT_MAX 64 /* "alm_" and 43 characters of base64url, NUL */
 
 enum scope { SCOPE_READ = 1, SCOPE_EXPORT = 2, SCOPE_SQL = 4, SCOPE_OPS = 8, SCOPE_PERSONAL_READ = 16,
-             SCOPE_PERSONAL_WRITE = 32, SCOPE_VAULT_ADMIN = 64, SCOPE_ADMIN = 128 };
-#define SCOPES_ALL 255 /* what `admin` includes */
+             SCOPE_PERSONAL_WRITE = 32, SCOPE_VAULT_ADMIN = 64, SCOPE_ADMIN = 128, SCOPE_AGGREGATE = 256 };
+#define SCOPES_ALL 255 /* what `admin` includes; SCOPE_AGGREGATE gives less than SCOPE_READ */
+
+/* What somebody may do. A scope may be limited to entities by globs, several times (`read:p2-*,read:wx-*`); one that is held
+ * without a glob, too, is not limited. */
+#define ACCESS_LIMITS_MAX 512
+struct grants {
+    unsigned scopes;                /* enum scope: held in any way */
+    unsigned whole;                 /* of them: not limited */
+    char limits[ACCESS_LIMITS_MAX]; /* those with globs, as they are written, with commas between */
+    unsigned k, share_percent;      /* SCOPE_AGGREGATE: what a bucket needs; of several the strictest */
+};
+#define AGGREGATE_K 15
+#define AGGREGATE_SHARE_PERCENT 15
 
 struct db_format;
 extern const struct db_format access_format; /* of auth.db */
@@ -26,8 +39,8 @@ MUST_CHECK int access_create(const char *dir, struct err_text *error);
 MUST_CHECK int access_open(const char *dir, struct access **ret_access, struct err_text *error);
 void access_close(struct access *access);
 
-/* Makes a token: 256 random bits, given out once. scopes: names of contract section 8 separated by commas or blanks; a scope
- * with entity globs (`read:p2-*`) is ERR_INVALID until globs are enforced. name: 1..64 printable bytes; ERR_EXISTS. */
+/* Makes a token: 256 random bits, given out once. scopes: names of contract section 8 separated by commas or blanks, each with
+ * an entity glob or without (docs/HTTP.md, "Who may do what"). name: 1..64 printable bytes; ERR_EXISTS. */
 MUST_CHECK int access_token_create(struct access *access, const char *name, const char *scopes,
                                    char ret_token[static TOKEN_TEXT_MAX], struct err_text *error);
 
@@ -39,7 +52,7 @@ MUST_CHECK int access_user_add(struct access *access, const char *name, const ch
 enum access_kind { ACCESS_TOKENS, ACCESS_USERS };
 struct access_entry {
     const char *name; /* valid during the call */
-    unsigned scopes;
+    const struct grants *grants;
     int64_t created_us;
 };
 MUST_CHECK int access_each(struct access *access, enum access_kind kind,
@@ -50,11 +63,19 @@ MUST_CHECK int access_remove(struct access *access, enum access_kind kind, const
 /* The names of scopes, with commas between; "admin" alone for all. */
 #define ACCESS_SCOPES_TEXT_MAX 96
 void access_scopes_print(unsigned scopes, char out[static ACCESS_SCOPES_TEXT_MAX]);
+/* The same of all that is held, with its globs. */
+#define ACCESS_GRANTS_TEXT_MAX (ACCESS_SCOPES_TEXT_MAX + ACCESS_LIMITS_MAX)
+void access_grants_print(const struct grants *grants, char out[static ACCESS_GRANTS_TEXT_MAX]);
+/* Reads what that prints, or a person wrote. ERR_INVALID with the field "scope". */
+MUST_CHECK int access_grants_parse(const char *text, struct grants *ret_grants, struct err_text *error);
 
 struct principal {
     char name[65];
-    unsigned scopes; /* enum scope */
+    struct grants grants;
 };
+/* Whose entities a principal may see by one scope; nobody's where it is not held. */
+void principal_globs(const struct principal *principal, enum scope scope, struct globs *ret_globs);
+
 /* Who this token is: valid at once after it was made, by any process. ERR_DENIED when nobody. Thread-safe; a hit of the
  * cache costs one keyed hash. */
 MUST_CHECK int access_check_token(struct access *access, const char *token, size_t size,

@@ -41,7 +41,9 @@ MUST_CHECK int access_refresh(struct access *access);
 const struct cached *access_recall(const struct access *access, const uint8_t hash[static HASH_BYTES]);
 void access_remember(struct access *access, const uint8_t hash[static HASH_BYTES], const struct principal *principal,
                      int64_t until_us);
-MUST_CHECK int access_parse_scopes(const char *text, unsigned *ret_scopes, struct err_text *error);
+/* The column `scopes`: bits where nothing is limited, else text. */
+void access_bind_grants(sqlite3_stmt *stmt, const struct grants *grants, char text[static ACCESS_GRANTS_TEXT_MAX]);
+MUST_CHECK int access_read_grants(sqlite3_stmt *stmt, int column, struct grants *ret_grants);
 MUST_CHECK int access_check_name(const char *name, const char *of, struct err_text *error);
 
 #endif

@@ -19,8 +19,10 @@ static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2F
 
 /* ---- adding one ---- */
 
-static int add_user(struct access *access, const char *name, unsigned scopes, const char *text, struct err_text *error)
+static int add_user(struct access *access, const char *name, const struct grants *grants, const char *text,
+                    struct err_text *error)
 {
+    char scopes[ACCESS_GRANTS_TEXT_MAX];
     struct db *db;
     int rc = access_open_file(access->path, DB_WRITE, &db, error);
     if (rc)
@@ -28,7 +30,7 @@ static int add_user(struct access *access, const char *name, unsigned scopes, co
     sqlite3_stmt *stmt = db_stmt(db, SQL_ADD_USER);
     db_bind_text(stmt, ":name", name);
     db_bind_text(stmt, ":password", text);
-    db_bind_i64(stmt, ":scopes", scopes);
+    access_bind_grants(stmt, grants, scopes);
     db_bind_i64(stmt, ":created_us", clock_wall_us());
     rc = db_run(db, stmt);
     if (rc == ERR_EXISTS)
@@ -42,19 +44,19 @@ static int add_user(struct access *access, const char *name, unsigned scopes, co
 int access_user_add(struct access *access, const char *name, const char *scopes, const char *password, struct err_text *error)
 {
     char text[HASH_PASSWORD_TEXT_MAX];
-    unsigned bits = 0;
+    struct grants grants;
     size_t size = strlen(password);
     int rc = access_check_name(name, "user", error);
     if (!rc && strchr(name, ':'))
         rc = err_set_field(error, ERR_INVALID, "name", "the name of a user has no colon: HTTP Basic ends it there");
     if (!rc)
-        rc = access_parse_scopes(scopes, &bits, error);
+        rc = access_grants_parse(scopes, &grants, error);
     if (!rc && (size < PASSWORD_BYTES_MIN || size > PASSWORD_BYTES_MAX))
         rc = err_set_field(error, ERR_INVALID, "password", "a password has %d to %d bytes", PASSWORD_BYTES_MIN,
                            PASSWORD_BYTES_MAX);
     if (!rc && (rc = hash_password(password, size, text)))
         err_set(error, rc, "there is no memory for the hash of the password (64 MiB)");
-    return rc ? rc : add_user(access, name, bits, text, error);
+    return rc ? rc : add_user(access, name, &grants, text, error);
 }
 
 /* ---- checking one ---- */
@@ -83,10 +85,10 @@ static int find_user(struct access *access, const char *name, char ret_text[stat
     if (rc <= 0)
         return rc ? rc : ERR_DENIED;
     snprintf(ret_text, HASH_PASSWORD_TEXT_MAX, "%s", (const char *)sqlite3_column_text(stmt, 0));
-    *ret_principal = (struct principal){.scopes = (unsigned)sqlite3_column_int64(stmt, 1)};
+    rc = access_read_grants(stmt, 1, &ret_principal->grants);
     snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", name);
     sqlite3_reset(stmt);
-    return 0;
+    return rc;
 }
 
 int access_check_password(struct access *access, const char *name, const char *password, bool may_compute,

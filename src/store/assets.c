@@ -118,6 +118,47 @@ static int next_page(struct assets_reader *reader, const struct asset_filter *fi
     return rc;
 }
 
+/* ---- who may see them ---- */
+
+static int found(void *arg, const struct asset *asset)
+{
+    (void)arg, (void)asset;
+    return 1;
+}
+
+static int has_any(struct reader_dir *dir, const struct asset_filter *filter, struct err_text *error)
+{
+    return assets_each(dir, filter, found, NULL, error);
+}
+
+/* What names an entity is seen by who may see that; what is made of such things (a board, a location, a customer) by who may see
+ * one of them; a rate by who may see whose it is; a calendar, which is about nobody, by everybody. 1, 0 or a code. */
+static int is_seen(struct reader_dir *dir, const struct asset *asset, struct err_text *error)
+{
+    static const struct {
+        const char *kind, *child;
+    } parents[] = {{"Customer", "Location"}, {"Location", "MainDistributionBoard"}, {"MainDistributionBoard", "Sensor"}};
+    const struct globs *limit = reader_dir_limited_to(dir);
+    if (!limit || !strcmp(asset->kind, "Calendar"))
+        return 1;
+    if (*asset->entity)
+        return globs_match(limit, asset->entity);
+    if (!strcmp(asset->kind, "Rate"))
+        return has_any(dir, &(struct asset_filter){.kind = asset->parent_kind, .id = asset->parent}, error);
+    for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++)
+        if (!strcmp(asset->kind, parents[i].kind))
+            return has_any(dir, &(struct asset_filter){.kind = parents[i].child, .parent_kind = asset->kind, .parent = asset->id},
+                           error);
+    return 0;
+}
+
+static int show(struct reader_dir *dir, const struct asset *asset, int (*row)(void *arg, const struct asset *asset), void *arg,
+                struct err_text *error)
+{
+    int rc = is_seen(dir, asset, error);
+    return rc > 0 ? row(arg, asset) : rc;
+}
+
 int assets_each(struct reader_dir *dir, const struct asset_filter *filter, int (*row)(void *arg, const struct asset *asset),
                 void *arg, struct err_text *error)
 {
@@ -129,7 +170,7 @@ int assets_each(struct reader_dir *dir, const struct asset_filter *filter, int (
     while (!rc && page->n) {
         for (size_t i = 0; i < page->n && !rc; i++)
             if (fits(filter, &page->rows[i]))
-                rc = row(arg, &page->rows[i]);
+                rc = show(dir, &page->rows[i], row, arg, error);
         if (rc || page->n < PAGE)
             break;
         page_clear(last);

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/array.h"
+#include "common/globs.h"
 #include "common/hash.h"
 #include "store/assets_reader.h"
 #include "store/catalog.h"
@@ -39,6 +40,8 @@ static const char *const sql[SQL_N] = {
 };
 
 struct reader_dir {
+    struct reader_dir *whole; /* of a limited one: what it shows a part of; nothing else than these two is used of it. NULL */
+    struct globs limit;
     char *dir;
     uint8_t tag[HASH_BYTES]; /* of the store's uuid */
     pthread_mutex_t lock; /* everything below */
@@ -52,6 +55,27 @@ struct reader_dir {
     struct pool *pool; /* has its own lock */
     struct assets_reader *assets; /* the same */
 };
+
+static struct reader_dir *whole_of(struct reader_dir *dir)
+{
+    return dir->whole ? dir->whole : dir;
+}
+
+int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited)
+{
+    struct reader_dir *limited = calloc(1, sizeof(*limited));
+    if (!limited)
+        return ERR_NOMEM;
+    limited->whole = whole_of(dir);
+    limited->limit = *globs;
+    *ret_limited = limited;
+    return 0;
+}
+
+const struct globs *reader_dir_limited_to(const struct reader_dir *dir)
+{
+    return dir->whole ? &dir->limit : NULL;
+}
 
 static char *copy_column(sqlite3_stmt *stmt, int column)
 {
@@ -105,6 +129,10 @@ void reader_dir_close(struct reader_dir *dir)
 {
     if (!dir)
         return;
+    if (dir->whole) {
+        free(dir);
+        return;
+    }
     for (size_t i = 0; i < dir->n_sources; i++) {
         source_reader_done(dir->sources[i]);
         free(dir->sources[i]);
@@ -122,12 +150,12 @@ void reader_dir_close(struct reader_dir *dir)
 
 struct pool *reader_dir_pool(struct reader_dir *dir)
 {
-    return dir->pool;
+    return whole_of(dir)->pool;
 }
 
 struct assets_reader *reader_dir_assets(struct reader_dir *dir)
 {
-    return dir->assets;
+    return whole_of(dir)->assets;
 }
 
 const uint8_t *reader_dir_tag(const struct reader_dir *dir)
@@ -139,24 +167,7 @@ const uint8_t *reader_dir_tag(const struct reader_dir *dir)
 
 bool reader_glob(const char *glob, const char *text)
 {
-    const char *star = NULL, *retry = NULL;
-    while (*text) {
-        if (*glob == '*') {
-            star = glob++;
-            retry = text;
-        } else if (*glob == '?' || *glob == *text) {
-            glob++;
-            text++;
-        } else if (star) {
-            glob = star + 1;
-            text = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*glob == '*')
-        glob++;
-    return !*glob;
+    return glob_matches(glob, text);
 }
 
 static bool matches_any(const char *const *globs, size_t n, const char *text)
@@ -184,7 +195,8 @@ static bool matches(const struct series_filter *filter, const struct series_info
     return found && info->id > filter->after_id && matches_any(filter->entities, filter->n_entities, info->entity) &&
            matches_any(filter->types, filter->n_types, info->type) &&
            matches_any(filter->properties, filter->n_properties, info->property) &&
-           matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info);
+           matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info) &&
+           (!filter->limit || globs_match(filter->limit, info->entity));
 }
 
 /* Rows of the catalog with texts of their own. */
@@ -326,6 +338,10 @@ static int walk_ids(struct reader_dir *dir, const struct series_filter *filter,
 int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                   int (*row)(void *arg, const struct series_info *info), void *arg)
 {
+    struct series_filter limited = *filter;
+    limited.limit = dir->whole ? &dir->limit : NULL;
+    filter = &limited;
+    dir = whole_of(dir);
     int rc = assets_reader_follow(dir->assets, NULL);
     if (rc)
         return rc;
@@ -448,6 +464,7 @@ static int read_units(struct reader_dir *dir, int which, int (*add)(struct unit_
 
 int reader_units(struct reader_dir *dir, const struct unit_table **ret_units)
 {
+    dir = whole_of(dir);
     int rc = 0;
     pthread_mutex_lock(&dir->lock);
     if (!dir->units) {
@@ -555,6 +572,7 @@ static int compare_sources(const void *a, const void *b)
 
 int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error)
 {
+    dir = whole_of(dir); /* a view may outlive the limited one; what of it may be seen is asked of reader_series */
     struct view *view = calloc(1, sizeof(*view));
     if (!view)
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
@@ -671,5 +689,5 @@ int reader_dead_letters(struct reader_dir *dir, bool payloads,
     for (size_t i = 0; i < view->n_sources && !rc; i++)
         rc = read_dead(&view->sources[i], payloads, row, arg);
     view_close(view);
-    return rc ? rc : assets_reader_refused(dir->assets, row, arg);
+    return rc ? rc : assets_reader_refused(reader_dir_assets(dir), row, arg);
 }

@@ -13,6 +13,7 @@
 #include "codec/points.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/globs.h"
 #include "model/declared.h"
 #include "model/decimal.h"
 #include "model/reading.h"
@@ -26,6 +27,13 @@ struct reader_dir;
 /* dir is the data directory with catalog.db and store/. ERR_NOTFOUND, ERR_VERSION (a later version's files), ERR_IO. */
 MUST_CHECK int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_text *error);
 void reader_dir_close(struct reader_dir *dir);
+
+/* The same directory as one sees it who may see the entities of globs alone: whatever is asked of it by name, filter or id, of
+ * series or of assets, the others are not there. It is closed as any, before dir; views of it may outlive it. This is the one
+ * place where scopes are limited (docs/INVARIANTS.md, I15). ERR_NOMEM. */
+MUST_CHECK int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited);
+/* NULL: to nothing. Lives as long as dir. */
+const struct globs *reader_dir_limited_to(const struct reader_dir *dir);
 
 /* ---- series of the catalog ---- */
 
@@ -46,6 +54,7 @@ struct series_filter {
     const char *const *entities, *const *types, *const *properties, *const *units, *const *words;
     size_t n_entities, n_types, n_properties, n_units, n_words;
     uint32_t after_id;   /* only ids above this one (paging) */
+    const struct globs *limit; /* the directory's; whatever stands here is replaced */
 };
 
 bool reader_glob(const char *glob, const char *text); /* as in a filter */

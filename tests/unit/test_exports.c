@@ -55,7 +55,7 @@ static int make(const char *entity, char ret_id[static EXPORT_ID_MAX])
     struct err_text error = {0};
     int rc = parameters_add(&parameters, "entity", entity, &error);
     rc = rc ? rc : parameters_add(&parameters, "group", "1", &error);
-    while (!rc && (rc = exports_make(exports, &parameters, "test", ret_id, &error)) == ERR_BUSY) {
+    while (!rc && (rc = exports_make(exports, &parameters, &(struct export_caller){.name = "test"}, ret_id, &error)) == ERR_BUSY) {
         rc = 0;
         sched_yield();
     }
@@ -71,7 +71,7 @@ static bool is_ready(const char *id)
     while (!ready && !failed && clock_mono_us() < until_us) {
         struct err_text error = {0};
         struct buf told = {0};
-        failed = exports_tell(exports, id, &told, &error) || !told.n;
+        failed = exports_tell(exports, NULL, id, &told, &error) || !told.n;
         buf_putc(&told, '\0');
         ready = !failed && strstr((const char *)told.data, "\"ready\"");
         failed = failed || strstr((const char *)told.data, "\"failed\"");
@@ -86,7 +86,7 @@ static bool has_manifest(const char *id)
     struct export_listed listed;
     struct err_text error = {0};
     int fd;
-    if (exports_open_file(exports, id, "manifest.json", &listed, &fd, &error))
+    if (exports_open_file(exports, NULL, id, "manifest.json", &listed, &fd, &error))
         return false;
     close(fd);
     return listed.n_bytes > 0;
@@ -102,12 +102,12 @@ static void *ask(void *arg)
         char id[EXPORT_ID_MAX];
         struct err_text error = {0};
         struct buf list = {0};
-        bool good = !make(entity, id) && !exports_list(exports, &list) && list.n;
+        bool good = !make(entity, id) && !exports_list(exports, NULL, &list) && list.n;
         buf_free(&list);
         if (i % 2)
             good = good && is_ready(id) && has_manifest(id);
-        good = good && (i % 2 == 1 || !exports_drop(exports, id, &error));
-        good = good && (i % 2 == 1 || exports_drop(exports, id, &error) == ERR_NOTFOUND);
+        good = good && (i % 2 == 1 || !exports_drop(exports, NULL, id, &error));
+        good = good && (i % 2 == 1 || exports_drop(exports, NULL, id, &error) == ERR_NOTFOUND);
         atomic_fetch_add(&n_good, good);
     }
     return NULL;

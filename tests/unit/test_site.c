@@ -110,7 +110,7 @@ static void new_directory_has_settings_and_a_working_token(void **state)
     assert_int_equal(access(conf->certificate, R_OK), 0);
     assert_int_equal(access_open(conf->data, &tokens, &error), 0);
     assert_int_equal(access_check_token(tokens, token, strlen(token), &who), 0);
-    assert_true(who.scopes & SCOPE_ADMIN);
+    assert_true(who.grants.scopes & SCOPE_ADMIN);
     token[10] = token[10] == 'A' ? 'B' : 'A';
     assert_int_equal(access_check_token(tokens, token, strlen(token), &who), ERR_DENIED);
     access_close(tokens);
