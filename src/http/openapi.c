@@ -206,6 +206,16 @@ static json_t *tags_of(const struct route *route)
     return json_pack("[s]", "Server");
 }
 
+/* What a token needs, for people and for the test that tries every route with every scope. */
+static void put_scope(struct writer *writer, json_t *operation, const struct route *route)
+{
+    char scope[ACCESS_SCOPES_TEXT_MAX];
+    access_scopes_print(route->scope, scope);
+    put(writer, operation, "x-scope", json_string(scope));
+    put(writer, operation, "x-scope-whole", json_boolean(route->is_whole || route->scope == SCOPE_OPS));
+}
+
+
 static json_t *operation_of(struct writer *writer, const struct route *route)
 {
     struct buf id = {0};
@@ -226,6 +236,8 @@ static json_t *operation_of(struct writer *writer, const struct route *route)
         put(writer, operation, "requestBody", body_of(writer, route));
     if (route->access == ACCESS_PUBLIC)
         put(writer, operation, "security", json_array());
+    else
+        put_scope(writer, operation, route);
     return operation;
 }
 

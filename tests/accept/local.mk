@@ -24,6 +24,7 @@ ACCEPT += %D%/60-serve.py
 ACCEPT += %D%/61-doors.py
 ACCEPT += %D%/62-live.py
 ACCEPT += %D%/63-page.py
+ACCEPT += %D%/64-scopes.py
 ACCEPT += %D%/65-sql.py
 ACCEPT += %D%/66-pilot.py
 ACCEPT += %D%/67-schemathesis.py

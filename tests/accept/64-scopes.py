@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Who may do what (I13): every route of the program's own list with every scope, and with limited ones everything about an entity
+of somebody else compared with the same about one that never was. A route that this script has no question for makes it fail.
+"""
+import http.client
+import json
+import re
+import secrets
+import sys
+import urllib.parse
+from datetime import datetime, timedelta, timezone
+
+import harness
+
+TOPIC = "readings.scopes"
+T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
+SPAN = "from=2025-03-01T00:00:00Z&to=2025-03-02T00:00:00Z"
+SCOPES = "read", "export", "sql", "ops", "personal:read", "personal:write", "vault:admin"
+TYPES = {"HeatPump": "HeatPump", "HeatStorage": "HeatStorage", "DistrictHeating": "DistrictHeating", "Solar": "Generation",
+         "Temperature": "Weather", "ChargingStation": "ChargingStation", "Main": "MainMeter"}
+# Headers that tell of the moment or of the length of a name.
+PASSING = {"date", "content-length", "etag"}
+
+
+def iso(when):
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def get(path):
+    return lambda n: ("GET", path.format(**n), None)
+
+
+def post(path, **body):
+    return lambda n: ("POST", path, {name: value.format(**n) if isinstance(value, str) else value for name, value in body.items()})
+
+
+def sql(statement):
+    return post("/v1/sql", sql=statement)
+
+
+# Per route questions about the names n, of an entity that is the asker's own, somebody else's or nobody's.
+SELECTOR = "%7Bentity%3D%22{entity}%22%7D"
+ABOUT = {
+    "GET /v1/series": [get("/v1/series?entity={entity}"), get("/v1/series?q={entity}"), get("/v1/series?entity={entity}&limit=1")],
+    "GET /v1/series/{id}": [get("/v1/series/{series}")],
+    "GET /v1/last": [get("/v1/last?entity={entity}"), get("/v1/last?series={series}"), get("/v1/last?entity={entity}&at=2025-03-01T05:00:00Z")],
+    "GET /v1/gaps": [get("/v1/gaps?entity={entity}&cadence=PT15M&" + SPAN)],
+    "GET /v1/changes": [get("/v1/changes?since={position}&entity={entity}"), get("/v1/changes?since={position}&series={series}")],
+    "GET /v1/live": [get("/v1/live?entity={entity}")],
+    "GET /v1/range": [get("/v1/range?entity={entity}&" + SPAN + more) for more in (
+        "", "&format=csv", "&format=ndjson", "&format=arrow", "&layout=wide&format=csv", "&step=PT1H&explain=1", "&step=PT1H&over=sum",
+        "&step=PT1H&over=sum&by=location&format=csv", "&limit=3", "&snapshot=kept", "&asof=2025-06-01T00:00:00Z")] +
+                     [get("/v1/range?series={series}&" + SPAN), get("/v1/range?series={series}&snapshot=kept&" + SPAN)],
+    "POST /v1/range": [post("/v1/range", entity="{entity}", **{"from": "2025-03-01T00:00:00Z", "to": "2025-03-02T00:00:00Z"})],
+    "GET /v1/exports/{id}": [get("/v1/exports/{export}")],
+    "GET /v1/exports/{id}/{file}": [get("/v1/exports/{export}/manifest.json"), get("/v1/exports/{export}/g0001-2025-03-01.csv")],
+    "DELETE /v1/exports/{id}": [lambda n: ("DELETE", "/v1/exports/{export}".format(**n), None)],
+    "POST /v1/exports": [post("/v1/exports", entity="{entity}")],
+    "POST /v1/sql": [sql("select * from readings where entity='{entity}'"), sql("select count(*) from readings where entity='{entity}'"),
+                     sql("select * from last where entity like '{entity}'"), sql("select * from revisions where entity='{entity}'"),
+                     sql("select count(*) from (select distinct entity from readings) where entity='{entity}'"),
+                     sql("select * from rollup where entity='{entity}' and step='PT1H'")],
+    "GET /api/v1/query_range": [get("/api/v1/query_range?query=voltage" + SELECTOR + "&start=1740787200&end=1740790800&step=900")],
+    "POST /api/v1/query_range": [post("/api/v1/query_range", query='voltage{{entity="{entity}"}}', start="1740787200", end="1740790800", step="900")],
+    "GET /api/v1/query": [get("/api/v1/query?query=voltage" + SELECTOR + "&time=1740790800")],
+    "POST /api/v1/query": [post("/api/v1/query", query='voltage{{entity="{entity}"}}', time="1740790800")],
+    "GET /api/v1/series": [get("/api/v1/series?match[]=" + SELECTOR)],
+    "POST /api/v1/series": [post("/api/v1/series", **{"match[]": '{{entity="{entity}"}}'})],
+    "GET /api/v1/labels": [get("/api/v1/labels?match[]=" + SELECTOR)],
+    "POST /api/v1/labels": [post("/api/v1/labels", **{"match[]": '{{entity="{entity}"}}'})],
+    "GET /api/v1/label/{name}/values": [get("/api/v1/label/entity/values?match[]=" + SELECTOR)],
+    "GET /v1/entities": [get("/v1/entities?entity={entity}")],
+    "GET /v1/entities/{id}": [get("/v1/entities/{entity}")],
+    "GET /api/Customer/{customerId}/Locations": [get("/api/Customer/{customer}/Locations")],
+    "GET /api/DistrictHeating/{sensorId}/Rate": [get("/api/DistrictHeating/{DistrictHeating}/Rate")],
+    "GET /api/Location/{locationId}/MainDistributionBoards": [get("/api/Location/{location}/MainDistributionBoards")],
+    "GET /api/Location/{locationId}/Sensors": [get("/api/Location/{location}/Sensors")],
+    "GET /api/MainDistributionBoard/{id}/Sensors": [get("/api/MainDistributionBoard/{board}/Sensors")],
+    "GET /api/MainDistributionBoard/{id}/Rate": [get("/api/MainDistributionBoard/{board}/Rate")],
+} | {f"GET /api/Sensor/{{id}}/{name}": [get(f"/api/Sensor/{{{kind}}}/{name}")]
+     for kind in TYPES for name in (("MainMeter", "MainMeterStatic") if kind == "Main" else (kind + "Static", kind + "Dynamic"))}
+# Routes that are not asked about one entity: a question each that does no harm.
+PLAIN = {
+    "GET /v1/snapshots": ("/v1/snapshots", None), "POST /v1/snapshots": ("/v1/snapshots", {}), "GET /v1/exports": ("/v1/exports", None),
+    "DELETE /v1/snapshots": ("/v1/snapshots?name=none", None), "DELETE /v1/snapshots/{id}": ("/v1/snapshots/none", None),
+    "GET /api/v1/metadata": ("/api/v1/metadata", None), "GET /api/v1/status/buildinfo": ("/api/v1/status/buildinfo", None),
+    "GET /api/Customer/Get": ("/api/Customer/Get", None), "GET /api/DistrictHeating/Rate": ("/api/DistrictHeating/Rate", None),
+    "GET /api/MainDistributionBoard/Rate": ("/api/MainDistributionBoard/Rate", None),
+    "GET /optimization_output": ("/optimization_output", None), "POST /optimization_output": ("/optimization_output", []),
+    "GET /healthz": ("/healthz", None), "GET /readyz": ("/readyz", None), "GET /metrics": ("/metrics", None),
+    "PUT /v1/subjects/{id}": ("/v1/subjects/none", {"fields": 7}), "GET /v1/subjects/{id}": ("/v1/subjects/none?purpose=none", None),
+    "DELETE /v1/subjects/{id}": ("/v1/subjects/none", None), "POST /v1/subjects/search": ("/v1/subjects/search", {}),
+    "GET /v1/subjects/{id}/export": ("/v1/subjects/none/export", None),
+    "POST /v1/subjects/{id}/restrict": ("/v1/subjects/none/restrict", {}),
+    "POST /v1/subjects/{id}/consents": ("/v1/subjects/none/consents", {}), "GET /v1/audit": ("/v1/audit", None),
+}
+ON_LOOPBACK = "GET /healthz", "GET /readyz", "GET /metrics"
+
+
+def names(place, known=None):
+    """What stands for an entity and all around it."""
+    return {"entity": f"{place}-meter", "customer": f"{place}-c", "location": f"{place}-l", "board": f"{place}-b"} | \
+        {kind: f"{place}-s-{kind}" for kind in TYPES} | (known or {"series": "999", "export": secrets.token_hex(16)})
+
+
+def documents(place):
+    n = names(place)
+    yield {"asset": "Customer", "id": n["customer"]}
+    yield {"asset": "Location", "id": n["location"], "customer": n["customer"]}
+    yield {"asset": "MainDistributionBoard", "id": n["board"], "location": n["location"]}
+    for kind in TYPES:
+        yield {"asset": "Sensor", "id": n[kind], "type": kind, "board": n["board"],
+               "entity": n["entity"] if kind == "Main" else f"{place}-{kind}", "static": {}}
+    for rate, of in (n["board"], "board"), (n["DistrictHeating"], "sensor"):
+        if of == "board":
+            yield {"asset": "Rate", "id": f"r-{rate}", of: rate, "start": "2025-03-01T00:00:00Z", "end": "2025-04-01T00:00:00Z", "buyRateMT": 0.12}
+    yield {"asset": "Series", "entity": n["entity"], "property": "voltage", "cadence": "PT15M"}
+
+
+class Context:
+    pass
+
+
+def ask(context, method, path, body=None, token=None):
+    """(status, headers, body); of a stream without an end what is there at once."""
+    connection = http.client.HTTPSConnection(context.site.settings["http.listen"], context=context.site.tls, timeout=30)
+    headers = {"Authorization": "Bearer " + token} if token else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    endless = (answer.headers["Content-Type"] or "").startswith("text/event-stream")
+    text = answer.readline() if endless else answer.read()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, text.decode("utf-8", "replace")
+
+
+def make_token(context, scope):
+    if scope not in context.tokens:
+        out = context.site.cli("token", "create", "--name", "t-" + scope.replace(",", "+"), "--scope", scope).stdout
+        context.tokens[scope] = out.removeprefix("token: ").strip()
+    return context.tokens[scope]
+
+
+def make_export(context, token, entity):
+    status, _, text = ask(context, "POST", "/v1/exports", {"entity": entity}, token)
+    assert status == 202, text
+    made = json.loads(text)["id"]
+    harness.wait_for(lambda: json.loads(ask(context, "GET", f"/v1/exports/{made}", None, token)[2])["status"] == "ready")
+    return made
+
+
+def setup(folder):
+    context = Context()
+    context.kafka = harness.Kafka(folder / "kafka")
+    context.site = site = harness.Site(folder / "site", context.kafka, kafka__group__id="scopes", ingest__topics=TOPIC, store__seal_after="PT1S")
+    context.tokens = {}
+    sent = ("meter", "MainMeter", "voltage"), ("HeatPump", "HeatPump", "activePower"), ("Temperature", "Weather", "temperature")
+    readings = [{"entity": f"{place}-{name}", "type": kind, "time": iso(T0 + timedelta(minutes=15 * i)), "values": {value: 20 + i}}
+                for place in ("p2", "wx") for name, kind, value in sent for i in range(20)]
+    context.kafka.produce(TOPIC, [(reading["entity"], reading) for reading in readings])
+    context.kafka.produce("assets", [("a", document) for place in ("p2", "wx") for document in documents(place)], "-p", "0")
+    site.start()
+    site.wait_count(len(readings), entity="*-*")
+    harness.wait_for(lambda: len(site.get("/api/Customer/Get")) == 2)
+    context.position = site.request("/v1/series")[1]["Almanac-Position"]
+    status, _, text = ask(context, "POST", "/v1/snapshots", {"name": "kept"}, site.token)
+    assert status == 201, text
+    [own] = site.get("/v1/series", entity="p2-meter")["series"]
+    [foreign] = site.get("/v1/series", entity="wx-meter")["series"]
+    limited = make_token(context, "export:p2-*")
+    context.own = names("p2", {"series": str(own["id"]), "export": make_export(context, limited, "p2-meter"), "position": context.position})
+    context.foreign = names("wx", {"series": str(foreign["id"]), "export": make_export(context, site.token, "wx-meter"), "position": context.position})
+    context.absent = names("zz") | {"position": context.position}
+    document = json.loads(ask(context, "GET", "/openapi.json")[2])
+    context.routes = {f"{method.upper()} {path}": operation for path, methods in document["paths"].items()
+                      for method, operation in methods.items() if "x-scope" in operation}
+    return context
+
+
+def teardown(context):
+    if context.site.process:
+        context.site.stop()
+    context.kafka.stop()
+
+
+def test_there_is_a_question_for_every_route(context):
+    missing = [name for name in context.routes if name not in ABOUT and name not in PLAIN]
+    assert not missing, f"ABOUT or PLAIN lacks {missing}"
+
+
+def one_question(context, name, n):
+    if name in PLAIN:
+        path, body = PLAIN[name]
+        return name.split()[0], path, body
+    return ABOUT[name][0](n)
+
+
+def test_a_scope_opens_its_routes_and_no_other(context):
+    n_asked = 0
+    holders = {scope: {scope} for scope in SCOPES} | {"admin": set(SCOPES)}
+    for name, operation in context.routes.items():
+        method, path, body = one_question(context, name, context.absent)
+        if name not in ON_LOOPBACK:
+            for token in None, "alm_" + "A" * 43:
+                assert ask(context, method, path, body, token)[0] == 401, name
+        for holder, scopes in holders.items():
+            status, _, text = ask(context, method, path, body, make_token(context, holder))
+            refused = operation["x-scope"] not in scopes and name not in ON_LOOPBACK
+            assert (status == 403) == refused and status != 401, (name, holder, status, text)
+            n_asked += 1
+    print(f"# {n_asked} answers of {len(context.routes)} routes", flush=True)
+
+
+def test_a_limited_scope_is_refused_where_it_cannot_be_limited(context):
+    for name, operation in context.routes.items():
+        if not operation["x-scope-whole"] or name in ON_LOOPBACK:
+            continue
+        for n in context.own, context.absent:
+            for token in make_token(context, operation["x-scope"] + ":p2-*"), make_token(context, "admin:p2-*"):
+                status, _, text = ask(context, *one_question(context, name, n), token)
+                assert status == 403 and "without a glob" in text, (name, status, text)
+
+
+def tidy(headers):
+    return {name: value for name, value in headers.items() if name not in PASSING}
+
+
+def plain(text, n):
+    """The names that were asked for, however they are written, are X."""
+    for value in sorted(set(n.values()) - {n["position"]}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", "X", text)
+    return text
+
+
+def test_what_is_not_yours_is_as_what_is_not(context):
+    n_compared = 0
+    for name, questions in ABOUT.items():
+        scope = context.routes[name]["x-scope"]
+        for holder in scope + ":p2-*", "admin:p2-*", f"{scope}:a*,{scope}:p2-*":
+            token = make_token(context, holder)
+            for question in questions:
+                foreign = ask(context, *question(context.foreign), token)
+                absent = ask(context, *question(context.absent), token)
+                assert foreign[0] == absent[0] != 403, (name, question(context.foreign), foreign, absent)
+                assert plain(foreign[2], context.foreign) == plain(absent[2], context.absent), (name, foreign, absent)
+                assert tidy(foreign[1]) == tidy(absent[1]), (name, foreign[1], absent[1])
+                n_compared += 1
+    print(f"# {n_compared} pairs", flush=True)
+
+
+def test_what_is_yours_is_answered_as_to_anybody(context):
+    for name, questions in ABOUT.items():
+        scope = context.routes[name]["x-scope"]
+        if name in ("POST /v1/exports", "GET /v1/live", "DELETE /v1/exports/{id}"):
+            continue
+        for question in questions:
+            mine = ask(context, *question(context.own), make_token(context, scope + ":p2-*"))
+            theirs = ask(context, *question(context.own), make_token(context, scope))
+            assert mine[0] == theirs[0], (name, mine, theirs)
+            if not name.startswith("GET /api/Sensor"):             # whose default is the time up to now
+                bodies = [re.sub(r'"next":"[^."]*', '"next":"', body) for body in (mine[2], theirs[2])]
+                assert bodies[0] == bodies[1], (name, mine, theirs)
+
+
+def test_lists_and_counts_hold_nothing_of_others(context):
+    limited = {scope: make_token(context, scope + ":p2-*") for scope in ("read", "sql", "export")}
+    for path in ("/v1/series", "/v1/last", "/v1/entities", "/v1/exports", "/v1/snapshots", "/api/Customer/Get", "/api/DistrictHeating/Rate",
+                 "/api/MainDistributionBoard/Rate", "/api/v1/label/entity/values", "/api/v1/label/type/values", "/api/v1/series?match[]=%7Bentity%3D~%22.%2B%22%7D",
+                 f"/v1/changes?since={context.position}", f"/v1/range?property=voltage&{SPAN}&format=csv", f"/v1/gaps?property=voltage&cadence=PT15M&{SPAN}",
+                 f"/v1/range?property=voltage&step=PT1H&over=sum&{SPAN}", f"/v1/range?property=voltage&step=PT1H&over=sum&by=location&{SPAN}"):
+        status, _, text = ask(context, "GET", path, None, limited["export" if "exports" in path else "read"])
+        assert status == 200 and "wx-" not in text, (path, status, text)
+        assert "export-" not in text or path != "/v1/snapshots", text
+        if "over=sum" in path:
+            assert json.loads(text)["series"][0]["rows"][0][2] == 1, text        # series that contributed
+    for statement in "select entity from readings", "select entity from last", "select entity from rollup where step='PT1H'":
+        text = ask(context, "POST", "/v1/sql", {"sql": statement}, limited["sql"])[2]
+        assert "p2-" in text and "wx-" not in text, text
+
+
+def test_a_cursor_is_good_for_its_owner_alone(context):
+    path = f"/v1/range?property=voltage&limit=5&{SPAN}"
+    cursor = json.loads(ask(context, "GET", path, None, make_token(context, "read"))[2])["next"]
+    never = secrets.token_urlsafe(16) + "." + cursor.partition(".")[2]
+    other = make_token(context, "read:*")
+    theirs, none = (ask(context, "GET", path + "&cursor=" + urllib.parse.quote(text), None, other) for text in (cursor, never))
+    assert (theirs[0], theirs[2]) == (none[0], none[2]) and theirs[0] == 410, (theirs, none)
+    assert ask(context, "GET", path + "&cursor=" + urllib.parse.quote(cursor), None, make_token(context, "read"))[0] == 200
+
+
+def test_a_token_that_was_taken_back_is_refused_within_a_second(context):
+    token = make_token(context, "read:gone-*")
+    assert ask(context, "GET", "/v1/series", None, token)[0] == 200
+    context.site.cli("token", "revoke", "t-read:gone-*")
+    harness.wait_for(lambda: ask(context, "GET", "/v1/series", None, token)[0] == 401, 5)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main(globals()))
