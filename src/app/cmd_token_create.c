@@ -41,8 +41,8 @@ static int run(const struct args *args)
 static const struct arg options[] = {
     {"name", 0, "NAME", "whose token this is, for the log and the audit"},
     {"scope", 0, "SCOPE",
-     "read, export, sql, ops, personal:read, personal:write, vault:admin, admin; several with "
-     "commas"},
+     "read, export, sql, ops, personal:read, personal:write, vault:admin, aggregate, admin; several "
+     "with commas, each for all entities or with a glob: read:p2-*"},
     SITE_ARG_DIR,
     SITE_ARG_SET,
 };
@@ -52,7 +52,9 @@ const struct command cmd_token_create = {
     .summary = "makes a token, valid at once, and prints it this one time",
     .operands = "",
     .examples = "  almanac token create --name grafana --scope read\n"
-                "  almanac token create --dir /var/lib/almanac --name operator --scope ops,read\n",
+                "  almanac token create --dir /var/lib/almanac --name operator --scope ops,read\n"
+                "  almanac token create --name pilot2 --scope 'read:p2-*,read:wx-*,sql:p2-*'\n"
+                "  almanac token create --name municipality --scope 'aggregate@20/10:p2-*'\n",
     .args = options,
     .n_args = sizeof options / sizeof *options,
     .run = run};

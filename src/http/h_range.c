@@ -329,6 +329,10 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (rc)
         return rc;
     range->parsed = true;
+    if (request->scope == SCOPE_AGGREGATE) {
+        range->range.guard_k = request->principal.grants.k;
+        range->range.guard_share_percent = request->principal.grants.share_percent;
+    }
     if (range->range.explain && range->renderer != &render_json)
         return err_set_field(error, ERR_INVALID, "explain", "\"explain\" goes with format=json, where each series has it "
                              "as a field");
@@ -353,6 +357,37 @@ static const struct renderer *renderer_of(const struct media *media)
     return &render_json;
 }
 
+/* Who has the scope aggregate is told sums and means across series, and nothing of one: which series there are, what a bucket was
+ * made of, its least and greatest. Said before anything is looked up. */
+static int check_guard(const struct request *request, struct reply *reply, struct err_text *error)
+{
+    const char *over;
+    if (request->scope != SCOPE_AGGREGATE)
+        return 0;
+    int rc = parameters_one(&request->parameters, "over", &over, error);
+    if (rc)
+        return rc;
+    if (!over || (strcmp(over, "sum") != 0 && strcmp(over, "mean") != 0))
+        reply_problem(reply, 403, "over", "\"%s\" has the scope aggregate: ask with over=sum or over=mean", request->principal.name);
+    for (size_t i = 0; i < request->parameters.n && !reply->status; i++) {
+        const char *name = request->parameters.rows[i].name;
+        if (!strcmp(name, "explain") || !strcmp(name, "series") || !strcmp(name, "limit") || !strcmp(name, "cursor"))
+            reply_problem(reply, 403, name, "\"%s\" has the scope aggregate, which does not go with \"%s\"",
+                          request->principal.name, name);
+    }
+    return 0;
+}
+
+/* The texts of some errors name a series. */
+static int refuse_blindly(const struct request *request, int rc, struct err_text *error)
+{
+    if (request->scope != SCOPE_AGGREGATE || rc == ERR_INVALID || rc == ERR_NOTFOUND)
+        return rc;
+    struct err_text told = *error;
+    return err_set_field(error, rc, told.field, "this cannot be answered of all series that match: ask for one property, with "
+                         "aggregates of its kind, and of a time that is kept");
+}
+
 int h_range(struct request *request, struct reply *reply, struct err_text *error)
 {
     struct range_stream *range = calloc(1, sizeof(*range));
@@ -363,10 +398,15 @@ int h_range(struct request *request, struct reply *reply, struct err_text *error
     range->render.range = &range->range;
     snprintf(range->owner, sizeof(range->owner), "%s", request->principal.name);
     range->n_rows = request->n_rows ? request->n_rows : &range->n_own;
-    int rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);
-    if (!rc)
-        rc = open_answer(range, request, error);
-    if (!rc && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
+    int rc = check_guard(request, reply, error);
+    if (rc || reply->status) {
+        close_range(&range->stream);
+        return rc;
+    }
+    rc = dialect_parse(request->parameters.rows, request->parameters.n, request->media, &range->render.dialect, error);
+    if (!rc && (rc = open_answer(range, request, error)))
+        rc = refuse_blindly(request, rc, error);
+    if (!rc && !range->range.guard_k && (rc = etag_range(request, range->origin.dir, range->view, &range->range, reply)))
         err_set(error, rc, "the newest change could not be found: %s", err_name(rc));
     if (!rc && !reply->status)
         rc = put_next(range, reply, error);

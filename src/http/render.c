@@ -41,8 +41,8 @@ struct keys render_keys(const struct range *range, const struct series_info *inf
 
 const char *const *render_counts(const struct range *range)
 {
-    static const char *const names[] = {"series", "missing", NULL};
-    return range->over ? names : &names[2];
+    static const char *const names[] = {"series", "missing", NULL}, *const guarded[] = {"series", "missing", "suppressed", NULL};
+    return !range->over ? &names[2] : range->guard_k ? guarded : names;
 }
 
 int render_know(struct render *render, const struct series_info *info)

@@ -200,8 +200,8 @@ struct turn {
     int32_t index[KEYS_MAX];
 };
 
-/* Numbers and texts of each aggregate, and two counts; fields: the time, keys and the quality, too. */
-#define COLUMNS_MAX (2 * AGG_N + 2)
+/* Numbers and texts of each aggregate, and three counts; fields: the time, keys and the quality, too. */
+#define COLUMNS_MAX (2 * AGG_N + 3)
 #define FIELDS_MAX (1 + KEYS_MAX + COLUMNS_MAX + 1)
 
 struct gather {

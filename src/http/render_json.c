@@ -144,7 +144,7 @@ static void put_row(struct render *render, const struct row *row, struct buf *ou
 {
     const struct range *range = render->range;
     begin_row(render, row->t_us, out);
-    size_t n = range->raw ? 1 : render->n_aggs + (range->over ? 2 : 0);
+    size_t n = range->raw ? 1 : render->n_aggs + (!range->over ? 0 : range->guard_k ? 3 : 2);
     for (size_t i = 0; i < n; i++) {
         buf_putc(out, ',');
         render_json_value(render, &row->values[i], out);

@@ -190,7 +190,9 @@ static int check_scope(struct request *request, struct reply *reply)
     bool is_whole = route->is_whole || route->scope == SCOPE_OPS;
     access_scopes_print(route->scope, name);
     request->scope = route->scope;
-    if ((grants->scopes & route->scope) != route->scope)
+    if ((grants->scopes & route->scope) != route->scope && route->takes_aggregate && (grants->scopes & SCOPE_AGGREGATE))
+        request->scope = SCOPE_AGGREGATE;
+    else if ((grants->scopes & route->scope) != route->scope)
         reply_problem(reply, 403, "", "\"%s\" lacks the scope %s", request->principal.name, name);
     else if (is_whole && (grants->whole & route->scope) != route->scope)
         reply_problem(reply, 403, "", "\"%s\" has the scope %s for some entities only, and this is not about entities: it needs "

@@ -68,6 +68,7 @@ struct route {
     unsigned scope;                /* enum scope */
     enum access_needed access;
     bool is_whole;                 /* tells of more than entities (all routes of SCOPE_OPS do): a limited scope is not enough */
+    bool takes_aggregate;          /* SCOPE_AGGREGATE is enough; the handler then tells no more than that allows */
     bool is_long;                  /* computes for long: handler and stream run in a worker, and end early when request_is_over */
     const char *leaves_out;        /* an empty part may stand before this last part: a parameter that is left out; or NULL */
     bool takes_document;           /* the body is a JSON object of the client's own, not parameters */

@@ -33,6 +33,11 @@ struct sum {
     uint64_t n;
 };
 
+/* Of one aggregate of one bucket, where who asks may not learn of single series: absolute values. */
+struct share {
+    struct exact total, top;
+};
+
 struct groups {
     struct groups_options options;
     struct group **rows;        /* texts stay where they are */
@@ -51,9 +56,10 @@ struct groups {
     int64_t *starts;            /* of its buckets */
     uint64_t *n_series;         /* that had something to say */
     struct sum *sums;         /* n_aggs of each bucket */
+    struct share *shares;       /* as many, with a guard; else NULL */
     size_t n, next, window_max;
     bool was_empty;             /* the window before had nothing in it at all */
-    struct value values[AGG_N + 2];
+    struct value values[AGG_N + 3];
 };
 
 /* ---- groups ---- */
@@ -73,6 +79,8 @@ static void free_window(struct groups *groups)
     free(groups->starts);
     free(groups->n_series);
     free(groups->sums);
+    free(groups->shares);
+    groups->shares = NULL;
     groups->starts = NULL;
     groups->n_series = NULL;
     groups->sums = NULL;
@@ -215,7 +223,9 @@ int groups_begin(struct groups *groups, size_t group, const enum agg *aggs, size
     groups->starts = calloc(groups->window_max, sizeof(*groups->starts));
     groups->n_series = calloc(groups->window_max, sizeof(*groups->n_series));
     groups->sums = calloc(groups->window_max * n_aggs, sizeof(*groups->sums));
-    return groups->starts && groups->n_series && groups->sums ? 0 : ERR_NOMEM;
+    if (range->guard_k)
+        groups->shares = calloc(groups->window_max * n_aggs, sizeof(*groups->shares));
+    return groups->starts && groups->n_series && groups->sums && (groups->shares || !range->guard_k) ? 0 : ERR_NOMEM;
 }
 
 /* A value as an exact number; false where there is none. */
@@ -243,6 +253,32 @@ static void add_value(const struct groups *groups, struct sum *sum, const struct
     sum->n++;
 }
 
+static void add_share(struct share *share, const struct exact *value)
+{
+    struct exact size = {0}, zero = {0};
+    if (exact_compare(value, &zero) < 0)
+        exact_subtract(&size, value);
+    else
+        size = *value;
+    exact_add_exact(&share->total, &size);
+    if (exact_compare(&size, &share->top) > 0)
+        share->top = size;
+}
+
+/* Whether one aggregate of the bucket says too much of one series: too few make it, or one of them makes most of it. */
+static bool is_suppressed(const struct groups *groups, size_t bucket)
+{
+    const struct range *range = groups->options.range;
+    for (size_t i = bucket * groups->n_aggs; groups->shares && i < (bucket + 1) * groups->n_aggs; i++) {
+        struct exact top = groups->shares[i].top, bound = groups->shares[i].total;
+        exact_multiply_u64(&top, 100);
+        exact_multiply_u64(&bound, range->guard_share_percent);
+        if (groups->sums[i].n < range->guard_k || exact_compare(&top, &bound) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether a series has something to say in a bucket: a count of nothing is nothing. */
 static bool says_something(const struct row *row, size_t n)
 {
@@ -257,9 +293,13 @@ static void add_row(struct groups *groups, size_t bucket, const struct row *row)
     struct exact value;
     if (!says_something(row, groups->n_aggs))
         return;
-    for (size_t i = 0; i < groups->n_aggs; i++)
-        if (take_value(&row->values[i], &value))
-            add_value(groups, &groups->sums[bucket * groups->n_aggs + i], &value);
+    for (size_t i = 0; i < groups->n_aggs; i++) {
+        if (!take_value(&row->values[i], &value))
+            continue;
+        add_value(groups, &groups->sums[bucket * groups->n_aggs + i], &value);
+        if (groups->shares)
+            add_share(&groups->shares[bucket * groups->n_aggs + i], &value);
+    }
     groups->n_series[bucket]++;
 }
 
@@ -340,6 +380,8 @@ static int read_window(struct groups *groups)
     }
     memset(groups->n_series, 0, groups->n * sizeof(*groups->n_series));
     memset(groups->sums, 0, groups->n * groups->n_aggs * sizeof(*groups->sums));
+    if (groups->shares)
+        memset(groups->shares, 0, groups->n * groups->n_aggs * sizeof(*groups->shares));
     int64_t end_us = groups->next_us < range->to_us ? groups->next_us : range->to_us;
     for (size_t i = 0; i < groups->n_members && groups->n && !rc; i++)
         if (groups->members[i].group == groups->group)
@@ -378,7 +420,7 @@ static int find_bucket(struct groups *groups)
 {
     for (;;) {
         bool skips = groups->options.range->fill == FILL_NONE;
-        while (skips && groups->next < groups->n && !groups->n_series[groups->next])
+        while (skips && groups->next < groups->n && (!groups->n_series[groups->next] || is_suppressed(groups, groups->next)))
             groups->next++;
         if (groups->next < groups->n)
             return 1;
@@ -396,6 +438,15 @@ int groups_next(struct groups *groups, struct row *ret_row)
     if (rc <= 0)
         return rc;
     size_t bucket = groups->next++;
+    bool hides = is_suppressed(groups, bucket);
+    groups->values[groups->n_aggs + 2] = (struct value){.type = VALUE_COUNT, .count = hides};
+    struct row row = {.t_us = groups->starts[bucket], .values = groups->values};
+    if (hides) { /* how many contribute, too, would tell whether one does */
+        for (size_t i = 0; i < groups->n_aggs + 2; i++)
+            groups->values[i] = (struct value){.type = VALUE_NULL};
+        *ret_row = row;
+        return 1;
+    }
     for (size_t i = 0; i < groups->n_aggs; i++) {
         rc = put_value(groups, &groups->sums[bucket * groups->n_aggs + i], groups->aggs[i], &groups->values[i]);
         if (rc)
@@ -404,6 +455,6 @@ int groups_next(struct groups *groups, struct row *ret_row)
     uint64_t n_series = groups->n_series[bucket], n_members = groups->rows[groups->group]->n_members;
     groups->values[groups->n_aggs] = (struct value){.type = VALUE_COUNT, .count = n_series};
     groups->values[groups->n_aggs + 1] = (struct value){.type = VALUE_COUNT, .count = n_members - n_series};
-    *ret_row = (struct row){.t_us = groups->starts[bucket], .values = groups->values};
+    *ret_row = row;
     return 1;
 }

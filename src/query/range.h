@@ -51,6 +51,8 @@ struct range {
     int64_t max_gap_us;          /* 0: none was asked for */
     enum over over;              /* across series; by: what of them makes a group of its own */
     enum by by;
+    uint64_t guard_k;            /* with `over`: a bucket tells nothing that fewer series contribute to, */
+    unsigned guard_share_percent; /* or of which one holds more than this; 0: no matter. Not of the request: of who asks */
     bool bounds;                 /* raw: the nearest reading on each side, too */
     char unit[LIMIT_UNIT_BYTES]; /* to convert to; "": as stored */
     char integral_unit[LIMIT_UNIT_BYTES + 2]; /* of an integral of what is in that unit */
@@ -143,7 +145,7 @@ enum bound { BOUND_NONE, BOUND_BEFORE, BOUND_AFTER };
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
-    struct value *values;  /* one, or as many as aggregates, and with `over` two more; valid until the next call */
+    struct value *values;  /* one, or as many as aggregates, and with `over` two more, with a guard three; valid until the next call */
     const struct explained *explained; /* by step, where the range asks for it; else NULL */
     enum bound bound;      /* of raw readings */
     int64_t available_us;  /* of raw readings, where the range asks for it: the stated issue, else the known-at */

@@ -30,7 +30,7 @@ void reader_dir_close(struct reader_dir *dir);
 
 /* The same directory as one sees it who may see the entities of globs alone: whatever is asked of it by name, filter or id, of
  * series or of assets, the others are not there. It is closed as any, before dir; views of it may outlive it. This is the one
- * place where scopes are limited (docs/INVARIANTS.md, I15). ERR_NOMEM. */
+ * place where scopes are limited (docs/INVARIANTS.md, I13). ERR_NOMEM. */
 MUST_CHECK int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited);
 /* NULL: to nothing. Lives as long as dir. */
 const struct globs *reader_dir_limited_to(const struct reader_dir *dir);

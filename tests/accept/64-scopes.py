@@ -94,6 +94,8 @@ PLAIN = {
     "POST /v1/subjects/{id}/restrict": ("/v1/subjects/none/restrict", {}),
     "POST /v1/subjects/{id}/consents": ("/v1/subjects/none/consents", {}), "GET /v1/audit": ("/v1/audit", None),
 }
+# What a crowd of meters sends by the hour: fair, one negative, one too large, exactly 15 %, a little more, too few, nothing but 0.
+CROWD = {0: range(10, 30), 1: range(10, 30), 2: [5000] + [10] * 19, 3: [150] + [50] * 17, 4: [151] + [50] * 17, 5: [10] * 14, 7: [0] * 15}
 ON_LOOPBACK = "GET /healthz", "GET /readyz", "GET /metrics"
 
 
@@ -158,6 +160,10 @@ def setup(folder):
     sent = ("meter", "MainMeter", "voltage"), ("HeatPump", "HeatPump", "activePower"), ("Temperature", "Weather", "temperature")
     readings = [{"entity": f"{place}-{name}", "type": kind, "time": iso(T0 + timedelta(minutes=15 * i)), "values": {value: 20 + i}}
                 for place in ("p2", "wx") for name, kind, value in sent for i in range(20)]
+    context.crowd = {hour: [value * (-1 if hour == 1 and i == 3 else 1) for i, value in enumerate(values)]
+                     for hour, values in CROWD.items()}
+    readings += [{"entity": f"ag-{i}", "type": "SmartMeter", "time": iso(T0 + timedelta(hours=hour)), "values": {"activePower": value}}
+                 for hour, values in context.crowd.items() for i, value in enumerate(values)]
     context.kafka.produce(TOPIC, [(reading["entity"], reading) for reading in readings])
     context.kafka.produce("assets", [("a", document) for place in ("p2", "wx") for document in documents(place)], "-p", "0")
     site.start()
@@ -287,6 +293,56 @@ def test_a_cursor_is_good_for_its_owner_alone(context):
     theirs, none = (ask(context, "GET", path + "&cursor=" + urllib.parse.quote(text), None, other) for text in (cursor, never))
     assert (theirs[0], theirs[2]) == (none[0], none[2]) and theirs[0] == 410, (theirs, none)
     assert ask(context, "GET", path + "&cursor=" + urllib.parse.quote(cursor), None, make_token(context, "read"))[0] == 200
+
+
+def by_hand(values, mean, k, percent):
+    """The rule again: the sum or mean, or None where too few contribute or one has too much."""
+    total = sum(abs(value) for value in values)
+    if len(values) < k or (total and 100 * max(map(abs, values)) > percent * total):
+        return None
+    return sum(values) / len(values) if mean else sum(values)
+
+
+def test_an_aggregate_isolates_nobody(context):
+    n_hidden = n_told = 0
+    for scope, k, percent in ("aggregate:ag-*", 15, 15), ("aggregate@18/20:ag-*", 18, 20), ("aggregate", 15, 15):
+        token = make_token(context, scope)
+        for over in "sum", "mean":
+            path = f"/v1/range?property=activePower&entity=ag-*&from=2025-03-01T00:00:00Z&to=2025-03-01T08:00:00Z&step=PT1H&over={over}"
+            status, headers, text = ask(context, "GET", path, None, token)
+            [group] = json.loads(text)["series"]
+            assert status == 200 and "etag" not in headers and group["columns"] == ["time", "mean", "series", "missing", "suppressed"], text
+            assert "ag-" not in text, text
+            for hour, row in enumerate(group["rows"]):
+                values = list(context.crowd.get(hour, []))
+                expected = by_hand(values, over == "mean", k, percent)
+                told = [len(values), 20 - len(values), 0] if expected is not None else [None, None, 1]
+                assert row[2:] == told and (row[1] is None if expected is None else abs(row[1] - expected) < 1e-9), (scope, over, hour, row, expected)
+                n_hidden, n_told = n_hidden + (expected is None), n_told + (expected is not None)
+            shown = [row for row in group["rows"] if not row[-1]]
+            assert json.loads(ask(context, "GET", path + "&fill=none", None, token)[2])["series"][0]["rows"] == shown
+            for form in "csv", "ndjson", "arrow":
+                status, _, text = ask(context, "GET", path + "&format=" + form, None, token)
+                assert status == 200 and "suppressed" in text and (form == "arrow" or text.count("\n") == 8 + (form == "csv")), text
+    print(f"# {n_told} buckets told, {n_hidden} suppressed", flush=True)
+
+
+def test_an_aggregate_is_all_that_is_told(context):
+    token = make_token(context, "aggregate:ag-*")
+    span = "from=2025-03-01T00:00:00Z&to=2025-03-01T08:00:00Z&step=PT1H"
+    for more in ("", "&over=none", "&over=max", "&over=min", "&over=sum&explain=1", "&over=sum&series=5", "&over=sum&limit=1"):
+        status, _, text = ask(context, "GET", f"/v1/range?property=activePower&{span}{more}", None, token)
+        assert status == 403, (more, status, text)
+    for name, operation in context.routes.items():
+        if name not in ON_LOOPBACK:
+            status, _, text = ask(context, *one_question(context, name, context.absent), token)
+            assert status == 403, (name, status, text)
+    status, _, text = ask(context, "GET", f"/v1/range?entity=ag-*&agg=sum&over=sum&{span}", None, token)
+    assert status == 422 and "ag-" not in text.replace("entity=ag-", ""), text
+    foreign, absent = (ask(context, "GET", f"/v1/range?entity={n}-meter&over=sum&{span}", None, token) for n in ("wx", "zz"))
+    assert foreign[0] == absent[0] == 404 and foreign[2].replace("wx-", "zz-") == absent[2]
+    refused = context.site.cli("token", "create", "--name", "both", "--scope", "aggregate,read:p2-*", check=False)
+    assert refused.returncode and "does not go with" in refused.stderr, refused
 
 
 def test_a_token_that_was_taken_back_is_refused_within_a_second(context):
