@@ -1,4 +1,4 @@
-/* Which entities somebody may see: all of them, or those that one of some globs means. A value: it is copied, and holds nothing. */
+/* Which entities somebody may see: all of them, or those that one of some globs means. A value, to be copied. */
 #ifndef COMMON_GLOBS_H
 #define COMMON_GLOBS_H
 

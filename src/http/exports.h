@@ -25,8 +25,8 @@ struct exports_opts {
 
 struct exports;
 
-/* Who asks, and what that one may see. To the limited an export is there that they made, by the same name and with the same limit;
- * to the others, and where nobody is named (NULL), every one. */
+/* Who asks, and what that one may see. To the limited an export is there that they made, by the same name and with the same
+ * limit; to the others, and where nobody is named (NULL), every one. */
 struct export_caller {
     const char *name;
     const struct globs *limit; /* NULL: none */
@@ -44,7 +44,8 @@ MUST_CHECK int exports_make(struct exports *exports, const struct parameters *pa
                             char ret_id[static EXPORT_ID_MAX], struct err_text *error);
 
 /* Appends a JSON object, with the manifest where there is one; or of all, without. ERR_NOTFOUND, ERR_NOMEM, ERR_IO. */
-MUST_CHECK int exports_tell(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out, struct err_text *error);
+MUST_CHECK int exports_tell(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out,
+                            struct err_text *error);
 MUST_CHECK int exports_list(struct exports *exports, const struct export_caller *caller, struct buf *out);
 
 /* Opens a file that the manifest names, or the manifest; the caller closes ret_fd. ERR_NOTFOUND, also before the manifest is

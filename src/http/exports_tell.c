@@ -52,7 +52,8 @@ static int refuse_unknown(const char *id, struct err_text *error)
     return err_set(error, ERR_NOTFOUND, "there is no export \"%.64s\": its time may be over; GET /v1/exports lists them", id);
 }
 
-static int put_manifest(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out, struct err_text *error)
+static int put_manifest(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out,
+                        struct err_text *error)
 {
     struct export_listed listed;
     int fd;
@@ -71,7 +72,8 @@ static int put_manifest(struct exports *exports, const struct export_caller *cal
     return 0;
 }
 
-int exports_tell(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out, struct err_text *error)
+int exports_tell(struct exports *exports, const struct export_caller *caller, const char *id, struct buf *out,
+                 struct err_text *error)
 {
     pthread_mutex_lock(&exports->lock);
     const struct export *export = exports_find(exports, caller, id);

@@ -368,7 +368,8 @@ static int check_guard(const struct request *request, struct reply *reply, struc
     if (rc)
         return rc;
     if (!over || (strcmp(over, "sum") != 0 && strcmp(over, "mean") != 0))
-        reply_problem(reply, 403, "over", "\"%s\" has the scope aggregate: ask with over=sum or over=mean", request->principal.name);
+        reply_problem(reply, 403, "over", "\"%s\" has the scope aggregate: ask with over=sum or over=mean",
+                      request->principal.name);
     for (size_t i = 0; i < request->parameters.n && !reply->status; i++) {
         const char *name = request->parameters.rows[i].name;
         if (!strcmp(name, "explain") || !strcmp(name, "series") || !strcmp(name, "limit") || !strcmp(name, "cursor"))

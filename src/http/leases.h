@@ -18,8 +18,8 @@ struct leases;
 struct leases *leases_new(void); /* NULL without memory */
 void leases_free(struct leases *leases); /* nobody uses a view any more */
 
-/* Takes the view over under a new name, which is good for its owner alone; it counts as in use until leases_give. ERR_LIMIT when all leases are in use: then the
- * view stays the caller's. */
+/* Takes the view over under a new name, which is good for its owner alone; it counts as in use until leases_give. ERR_LIMIT when
+ * all leases are in use: then the view stays the caller's. */
 MUST_CHECK int leases_put(struct leases *leases, struct view *view, const char *owner, char ret_name[static LEASE_NAME_MAX]);
 
 /* The view of that name, for use until leases_give, by several requests at once if need be. ERR_EXPIRED, as well where

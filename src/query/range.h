@@ -145,7 +145,7 @@ enum bound { BOUND_NONE, BOUND_BEFORE, BOUND_AFTER };
 struct row {
     int64_t t_us;          /* of the reading, or the bucket's start */
     uint8_t quality;       /* of raw readings: quality byte */
-    struct value *values;  /* one, or as many as aggregates, and with `over` two more, with a guard three; valid until the next call */
+    struct value *values;  /* one, or as many as aggregates, and with `over` two more, with a guard three; until the next call */
     const struct explained *explained; /* by step, where the range asks for it; else NULL */
     enum bound bound;      /* of raw readings */
     int64_t available_us;  /* of raw readings, where the range asks for it: the stated issue, else the known-at */

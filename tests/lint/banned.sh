@@ -34,6 +34,11 @@ faults() {
             grep -nE '(^|[^A-Za-z0-9_>.])((time|gettimeofday)[ \t]*\(|clock_gettime[ \t]*\([ \t]*CLOCK_REALTIME)' |
             sed 's/^/line /; s/$/ (ask common\/clock)/' ;;
     esac
+    # A handler sees the store as its caller may (I13).
+    case $1 in
+    */http/route.c) ;;
+    *) code_of "$1" | grep -nE 'request->opts->dir' | sed 's/^/line /; s/$/ (take request->dir)/' ;;
+    esac
 }
 
 self_test() {
@@ -43,7 +48,7 @@ self_test() {
         [ -n "$(faults "$scratch/x.c")" ]
         tap $? "self-test: $name is found"
     done
-    for call in 'time(NULL)' 'gettimeofday(&a, 0)' 'clock_gettime(CLOCK_REALTIME, &at)'; do
+    for call in 'request->opts->dir' 'time(NULL)' 'gettimeofday(&a, 0)' 'clock_gettime(CLOCK_REALTIME, &at)'; do
         printf 'int f(void)\n{\n    return %s;\n}\n' "$call" > "$scratch/x.c"
         [ -n "$(faults "$scratch/x.c")" ]
         tap $? "self-test: $call is found"

@@ -193,6 +193,53 @@ static void names_and_scopes_are_checked(void **state)
     access_close(access);
 }
 
+/* I13 */
+static void a_limited_scope_shows_what_its_globs_match(void **state)
+{
+    static const struct {
+        const char *scopes, *printed;
+        enum scope scope;
+        const char *entity;
+        bool is_seen;
+    } cases[] = {
+        {"read:p2-*", "read:p2-*", SCOPE_READ, "p2-meter", true},
+        {"read:p2-*", "read:p2-*", SCOPE_READ, "wx-meter", false},
+        {"read:p2-*", "read:p2-*", SCOPE_SQL, "p2-meter", false},
+        {"read:p2-*,read:wx-?,sql", "sql,read:p2-*,read:wx-?", SCOPE_READ, "wx-1", true},
+        {"read:p2-*,read:wx-?,sql", "sql,read:p2-*,read:wx-?", SCOPE_READ, "wx-12", false},
+        {"read:p2-*,read:wx-?,sql", "sql,read:p2-*,read:wx-?", SCOPE_SQL, "anything", true},
+        {"read:p2-* read", "read", SCOPE_READ, "anything", true},
+        {"read:p2-*,admin", "admin", SCOPE_READ, "anything", true},
+        {"admin:p2-*", "admin:p2-*", SCOPE_EXPORT, "p2-meter", true},
+        {"admin:p2-*", "admin:p2-*", SCOPE_EXPORT, "wx-meter", false},
+        {"admin:p2-*", "admin:p2-*", SCOPE_AGGREGATE, "p2-meter", false},
+        {"personal:read:p2-*", "personal:read:p2-*", SCOPE_PERSONAL_READ, "p2-meter", true},
+        {"personal:read:p2-*", "personal:read:p2-*", SCOPE_READ, "p2-meter", false},
+        {"aggregate", "aggregate@15/15", SCOPE_AGGREGATE, "anything", true},
+        {"aggregate@20/10:p2-*", "aggregate@20/10:p2-*", SCOPE_AGGREGATE, "p2-meter", true},
+        {"aggregate@20/10:p2-*", "aggregate@20/10:p2-*", SCOPE_AGGREGATE, "wx-meter", false},
+        {"ops", "ops", (enum scope)0, "anything", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct err_text error = {0};
+        struct principal principal, again;
+        char token[TOKEN_TEXT_MAX], name[16], text[ACCESS_GRANTS_TEXT_MAX];
+        struct globs globs;
+        struct access *access = open_access();
+        snprintf(name, sizeof(name), "t-%zu", i);
+        assert_int_equal(access_token_create(access, name, cases[i].scopes, token, &error), 0);
+        assert_int_equal(check(access, token, &principal), 0);
+        principal_globs(&principal, cases[i].scope, &globs);
+        assert_int_equal(globs_match(&globs, cases[i].entity), cases[i].is_seen);
+        access_grants_print(&principal.grants, text);
+        assert_string_equal(text, cases[i].printed);
+        assert_int_equal(access_grants_parse(text, &again.grants, &error), 0);
+        assert_memory_equal(&again.grants, &principal.grants, sizeof(again.grants));
+        access_close(access);
+    }
+}
+
 static void a_wrong_file_is_refused_by_name(void **state)
 {
     struct err_text error = {0};
@@ -398,6 +445,7 @@ int main(void)
         CASE(a_token_taken_out_of_the_file_is_refused_after_a_second),
         CASE(the_file_holds_no_token_and_is_its_owners_alone),
         CASE(names_and_scopes_are_checked),
+        CASE(a_limited_scope_shows_what_its_globs_match),
         CASE(a_wrong_file_is_refused_by_name),
         CASE(a_password_is_computed_once_in_five_minutes),
         CASE(a_user_who_was_removed_is_refused_after_a_second),

@@ -51,11 +51,12 @@ static void start(void)
 /* The answer of the call as the test goes on: snapshots are made one at a time, and only so many exports wait. */
 static int make(const char *entity, char ret_id[static EXPORT_ID_MAX])
 {
+    const struct export_caller caller = {.name = "test"};
     struct parameters parameters = {0};
     struct err_text error = {0};
     int rc = parameters_add(&parameters, "entity", entity, &error);
     rc = rc ? rc : parameters_add(&parameters, "group", "1", &error);
-    while (!rc && (rc = exports_make(exports, &parameters, &(struct export_caller){.name = "test"}, ret_id, &error)) == ERR_BUSY) {
+    while (!rc && (rc = exports_make(exports, &parameters, &caller, ret_id, &error)) == ERR_BUSY) {
         rc = 0;
         sched_yield();
     }
