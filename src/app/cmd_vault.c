@@ -61,7 +61,8 @@ static int ask_and_print(const struct args *args, json_t *question)
     json_object_del(answer, "ok");
     if (args_has(args, "json"))
         return json_print(answer) == 0 ? EXIT_DONE : EXIT_FAILED;
-    json_object_foreach(answer, name, value) {
+    json_object_foreach(answer, name, value)
+    {
         if (json_is_integer(value))
             printf("%-12s %" PRId64 "\n", name, (int64_t)json_integer_value(value));
         else if (json_is_boolean(value))
@@ -114,12 +115,12 @@ static int run_audit_verify(const struct args *args)
     if (code != 0)
         return args_fail(args, code, &error);
     if (args_has(args, "json")) {
-        code = json_print(json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)verdict.entries, "heads", (json_int_t)verdict.heads,
-                                    "covered", (json_int_t)verdict.covered, "broken",
+        code = json_print(json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)verdict.entries, "heads",
+                                    (json_int_t)verdict.heads, "covered", (json_int_t)verdict.covered, "broken",
                                     verdict.broken[0] ? json_string(verdict.broken) : json_null()));
     } else {
-        printf("%" PRId64 " entries, %" PRId64 " signed heads, the last of entry %" PRId64 "\n", verdict.entries, verdict.heads,
-               verdict.covered);
+        printf("%" PRId64 " entries, %" PRId64 " signed heads, the last of entry %" PRId64 "\n", verdict.entries,
+               verdict.heads, verdict.covered);
         if (verdict.broken[0])
             fprintf(stderr, "almanac vault audit verify: %s\n", verdict.broken);
     }
@@ -145,7 +146,8 @@ static int take_copy(const json_t *answer, const char *dest, struct err_text *er
     size_t i;
     json_t *file;
     int code = 0;
-    json_array_foreach(json_object_get(answer, "files"), i, file) {
+    json_array_foreach(json_object_get(answer, "files"), i, file)
+    {
         snprintf(from, sizeof from, "%s/%s", folder, json_string_value(file));
         snprintf(to, sizeof to, "%s/%s", dest, json_string_value(file));
         if (code == 0 && (code = files_copy(from, to, NULL, NULL)) != 0 && code != ERR_NOTFOUND)
@@ -161,8 +163,10 @@ static int backup(const struct conf *conf, const char *dest, bool keys, struct e
     char name[32];
     json_t *answer = NULL;
     if (mkdir(dest, 0700) != 0)
-        return err_set(error, errno == EEXIST ? ERR_EXISTS : ERR_IO, "the folder \"%s\" cannot be made: %s", dest, strerror(errno));
-    int code = ask(conf, json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", operator_name(name), "keys", keys), &answer, error);
+        return err_set(error, errno == EEXIST ? ERR_EXISTS : ERR_IO, "the folder \"%s\" cannot be made: %s", dest,
+                       strerror(errno));
+    int code = ask(conf, json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", operator_name(name), "keys", keys),
+                   &answer, error);
     if (code == 0)
         code = take_copy(answer, dest, error);
     json_object_del(answer, "folder");
@@ -186,9 +190,11 @@ static int run_backup(const struct args *args)
     conf_free(conf);
     if (code != 0)
         return args_fail(args, code, &error);
-    fprintf(stderr, keys ? "The keys are worth nothing without the key of their epoch; keep them apart from the vault's data, and make "
+    fprintf(stderr, keys ? "The keys are worth nothing without the key of their epoch; keep them apart from the "
+                           "vault's data, and make "
                            "this copy anew after each erasure.\n"
-                         : "The copy opens nothing without the keys: `almanac vault backup --keys` copies these, to another place.\n");
+                         : "The copy opens nothing without the keys: `almanac vault backup --keys` copies these, to "
+                           "another place.\n");
     return EXIT_DONE;
 }
 
@@ -207,10 +213,12 @@ static int hold_off(const struct conf *conf, int *ret_fd, struct err_text *error
     int why = errno;
     if (fd >= 0)
         close(fd);
-    return err_set(error, why == EWOULDBLOCK ? ERR_BUSY : ERR_IO, "the vault is in use (\"%s\"): stop almanacd first", path);
+    return err_set(error, why == EWOULDBLOCK ? ERR_BUSY : ERR_IO, "the vault is in use (\"%s\"): stop almanacd first",
+                   path);
 }
 
-/* When the newest erasure was, of the site as it is and of the backup. Texts of one form, so they compare as they are. */
+/* When the newest erasure was, of the site as it is and of the backup. Texts of one form, so they compare as they are.
+ */
 static int check_age(const struct conf *conf, const char *from, struct err_text *error)
 {
     char path[PATH_MAX], name[32];
@@ -220,13 +228,15 @@ static int check_age(const struct conf *conf, const char *from, struct err_text 
     const char *theirs = json_string_value(json_object_get(manifest, "newest_erase"));
     int code = theirs ? 0 : err_set(error, ERR_INVALID, "\"%s\" is no backup of a vault: it has no " MANIFEST, from);
     if (code == 0)
-        code = ask(conf, json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", operator_name(name), "keys", 1), &answer, error);
+        code = ask(conf, json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", operator_name(name), "keys", 1), &answer,
+                   error);
     if (code == 0) {
         const char *ours = json_string_value(json_object_get(answer, "newest_erase"));
         files_remove_tree(json_string_value(json_object_get(answer, "folder")));
         if (strcmp(ours, theirs) < 0)
             code = err_set(error, ERR_DENIED,
-                           "the vault's keys are older than the backup: its newest erasure, of %s, is not among their tombstones (the newest is of %s)",
+                           "the vault's keys are older than the backup: its newest erasure, of %s, is not among their "
+                           "tombstones (the newest is of %s)",
                            theirs, ours);
     }
     json_decref(answer);
@@ -243,13 +253,16 @@ static int put_back(const struct conf *conf, const char *from, struct err_text *
     snprintf(aside, sizeof aside, "%s/vault.db.new", conf->vault_dir);
     unlink(aside);
     int code = stat(target, &owner) == 0 || errno == ENOENT ? files_copy(source, aside, NULL, NULL) : ERR_IO;
-    if (code == 0 && geteuid() == 0 && stat(conf->vault_dir, &owner) == 0 && chown(aside, owner.st_uid, owner.st_gid) != 0)
+    if (code == 0 && geteuid() == 0 && stat(conf->vault_dir, &owner) == 0 &&
+        chown(aside, owner.st_uid, owner.st_gid) != 0)
         code = ERR_IO;
     if (code == 0)
         code = files_rename(aside, target);
     if (code == 0)
         code = files_sync_folder_of(target);
-    return code == 0 ? 0 : err_set(error, code, "\"%s\" cannot be put in the place of \"%s\": %s", source, target, err_name(code));
+    return code == 0 ? 0
+                     : err_set(error, code, "\"%s\" cannot be put in the place of \"%s\": %s", source, target,
+                               err_name(code));
 }
 
 /* What was erased since goes from it again when the process opens it, before anybody is answered. */
@@ -290,28 +303,49 @@ static const struct arg options[] = {SITE_ARG_DIR, SITE_ARG_SET, {"json", 0, NUL
 static const struct arg backup_options[] = {
     SITE_ARG_DIR, SITE_ARG_SET, {"keys", 0, NULL, "copies keys.db instead; keep it apart from the data"}};
 
-const struct command cmd_vault_status = {.name = "vault status", .summary = "counts subjects and keys, and tells the epoch",
-                                         .operands = "", .examples = "  almanac vault status --dir site\n", .args = options,
-                                         .n_args = sizeof options / sizeof *options, .run = run_status};
-const struct command cmd_vault_rotate = {.name = "vault rotate", .summary = "wraps all keys with a new one and destroys the old one",
-                                         .operands = "", .examples = "  almanac vault rotate --dir site\n", .args = options,
-                                         .n_args = sizeof options / sizeof *options, .run = run_rotate};
-const struct command cmd_vault_unlock = {.name = "vault unlock", .summary = "gives the passphrase to a vault that has one",
-                                         .operands = "", .examples = "  almanac vault unlock --dir site\n", .args = options,
-                                         .n_args = sizeof options / sizeof *options, .run = run_unlock};
-const struct command cmd_vault_audit_verify = {.name = "vault audit verify",
-                                               .summary = "checks the record of who asked for what; exit 1 when it was changed",
-                                               .operands = "", .examples = "  almanac vault audit verify --dir site\n",
-                                               .args = options, .n_args = sizeof options / sizeof *options,
-                                               .run = run_audit_verify};
-const struct command cmd_vault_backup = {.name = "vault backup", .summary = "copies the vault's data, or its keys", .operands = "DEST",
+const struct command cmd_vault_status = {.name = "vault status",
+                                         .summary = "counts subjects and keys, and tells the epoch",
+                                         .operands = "",
+                                         .examples = "  almanac vault status --dir site\n",
+                                         .args = options,
+                                         .n_args = sizeof options / sizeof *options,
+                                         .run = run_status};
+const struct command cmd_vault_rotate = {.name = "vault rotate",
+                                         .summary = "wraps all keys with a new one and destroys the old one",
+                                         .operands = "",
+                                         .examples = "  almanac vault rotate --dir site\n",
+                                         .args = options,
+                                         .n_args = sizeof options / sizeof *options,
+                                         .run = run_rotate};
+const struct command cmd_vault_unlock = {.name = "vault unlock",
+                                         .summary = "gives the passphrase to a vault that has one",
+                                         .operands = "",
+                                         .examples = "  almanac vault unlock --dir site\n",
+                                         .args = options,
+                                         .n_args = sizeof options / sizeof *options,
+                                         .run = run_unlock};
+const struct command cmd_vault_audit_verify = {
+    .name = "vault audit verify",
+    .summary = "checks the record of who asked for what; exit 1 when it was changed",
+    .operands = "",
+    .examples = "  almanac vault audit verify --dir site\n",
+    .args = options,
+    .n_args = sizeof options / sizeof *options,
+    .run = run_audit_verify};
+const struct command cmd_vault_backup = {.name = "vault backup",
+                                         .summary = "copies the vault's data, or its keys",
+                                         .operands = "DEST",
                                          .n_operands = 1,
                                          .examples = "  almanac vault backup /mnt/backup/vault-$(date +%F)\n"
                                                      "  almanac vault backup --keys /mnt/other/keys-$(date +%F)\n",
-                                         .args = backup_options, .n_args = sizeof backup_options / sizeof *backup_options,
+                                         .args = backup_options,
+                                         .n_args = sizeof backup_options / sizeof *backup_options,
                                          .run = run_backup};
 const struct command cmd_vault_restore = {.name = "vault restore",
                                           .summary = "puts back the vault's data; what was erased since stays erased",
-                                          .operands = "BACKUP", .n_operands = 1,
-                                          .examples = "  almanac vault restore /mnt/backup/vault-2025-03-01\n", .args = options,
-                                          .n_args = sizeof options / sizeof *options, .run = run_restore};
+                                          .operands = "BACKUP",
+                                          .n_operands = 1,
+                                          .examples = "  almanac vault restore /mnt/backup/vault-2025-03-01\n",
+                                          .args = options,
+                                          .n_args = sizeof options / sizeof *options,
+                                          .run = run_restore};

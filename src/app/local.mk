@@ -80,6 +80,6 @@ tests_unit_test_progress_LDADD = %D%/libapp.a src/common/libcommon.a $(CMOCKA_LI
 tests_unit_test_site_SOURCES = tests/unit/test_site.c
 tests_unit_test_site_LDADD = $(ALMANAC_LIBS) $(CMOCKA_LIBS)
 endif
-dist_man_MANS = man/almanac.1 man/almanac.conf.5 man/almanacd.8
+dist_man_MANS += man/almanac.1 man/almanac.conf.5 man/almanacd.8
 EXTRA_DIST += init/almanacd.service README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs/HTTP.md docs/INVARIANTS.md docs/PILOT.md \
 	contrib/setup.sh contrib/demo.sh contrib/check.sh contrib/tsan.supp .ci/run tests/lib/c11threads.c

@@ -48,9 +48,12 @@ static int give_away(const struct conf *conf, struct err_text *error)
     good = good && chmod(conf->vault_dir, 0711) == 0;
     if (strncmp(conf->vault_key, "file:", 5) == 0) {
         snprintf(path, sizeof path, "%s", conf->vault_key + 5);
-        good = good && chown(path, who->pw_uid, who->pw_gid) == 0 && chown(dirname(path), who->pw_uid, who->pw_gid) == 0;
+        good =
+            good && chown(path, who->pw_uid, who->pw_gid) == 0 && chown(dirname(path), who->pw_uid, who->pw_gid) == 0;
     }
-    return good ? 0 : err_set(error, ERR_IO, "the vault cannot be given to the user \"%s\": %s", conf->vault_user, strerror(errno));
+    return good ? 0
+                : err_set(error, ERR_IO, "the vault cannot be given to the user \"%s\": %s", conf->vault_user,
+                          strerror(errno));
 }
 
 int vault_site_create(const struct conf *conf, struct err_text *error)
@@ -73,8 +76,12 @@ int vault_site_create(const struct conf *conf, struct err_text *error)
 
 int vault_site_open(const struct conf *conf, const char *role, struct vault **ret_vault, struct err_text *error)
 {
-    struct vault_opts opts = {.dir = conf->data, .folder = conf->vault_dir, .role = role, .key = conf->vault_key,
-                              .searchable = conf->vault_searchable, .user = conf->vault_user};
+    struct vault_opts opts = {.dir = conf->data,
+                              .folder = conf->vault_dir,
+                              .role = role,
+                              .key = conf->vault_key,
+                              .searchable = conf->vault_searchable,
+                              .user = conf->vault_user};
     return vault_open(&opts, ret_vault, error);
 }
 
@@ -102,5 +109,7 @@ int vault_site_passphrase(char ret_text[static VAULT_SITE_PASSPHRASE_MAX], struc
     size_t n = good ? strlen(ret_text) : 0;
     if (n > 0 && ret_text[n - 1] == '\n')
         ret_text[--n] = 0;
-    return n > 0 && n < VAULT_SITE_PASSPHRASE_MAX - 1 ? 0 : err_set(error, ERR_INVALID, "no passphrase was given, or too long a one");
+    return n > 0 && n < VAULT_SITE_PASSPHRASE_MAX - 1
+               ? 0
+               : err_set(error, ERR_INVALID, "no passphrase was given, or too long a one");
 }

@@ -23,12 +23,18 @@ json_t *answer_good(void)
 json_t *answer_code(int code)
 {
     switch (code) {
-    case ERR_NOTFOUND: return answer_absent();
-    case ERR_BUSY: return server_error("busy", NULL, "the vault's files are held by somebody else: ask again");
-    case ERR_LIMIT: return server_error("invalid", NULL, "a value is longer than the vault takes");
-    case ERR_INVALID: return server_error("invalid", NULL, "the question breaks its grammar");
-    case ERR_NOMEM: return server_error("io", NULL, "out of memory");
-    default: return server_error("io", NULL, "the vault's files cannot be read or written: %s", err_name(code));
+    case ERR_NOTFOUND:
+        return answer_absent();
+    case ERR_BUSY:
+        return server_error("busy", NULL, "the vault's files are held by somebody else: ask again");
+    case ERR_LIMIT:
+        return server_error("invalid", NULL, "a value is longer than the vault takes");
+    case ERR_INVALID:
+        return server_error("invalid", NULL, "the question breaks its grammar");
+    case ERR_NOMEM:
+        return server_error("io", NULL, "out of memory");
+    default:
+        return server_error("io", NULL, "the vault's files cannot be read or written: %s", err_name(code));
     }
 }
 
@@ -97,7 +103,8 @@ static const char *text_of(const json_t *question, const char *member, size_t ma
 {
     const json_t *value = json_object_get(question, member);
     const char *text = json_string_value(value);
-    return text && text[0] && json_string_length(value) <= max && strlen(text) == json_string_length(value) ? text : NULL;
+    return text && text[0] && json_string_length(value) <= max && strlen(text) == json_string_length(value) ? text
+                                                                                                            : NULL;
 }
 
 static bool are_texts(const json_t *list)
@@ -106,9 +113,7 @@ static bool are_texts(const json_t *list)
     json_t *item;
     if (list && !json_is_array(list))
         return false;
-    json_array_foreach((json_t *)list, i, item)
-        if (!json_is_string(item))
-            return false;
+    json_array_foreach((json_t *)list, i, item) if (!json_is_string(item)) return false;
     return true;
 }
 
@@ -153,7 +158,8 @@ void asked_end(struct asked *asked)
 
 bool asked_may_see(const struct asked *asked)
 {
-    const json_t *globs = json_object_get(asked->question, "globs"), *entities = json_object_get(asked->whole, "entities");
+    const json_t *globs = json_object_get(asked->question, "globs"),
+                 *entities = json_object_get(asked->whole, "entities");
     size_t i, j;
     json_t *entity, *glob;
     if (!asked->whole)
@@ -162,10 +168,11 @@ bool asked_may_see(const struct asked *asked)
         return true;
     if (json_array_size(entities) == 0)
         return false;
-    json_array_foreach((json_t *)entities, i, entity) {
+    json_array_foreach((json_t *)entities, i, entity)
+    {
         bool matches = false;
-        json_array_foreach((json_t *)globs, j, glob)
-            matches = matches || glob_matches(json_string_value(glob), json_string_value(entity));
+        json_array_foreach((json_t *)globs, j, glob) matches =
+            matches || glob_matches(json_string_value(glob), json_string_value(entity));
         if (!matches)
             return false;
     }
@@ -179,7 +186,8 @@ bool asked_consents(const struct asked *asked)
     json_t *consent;
     if (asked->consents < asked->key.consents)
         return false;
-    json_array_foreach(json_object_get(asked->whole, "consents"), i, consent) {
+    json_array_foreach(json_object_get(asked->whole, "consents"), i, consent)
+    {
         const char *purpose = json_string_value(json_object_get(consent, "purpose"));
         const char *until = json_string_value(json_object_get(consent, "until"));
         int64_t until_us = INT64_MAX;
@@ -202,8 +210,12 @@ static int seal_link(struct asked *asked, struct buf *out)
 int asked_note(struct asked *asked, const char *result)
 {
     struct buf link = {0};
-    struct audit_entry entry = {.actor = asked->actor, .action = asked->action, .purpose = asked->purpose, .result = result,
-                                .detail = asked->detail, .subject = asked->subject ? asked->name : NULL};
+    struct audit_entry entry = {.actor = asked->actor,
+                                .action = asked->action,
+                                .purpose = asked->purpose,
+                                .result = result,
+                                .detail = asked->detail,
+                                .subject = asked->subject ? asked->name : NULL};
     int code = asked->has_subject ? seal_link(asked, &link) : 0;
     entry.link = link.data;
     entry.link_size = link.n;

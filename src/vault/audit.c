@@ -23,10 +23,14 @@ enum { SQL_ADD, SQL_LAST, SQL_NEXT, SQL_NEXT_OF, SQL_ALL, SQL_N };
 
 #define COLUMNS "seq, t_us, actor, action, purpose, result, detail, subject, link, hash"
 static const char *const statements[SQL_N] = {
-    [SQL_ADD] = "INSERT INTO entry (" COLUMNS ") VALUES (:seq, :t_us, :actor, :action, :purpose, :result, :detail, :subject, :link, :hash)",
+    [SQL_ADD] = "INSERT INTO entry (" COLUMNS
+                ") VALUES (:seq, :t_us, :actor, :action, :purpose, :result, :detail, :subject, :link, :hash)",
     [SQL_LAST] = "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
-    [SQL_NEXT] = "SELECT " COLUMNS " FROM entry WHERE seq > :after AND t_us >= :from AND t_us < :to ORDER BY seq LIMIT 1",
-    [SQL_NEXT_OF] = "SELECT " COLUMNS " FROM entry WHERE subject = :subject AND seq > :after AND t_us >= :from AND t_us < :to ORDER BY seq LIMIT 1",
+    [SQL_NEXT] =
+        "SELECT " COLUMNS " FROM entry WHERE seq > :after AND t_us >= :from AND t_us < :to ORDER BY seq LIMIT 1",
+    [SQL_NEXT_OF] =
+        "SELECT " COLUMNS
+        " FROM entry WHERE subject = :subject AND seq > :after AND t_us >= :from AND t_us < :to ORDER BY seq LIMIT 1",
     [SQL_ALL] = "SELECT " COLUMNS " FROM entry ORDER BY seq",
 };
 
@@ -35,9 +39,9 @@ struct audit {
     char *folder;
     int64_t seq; /* of the newest entry, and its hash */
     uint8_t hash[AUDIT_HASH_BYTES];
-    int64_t head_seq;         /* the newest that a head covers */
+    int64_t head_seq; /* the newest that a head covers */
     int64_t unsigned_since_us;
-    sqlite3_stmt *at;         /* that audit_next reads */
+    sqlite3_stmt *at; /* that audit_next reads */
 };
 
 #define HEAD_WORD "almanac audit head 1"
@@ -75,8 +79,13 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/audit.db", folder) >= (int)sizeof path)
         return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path, .mode = mode, .format = &audit_format, .schema = sql_vault_audit, .sql = statements,
-                           .n_sql = SQL_N, .sync_each_commit = true};
+    struct db_opts opts = {.path = path,
+                           .mode = mode,
+                           .format = &audit_format,
+                           .schema = sql_vault_audit,
+                           .sql = statements,
+                           .n_sql = SQL_N,
+                           .sync_each_commit = true};
     return db_open(&opts, ret_db, error);
 }
 
@@ -127,8 +136,10 @@ static bool parse_head(const char *line, struct head *ret_head)
     char hash[65], signature[129], more;
     size_t n;
     if (strlen(line) >= HEAD_LINE_MAX || line[strlen(line) - 1] != '\n' ||
-        sscanf(line, "%" SCNd64 " %" SCNd64 " %64[0-9a-f] %128[0-9a-f]%c", &head.seq, &head.t_us, hash, signature, &more) != 5 ||
-        more != '\n' || sodium_hex2bin(head.hash, sizeof head.hash, hash, strlen(hash), NULL, &n, NULL) != 0 || n != sizeof head.hash ||
+        sscanf(line, "%" SCNd64 " %" SCNd64 " %64[0-9a-f] %128[0-9a-f]%c", &head.seq, &head.t_us, hash, signature,
+               &more) != 5 ||
+        more != '\n' || sodium_hex2bin(head.hash, sizeof head.hash, hash, strlen(hash), NULL, &n, NULL) != 0 ||
+        n != sizeof head.hash ||
         sodium_hex2bin(head.signature, sizeof head.signature, signature, strlen(signature), NULL, &n, NULL) != 0 ||
         n != sizeof head.signature)
         return false;
@@ -203,7 +214,8 @@ int audit_add(struct audit *audit, const struct audit_entry *given)
     db_bind_text(stmt, ":purpose", entry.purpose);
     db_bind_text(stmt, ":result", entry.result);
     db_bind_text(stmt, ":detail", entry.detail);
-    db_bind_blob(stmt, ":subject", entry.subject ? (const void *)entry.subject : "", entry.subject ? AUDIT_NAME_BYTES : 0);
+    db_bind_blob(stmt, ":subject", entry.subject ? (const void *)entry.subject : "",
+                 entry.subject ? AUDIT_NAME_BYTES : 0);
     db_bind_blob(stmt, ":link", entry.link ? entry.link : "", entry.link_size);
     db_bind_blob(stmt, ":hash", hash, sizeof hash);
     int code = db_run(audit->db, stmt);
@@ -310,7 +322,8 @@ int audit_next(struct audit *audit, const struct audit_range *range, struct audi
 static bool is_exact(sqlite3_stmt *stmt)
 {
     for (int i = 2; i <= 6; i++)
-        if (sqlite3_column_type(stmt, i) != SQLITE_TEXT || strlen(text_at(stmt, i)) != (size_t)sqlite3_column_bytes(stmt, i))
+        if (sqlite3_column_type(stmt, i) != SQLITE_TEXT ||
+            strlen(text_at(stmt, i)) != (size_t)sqlite3_column_bytes(stmt, i))
             return false;
     int n = sqlite3_column_bytes(stmt, 7);
     return (n == 0 || n == AUDIT_NAME_BYTES) && sqlite3_column_type(stmt, 7) == SQLITE_BLOB &&

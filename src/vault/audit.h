@@ -13,10 +13,10 @@
 #define AUDIT_NAME_BYTES 16
 
 struct audit_entry {
-    int64_t seq, t_us; /* given by audit_add */
+    int64_t seq, t_us;                                      /* given by audit_add */
     const char *actor, *action, *purpose, *result, *detail; /* never NULL */
-    const uint8_t *subject; /* AUDIT_NAME_BYTES, or NULL */
-    const void *link;       /* the id under the subject's own key */
+    const uint8_t *subject;                                 /* AUDIT_NAME_BYTES, or NULL */
+    const void *link;                                       /* the id under the subject's own key */
     size_t link_size;
 };
 
@@ -38,8 +38,8 @@ int64_t audit_unsigned(const struct audit *audit, int64_t *ret_since_us);
 /* Signs the newest entry's hash with the seed and appends the head, synced. Nothing without a new entry. */
 MUST_CHECK int audit_sign(struct audit *audit, const uint8_t seed[static 32]);
 
-/* Entries with seq > after, oldest first, of one subject (or NULL) and from ≤ time < to. 1 an entry, which is good until the next
- * call; 0 at the end; begin with *after. */
+/* Entries with seq > after, oldest first, of one subject (or NULL) and from ≤ time < to. 1 an entry, which is good
+ * until the next call; 0 at the end; begin with *after. */
 struct audit_range {
     const uint8_t *subject;
     int64_t from_us, to_us, after;

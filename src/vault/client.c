@@ -25,7 +25,7 @@
 #define WAIT_US INT64_C(10000000)
 #define RETRY_MS 10
 #define STARTS_MAX 3 /* one that ends at once is not started for ever */
-#define FD_ABOVE 10 /* descriptors for the process are moved above those that they get there */
+#define FD_ABOVE 10  /* descriptors for the process are moved above those that they get there */
 
 extern char **environ;
 
@@ -72,8 +72,19 @@ static int take_lock(struct vault *vault, int *ret_fd)
 
 static int spawn(struct vault *vault, int lock_fd, int ready_fd, pid_t *ret_pid)
 {
-    char *argv[] = {vault->program, (char *)"--started", (char *)"--dir", vault->dir, (char *)"--vault", vault->folder,
-                    (char *)"--key", vault->key, (char *)"--searchable", vault->searchable, (char *)"--user", vault->user, NULL};
+    char *argv[] = {vault->program,
+                    (char *)"--started",
+                    (char *)"--dir",
+                    vault->dir,
+                    (char *)"--vault",
+                    vault->folder,
+                    (char *)"--key",
+                    vault->key,
+                    (char *)"--searchable",
+                    vault->searchable,
+                    (char *)"--user",
+                    vault->user,
+                    NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none;
@@ -214,8 +225,8 @@ static int greet(struct vault *vault, int64_t deadline_us)
     return code;
 }
 
-/* Until somebody answers hello: dials; starts the process where nobody listens and nobody else is starting it. Whoever has the
- * lock is the process, or starts it; it is held as long as the process lives, so that only one listens. */
+/* Until somebody answers hello: dials; starts the process where nobody listens and nobody else is starting it. Whoever
+ * has the lock is the process, or starts it; it is held as long as the process lives, so that only one listens. */
 static int connect_to(struct vault *vault, struct err_text *error)
 {
     int64_t deadline_us = clock_mono_us() + WAIT_US;
@@ -228,7 +239,8 @@ static int connect_to(struct vault *vault, struct err_text *error)
         if (code == ERR_DENIED)
             return err_set(error, code, "the vault's process of \"%s\" does not answer this user", vault->dir);
         if (code != ERR_NOTFOUND)
-            return err_set(error, code, "the vault's process of \"%s\" cannot be asked: %s", vault->dir, err_name(code));
+            return err_set(error, code, "the vault's process of \"%s\" cannot be asked: %s", vault->dir,
+                           err_name(code));
         code = take_lock(vault, &lock_fd);
         if (code == ERR_IO)
             return err_set(error, code, "\"%s/run/vault.lock\" cannot be locked: %s", vault->dir, strerror(errno));
@@ -267,7 +279,9 @@ static int open_run_folder(struct vault *vault, struct err_text *error)
         return err_set(error, ERR_NOMEM, "out of memory");
     if (mkdir(path, 0755) == 0 || errno == EEXIST)
         vault->folder_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int code = vault->folder_fd >= 0 ? 0 : err_set(error, ERR_IO, "the folder \"%s\" cannot be used: %s", path, strerror(errno));
+    int code = vault->folder_fd >= 0
+                   ? 0
+                   : err_set(error, ERR_IO, "the folder \"%s\" cannot be used: %s", path, strerror(errno));
     free(path);
     return code;
 }
@@ -286,7 +300,8 @@ int vault_open(const struct vault_opts *opts, struct vault **ret_vault, struct e
     vault->role = copy_or(opts->role, "");
     vault->searchable = copy_or(opts->searchable, "email");
     vault->user = copy_or(opts->user, "almanac-vault");
-    bool whole = vault->dir && vault->folder && vault->key && vault->program && vault->role && vault->searchable && vault->user;
+    bool whole =
+        vault->dir && vault->folder && vault->key && vault->program && vault->role && vault->searchable && vault->user;
     int code = whole ? open_run_folder(vault, error) : err_set(error, ERR_NOMEM, "out of memory");
     if (code == 0)
         code = connect_to(vault, error);
@@ -321,9 +336,9 @@ static int code_of(const char *name)
     static const struct {
         const char *name;
         int code;
-    } codes[] = {{"invalid", ERR_INVALID},  {"denied", ERR_DENIED}, {"notfound", ERR_NOTFOUND},
-                 {"exists", ERR_EXISTS},    {"locked", ERR_BUSY},   {"restricted", ERR_DENIED},
-                 {"erased", ERR_EXPIRED},   {"busy", ERR_BUSY},     {"io", ERR_IO}};
+    } codes[] = {{"invalid", ERR_INVALID}, {"denied", ERR_DENIED}, {"notfound", ERR_NOTFOUND},
+                 {"exists", ERR_EXISTS},   {"locked", ERR_BUSY},   {"restricted", ERR_DENIED},
+                 {"erased", ERR_EXPIRED},  {"busy", ERR_BUSY},     {"io", ERR_IO}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (strcmp(codes[i].name, name) == 0)
             return codes[i].code;
@@ -339,7 +354,8 @@ static int read_error(const json_t *answer, struct err_text *error)
                          text ? text : "the vault's process gives no reason");
 }
 
-/* A process that has ended is started again once; what it had been asked may have been done already, and does no harm twice. */
+/* A process that has ended is started again once; what it had been asked may have been done already, and does no harm
+ * twice. */
 static int ask_text(struct vault *vault, const char *text, size_t size, json_t **ret_answer, struct err_text *error)
 {
     int code = ERR_NOTFOUND;
@@ -353,7 +369,8 @@ static int ask_text(struct vault *vault, const char *text, size_t size, json_t *
         return 0;
     if (code == ERR_LIMIT)
         return err_set(error, code, "a question to the vault is longer than %d bytes", FRAME_BYTES_MAX);
-    return err_set(error, code == ERR_NOTFOUND ? ERR_IO : code, "the vault's process does not answer: %s", err_name(code));
+    return err_set(error, code == ERR_NOTFOUND ? ERR_IO : code, "the vault's process does not answer: %s",
+                   err_name(code));
 }
 
 int vault_ask(struct vault *vault, json_t *question, json_t **ret_answer, struct err_text *error)

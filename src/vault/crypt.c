@@ -23,8 +23,10 @@ int crypt_memory(size_t size, void **ret_memory, struct err_text *error)
     if (sodium_mlock(memory, size) != 0) {
         int why = errno;
         sodium_free(memory);
-        return err_set(error, ERR_LIMIT, "memory for keys cannot be locked (%s): allow more with RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)",
-                       strerror(why));
+        return err_set(
+            error, ERR_LIMIT,
+            "memory for keys cannot be locked (%s): allow more with RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)",
+            strerror(why));
     }
     *ret_memory = memory;
     return 0;
@@ -48,7 +50,8 @@ void crypt_name(const uint8_t key[static CRYPT_KEY_BYTES], const char *what, con
 
 /* ---- keys ---- */
 
-static size_t bind_key(uint8_t bound[static BOUND_MAX], const char *what, const void *name, size_t name_size, int64_t epoch)
+static size_t bind_key(uint8_t bound[static BOUND_MAX], const char *what, const void *name, size_t name_size,
+                       int64_t epoch)
 {
     size_t n = strlen(what) + 1;
     bound[0] = FORMAT;
@@ -64,12 +67,13 @@ void crypt_wrap(const uint8_t by[static CRYPT_KEY_BYTES], const uint8_t key[stat
     uint8_t bound[BOUND_MAX];
     size_t n = bind_key(bound, what, name, name_size, epoch);
     randombytes_buf(ret_wrapped, NONCE_BYTES);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(ret_wrapped + NONCE_BYTES, NULL, key, CRYPT_KEY_BYTES, bound, n, NULL, ret_wrapped,
-                                               by);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(ret_wrapped + NONCE_BYTES, NULL, key, CRYPT_KEY_BYTES, bound, n, NULL,
+                                               ret_wrapped, by);
 }
 
-int crypt_unwrap(const uint8_t by[static CRYPT_KEY_BYTES], const uint8_t wrapped[static CRYPT_WRAPPED_BYTES], const char *what,
-                 const void *name, size_t name_size, int64_t epoch, uint8_t ret_key[static CRYPT_KEY_BYTES])
+int crypt_unwrap(const uint8_t by[static CRYPT_KEY_BYTES], const uint8_t wrapped[static CRYPT_WRAPPED_BYTES],
+                 const char *what, const void *name, size_t name_size, int64_t epoch,
+                 uint8_t ret_key[static CRYPT_KEY_BYTES])
 {
     uint8_t bound[BOUND_MAX];
     size_t n = bind_key(bound, what, name, name_size, epoch);
@@ -92,8 +96,8 @@ static void bind_place(const struct crypt_place *place, struct buf *out)
     buf_put_u64(out, (uint64_t)place->key_id);
 }
 
-int crypt_seal(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *plain, size_t size,
-               struct buf *out)
+int crypt_seal(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *plain,
+               size_t size, struct buf *out)
 {
     size_t padded = 64;
     while (padded <= size && padded < CRYPT_PLAIN_MAX)
@@ -109,7 +113,8 @@ int crypt_seal(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_pla
         memcpy(at, plain, size);
         at[size] = 0x80;
         randombytes_buf(to, NONCE_BYTES);
-        crypto_aead_xchacha20poly1305_ietf_encrypt(to + NONCE_BYTES, NULL, at, padded, bound.data, bound.n, NULL, to, key);
+        crypto_aead_xchacha20poly1305_ietf_encrypt(to + NONCE_BYTES, NULL, at, padded, bound.data, bound.n, NULL, to,
+                                                   key);
         out->n += padded + CRYPT_EXTRA_BYTES;
     }
     crypt_buf_drop(&text);
@@ -117,8 +122,8 @@ int crypt_seal(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_pla
     return code;
 }
 
-int crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *sealed, size_t size,
-               struct buf *out)
+int crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *sealed,
+               size_t size, struct buf *out)
 {
     const uint8_t *from = sealed;
     if (size < CRYPT_EXTRA_BYTES + 64 || size > CRYPT_EXTRA_BYTES + CRYPT_PLAIN_MAX)
@@ -128,8 +133,8 @@ int crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_pla
     bind_place(place, &bound);
     uint8_t *at = buf_reserve(out, n);
     int code = at && !bound.failed ? 0 : ERR_NOMEM;
-    if (code == 0 && crypto_aead_xchacha20poly1305_ietf_decrypt(at, NULL, NULL, from + NONCE_BYTES, size - NONCE_BYTES, bound.data,
-                                                                bound.n, from, key) != 0)
+    if (code == 0 && crypto_aead_xchacha20poly1305_ietf_decrypt(at, NULL, NULL, from + NONCE_BYTES, size - NONCE_BYTES,
+                                                                bound.data, bound.n, from, key) != 0)
         code = ERR_CORRUPT;
     buf_free(&bound);
     while (code == 0 && n > 0 && at[n - 1] == 0)

@@ -1,4 +1,5 @@
-/* How keys wrap keys and keys encrypt records (docs/VAULT.md, "Exact forms"): XChaCha20-Poly1305 with random nonces, keyed BLAKE2b. */
+/* How keys wrap keys and keys encrypt records (docs/VAULT.md, "Exact forms"): XChaCha20-Poly1305 with random nonces,
+ * keyed BLAKE2b. */
 #ifndef VAULT_CRYPT_H
 #define VAULT_CRYPT_H
 
@@ -9,10 +10,10 @@
 #include "common/err.h"
 
 #define CRYPT_KEY_BYTES 32
-#define CRYPT_NAME_BYTES 16                        /* of a keyed hash that stands for a subject, a value, an identity */
-#define CRYPT_EXTRA_BYTES 40                       /* nonce and tag */
+#define CRYPT_NAME_BYTES 16  /* of a keyed hash that stands for a subject, a value, an identity */
+#define CRYPT_EXTRA_BYTES 40 /* nonce and tag */
 #define CRYPT_WRAPPED_BYTES (CRYPT_KEY_BYTES + CRYPT_EXTRA_BYTES)
-#define CRYPT_PLAIN_MAX (1 << 20)                  /* of a record, padded */
+#define CRYPT_PLAIN_MAX (1 << 20) /* of a record, padded */
 
 enum crypt_kind { CRYPT_ID = 1, CRYPT_FIELD, CRYPT_ENTITIES, CRYPT_CONSENTS, CRYPT_LINK, CRYPT_PENDING };
 
@@ -24,7 +25,8 @@ struct crypt_place {
     int64_t revision, key_id;
 };
 
-/* Memory for keys: guarded, locked, left out of core files. ERR_LIMIT where none may be locked; the text names the limit. */
+/* Memory for keys: guarded, locked, left out of core files. ERR_LIMIT where none may be locked; the text names the
+ * limit. */
 MUST_CHECK int crypt_memory(size_t size, void **ret_memory, struct err_text *error);
 void crypt_memory_free(void *memory); /* wiped */
 
@@ -42,9 +44,10 @@ MUST_CHECK int crypt_unwrap(const uint8_t by[static CRYPT_KEY_BYTES], const uint
 /* Pads to 64, 256, 1024 … bytes, encrypts, appends nonce, ciphertext and tag to out. ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK int crypt_seal(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *plain,
                           size_t size, struct buf *out);
-/* Appends the plaintext to out, whose memory the caller wipes. ERR_CORRUPT: another place, another key, another byte. */
-MUST_CHECK int crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place, const void *sealed,
-                          size_t size, struct buf *out);
+/* Appends the plaintext to out, whose memory the caller wipes. ERR_CORRUPT: another place, another key, another byte.
+ */
+MUST_CHECK int crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], const struct crypt_place *place,
+                          const void *sealed, size_t size, struct buf *out);
 
 /* Wipes and frees. */
 void crypt_buf_drop(struct buf *buf);

@@ -32,8 +32,8 @@ void epoch_lock_new(struct epoch_lock *ret_lock)
 
 int epoch_derive(const struct epoch_lock *lock, const char *passphrase, uint8_t ret_key[static CRYPT_KEY_BYTES])
 {
-    return crypto_pwhash(ret_key, CRYPT_KEY_BYTES, passphrase, strlen(passphrase), lock->salt, lock->ops, lock->memory_bytes,
-                         crypto_pwhash_ALG_ARGON2ID13) == 0
+    return crypto_pwhash(ret_key, CRYPT_KEY_BYTES, passphrase, strlen(passphrase), lock->salt, lock->ops,
+                         lock->memory_bytes, crypto_pwhash_ALG_ARGON2ID13) == 0
                ? 0
                : ERR_NOMEM;
 }
@@ -57,13 +57,17 @@ int epoch_read_unlocking(const char *spec, uint8_t ret_key[static CRYPT_KEY_BYTE
     if (strncmp(spec, "file:", 5) == 0)
         snprintf(path, sizeof path, "%s", spec + 5);
     else if (strncmp(spec, "credential:", 11) != 0)
-        return err_set_field(error, ERR_INVALID, "vault.key", "\"%s\" is neither file:PATH nor credential:NAME nor passphrase", spec);
+        return err_set_field(error, ERR_INVALID, "vault.key",
+                             "\"%s\" is neither file:PATH nor credential:NAME nor passphrase", spec);
     else if (!folder || snprintf(path, sizeof path, "%s/%s", folder, spec + 11) >= (int)sizeof path)
-        return err_set(error, ERR_NOTFOUND, "there is no credential \"%s\": name it with LoadCredential= in the unit", spec + 11);
+        return err_set(error, ERR_NOTFOUND, "there is no credential \"%s\": name it with LoadCredential= in the unit",
+                       spec + 11);
     int code = read_whole(path, ret_key, CRYPT_KEY_BYTES);
     if (code == ERR_CORRUPT)
         return err_set(error, ERR_INVALID, "the vault's unlocking key \"%s\" has not 32 bytes", path);
-    return code == 0 ? 0 : err_set(error, code, "the vault's unlocking key \"%s\" cannot be read: %s", path, err_name(code));
+    return code == 0
+               ? 0
+               : err_set(error, code, "the vault's unlocking key \"%s\" cannot be read: %s", path, err_name(code));
 }
 
 int epoch_range(const char *folder, int64_t *ret_first, int64_t *ret_last)

@@ -1,4 +1,5 @@
-/* epoch.N: the key of an epoch, wrapped by the unlocking key (docs/VAULT.md, "Exact forms"); and the unlocking key itself. */
+/* epoch.N: the key of an epoch, wrapped by the unlocking key (docs/VAULT.md, "Exact forms"); and the unlocking key
+ * itself. */
 #ifndef VAULT_EPOCH_FILE_H
 #define VAULT_EPOCH_FILE_H
 
@@ -21,7 +22,8 @@ struct epoch_lock {
 void epoch_lock_new(struct epoch_lock *ret_lock);
 
 /* Argon2id of a passphrase. ERR_NOMEM. */
-MUST_CHECK int epoch_derive(const struct epoch_lock *lock, const char *passphrase, uint8_t ret_key[static CRYPT_KEY_BYTES]);
+MUST_CHECK int epoch_derive(const struct epoch_lock *lock, const char *passphrase,
+                            uint8_t ret_key[static CRYPT_KEY_BYTES]);
 
 /* Reads the unlocking key that `file:PATH` or `credential:NAME` names: 32 bytes. ERR_NOTFOUND, ERR_INVALID, ERR_IO. */
 MUST_CHECK int epoch_read_unlocking(const char *spec, uint8_t ret_key[static CRYPT_KEY_BYTES], struct err_text *error);

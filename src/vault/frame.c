@@ -58,7 +58,8 @@ int frame_send(int fd, const char *text, size_t size, int64_t deadline_us)
 {
     if (size == 0 || size > FRAME_BYTES_MAX)
         return ERR_LIMIT;
-    uint8_t head[FRAME_HEAD_BYTES] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+    uint8_t head[FRAME_HEAD_BYTES] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                                      (uint8_t)(size >> 24)};
     int code = send_bytes(fd, head, sizeof head, deadline_us);
     return code == 0 ? send_bytes(fd, text, size, deadline_us) : code;
 }

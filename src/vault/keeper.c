@@ -79,8 +79,8 @@ void keeper_tick(struct keeper *keeper)
 static json_t *say_hello(struct keeper *keeper, const json_t *question)
 {
     (void)question;
-    return json_pack("{s:b, s:s, s:b, s:I}", "ok", 1, "version", PACKAGE_VERSION, "locked", keys_are_locked(keeper->keys), "epoch",
-                     (json_int_t)keys_epoch(keeper->keys));
+    return json_pack("{s:b, s:s, s:b, s:I}", "ok", 1, "version", PACKAGE_VERSION, "locked",
+                     keys_are_locked(keeper->keys), "epoch", (json_int_t)keys_epoch(keeper->keys));
 }
 
 static json_t *unlock(struct keeper *keeper, const json_t *question)
@@ -103,12 +103,15 @@ static const struct {
     json_t *(*answer)(struct keeper *keeper, const json_t *question);
     bool while_locked;
 } operations[] = {
-    {"read", keeper_read, false},         {"put", keeper_put, false},           {"search", keeper_search, false},
-    {"export", keeper_export, false},     {"restrict", keeper_restrict, false}, {"consents", keeper_consents, false},
-    {"erase", keeper_erase, false},       {"erasures", keeper_erasures, false}, {"erased", keeper_erased, false},
-    {"names", keeper_names, false},       {"unseal", keeper_unseal, false},     {"pseudonyms", keeper_pseudonyms, false},
-    {"subjects", keeper_subjects, false}, {"audit", keeper_audit, false},       {"verify", keeper_verify, false},
-    {"status", keeper_status, true},      {"rotate", keeper_rotate, false},     {"backup", keeper_backup, false},
+    {"read", keeper_read, false},         {"put", keeper_put, false},
+    {"search", keeper_search, false},     {"export", keeper_export, false},
+    {"restrict", keeper_restrict, false}, {"consents", keeper_consents, false},
+    {"erase", keeper_erase, false},       {"erasures", keeper_erasures, false},
+    {"erased", keeper_erased, false},     {"names", keeper_names, false},
+    {"unseal", keeper_unseal, false},     {"pseudonyms", keeper_pseudonyms, false},
+    {"subjects", keeper_subjects, false}, {"audit", keeper_audit, false},
+    {"verify", keeper_verify, false},     {"status", keeper_status, true},
+    {"rotate", keeper_rotate, false},     {"backup", keeper_backup, false},
     {"hello", say_hello, true},           {"unlock", unlock, true},
 };
 

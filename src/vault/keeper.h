@@ -1,4 +1,5 @@
-/* The vault itself: its files opened, its keys in locked memory, and an answer to each question (docs/VAULT.md). One thread. */
+/* The vault itself: its files opened, its keys in locked memory, and an answer to each question (docs/VAULT.md). One
+ * thread. */
 #ifndef VAULT_KEEPER_H
 #define VAULT_KEEPER_H
 
@@ -14,8 +15,8 @@ struct keeper_opts {
 
 struct keeper;
 
-/* Makes a vault with fresh keys in a folder that is there, and the file of the unlocking key where there is none. passphrase: for
- * `passphrase`, else NULL. ERR_EXISTS, ERR_IO. */
+/* Makes a vault with fresh keys in a folder that is there, and the file of the unlocking key where there is none.
+ * passphrase: for `passphrase`, else NULL. ERR_EXISTS, ERR_IO. */
 MUST_CHECK int keeper_create(const struct keeper_opts *opts, const char *passphrase, struct err_text *error);
 
 /* Opens the files and finishes what a process that died had begun. With `passphrase` it stays locked until `unlock`.

@@ -72,9 +72,11 @@ json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question)
         return server_error("invalid", "texts", "texts: a list of at most %d texts", PSEUDONYMS_MAX);
     list = json_array();
     int code = list ? db_begin(keys_db(keeper->keys)) : ERR_NOMEM;
-    json_array_foreach(texts, i, text) {
+    json_array_foreach(texts, i, text)
+    {
         char pseudonym[KEYS_PSEUDONYM_MAX];
-        int rc = json_is_string(text) ? keys_pseudonym(keeper->keys, domain, json_string_value(text), pseudonym) : ERR_INVALID;
+        int rc = json_is_string(text) ? keys_pseudonym(keeper->keys, domain, json_string_value(text), pseudonym)
+                                      : ERR_INVALID;
         if (code == 0 && rc < 0)
             code = rc;
         if (code != 0)
@@ -86,6 +88,7 @@ json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question)
     if (code == 0)
         return json_pack("{s:b, s:o}", "ok", 1, "pseudonyms", list);
     db_rollback(keys_db(keeper->keys));
+    keys_forget_pseudonyms(keeper->keys);
     json_decref(list);
     return answer_code(code);
 }
@@ -102,8 +105,9 @@ json_t *keeper_verify(struct keeper *keeper, const json_t *question)
         code = audit_verify(keeper->folder, &verdict, &error);
     if (code != 0)
         return answer_code(code);
-    return json_pack("{s:b, s:I, s:I, s:o}", "ok", 1, "entries", (json_int_t)verdict.entries, "heads", (json_int_t)verdict.heads,
-                     "broken", verdict.broken[0] ? json_string(verdict.broken) : json_null());
+    return json_pack("{s:b, s:I, s:I, s:o}", "ok", 1, "entries", (json_int_t)verdict.entries, "heads",
+                     (json_int_t)verdict.heads, "broken",
+                     verdict.broken[0] ? json_string(verdict.broken) : json_null());
 }
 
 json_t *keeper_status(struct keeper *keeper, const json_t *question)
@@ -115,16 +119,17 @@ json_t *keeper_status(struct keeper *keeper, const json_t *question)
     int code = keys_count(keeper->keys, &counts);
     if (code != 0)
         return answer_code(code);
-    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "locked", 0, "epoch", (json_int_t)keys_epoch(keeper->keys),
-                     "subjects", (json_int_t)counts.subjects, "restricted", (json_int_t)counts.restricted, "erased",
-                     (json_int_t)counts.tombstones, "pending", (json_int_t)counts.pending, "pseudonyms",
-                     (json_int_t)counts.pseudonyms);
+    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "locked", 0, "epoch",
+                     (json_int_t)keys_epoch(keeper->keys), "subjects", (json_int_t)counts.subjects, "restricted",
+                     (json_int_t)counts.restricted, "erased", (json_int_t)counts.tombstones, "pending",
+                     (json_int_t)counts.pending, "pseudonyms", (json_int_t)counts.pseudonyms);
 }
 
 static int note(struct keeper *keeper, const json_t *question, const char *action)
 {
     const char *actor = json_string_value(json_object_get(question, "actor"));
-    struct audit_entry entry = {.actor = actor ? actor : "", .action = action, .purpose = "", .result = "done", .detail = ""};
+    struct audit_entry entry = {
+        .actor = actor ? actor : "", .action = action, .purpose = "", .result = "done", .detail = ""};
     return actor && actor[0] ? audit_add(keeper->audit, &entry) : ERR_INVALID;
 }
 
@@ -137,7 +142,8 @@ json_t *keeper_rotate(struct keeper *keeper, const json_t *question)
         code = keys_rotate(keeper->keys, &n, &error);
     if (code != 0)
         return answer_code(code);
-    return json_pack("{s:b, s:I, s:I}", "ok", 1, "epoch", (json_int_t)keys_epoch(keeper->keys), "rewrapped", (json_int_t)n);
+    return json_pack("{s:b, s:I, s:I}", "ok", 1, "epoch", (json_int_t)keys_epoch(keeper->keys), "rewrapped",
+                     (json_int_t)n);
 }
 
 /* ---- copies ---- */
@@ -162,7 +168,8 @@ static int copy_data(struct keeper *keeper, const char *into, json_t *files, str
     static const char *const names[] = {"audit.heads", "audit.pub", "public.key"};
     for (size_t i = 0; i < sizeof names / sizeof *names && code == 0; i++)
         code = copy_file(keeper->folder, names[i], into);
-    if (code == 0 && (json_array_append_new(files, json_string("vault.db")) | json_array_append_new(files, json_string("audit.db"))) != 0)
+    if (code == 0 && (json_array_append_new(files, json_string("vault.db")) |
+                      json_array_append_new(files, json_string("audit.db"))) != 0)
         code = ERR_NOMEM;
     for (size_t i = 0; i < sizeof names / sizeof *names && code == 0; i++)
         if (json_array_append_new(files, json_string(names[i])) != 0)

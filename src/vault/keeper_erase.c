@@ -52,7 +52,8 @@ static int folder_holds(const char *folder, const void *bytes, size_t size)
     return found;
 }
 
-/* The ciphertext and tag; where they are found, the free pages that hold them are given up, and it is looked once more. */
+/* The ciphertext and tag; where they are found, the free pages that hold them are given up, and it is looked once more.
+ */
 static int check_gone(struct keeper *keeper, const uint8_t wrapped[static CRYPT_WRAPPED_BYTES])
 {
     const uint8_t *bytes = wrapped + CRYPT_WRAPPED_BYTES - CRYPT_KEY_BYTES;
@@ -77,7 +78,8 @@ static int erase_records(struct keeper *keeper, const uint8_t name[static CRYPT_
 
 static int note_done(struct keeper *keeper, const char *actor, const uint8_t name[static CRYPT_NAME_BYTES])
 {
-    struct audit_entry entry = {.actor = actor, .action = "erase-done", .purpose = "", .result = "done", .detail = "", .subject = name};
+    struct audit_entry entry = {
+        .actor = actor, .action = "erase-done", .purpose = "", .result = "done", .detail = "", .subject = name};
     return audit_add(keeper->audit, &entry);
 }
 
@@ -86,16 +88,19 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
     struct keeper *keeper = asked->keeper;
     struct crypt_place place = {.kind = CRYPT_PENDING, .subject = asked->name, .field = ""};
     const char *entities[ENTITIES_MAX];
-    struct keys_erasing erasing = {.name = asked->name, .ground = asked->actor, .erased_us = erased_us,
-                                   .deletes_series = deletes_series, .entities = entities};
+    struct keys_erasing erasing = {.name = asked->name,
+                                   .ground = asked->actor,
+                                   .erased_us = erased_us,
+                                   .deletes_series = deletes_series,
+                                   .entities = entities};
     struct buf sealed = {0};
     json_t *list = json_object_get(asked->whole, "entities"), *entity;
     size_t i;
-    json_array_foreach(list, i, entity)
-        if (erasing.n_entities < ENTITIES_MAX)
-            entities[erasing.n_entities++] = json_string_value(entity);
+    json_array_foreach(list, i, entity) if (erasing.n_entities < ENTITIES_MAX) entities[erasing.n_entities++] =
+        json_string_value(entity);
     char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
-    int code = crypt_seal(keys_own(keeper->keys, KEYS_TOMB), &place, text ? text : "[]", text ? strlen(text) : 2, &sealed);
+    int code =
+        crypt_seal(keys_own(keeper->keys, KEYS_TOMB), &place, text ? text : "[]", text ? strlen(text) : 2, &sealed);
     json_free_t wipe;
     json_get_alloc_funcs(NULL, &wipe);
     wipe(text);
@@ -138,8 +143,8 @@ static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool ag
     char time[CIVIL_TEXT_MAX];
     size_t n = civil_print_rfc3339(time, erased_us, 0, true);
     json_t *entities = json_object_get(asked->whole, "entities");
-    return json_pack("{s:b, s:o, s:s%, s:I, s:b}", "ok", 1, "entities", entities ? json_incref(entities) : json_array(), "erased_at",
-                     time, n, "epoch", (json_int_t)keys_epoch(asked->keeper->keys), "again", again);
+    return json_pack("{s:b, s:o, s:s%, s:I, s:b}", "ok", 1, "entities", entities ? json_incref(entities) : json_array(),
+                     "erased_at", time, n, "epoch", (json_int_t)keys_epoch(asked->keeper->keys), "again", again);
 }
 
 static json_t *erase_asked(struct asked *asked, const char *series)
@@ -174,7 +179,8 @@ json_t *keeper_erase(struct keeper *keeper, const json_t *question)
     if (!answer && strcmp(series, "delete") != 0 && strcmp(series, "keep") != 0)
         answer = server_error("invalid", "series", "series: delete or keep");
     if (!answer && json_array_size(json_object_get(asked.whole, "entities")) > ENTITIES_MAX)
-        answer = server_error("invalid", "entities", "a subject of more than %d entities: take some from it first", ENTITIES_MAX);
+        answer = server_error("invalid", "entities", "a subject of more than %d entities: take some from it first",
+                              ENTITIES_MAX);
     if (!answer)
         answer = erase_asked(&asked, series);
     asked_end(&asked);
@@ -245,7 +251,8 @@ int keeper_finish(struct keeper *keeper, struct err_text *error)
     if (rc == 1) {
         code = keys_rotate(keeper->keys, &n, error);
         if (code == 0)
-            code = db_exec(keys_db(keeper->keys), "VACUUM"); /* which key it was nobody knows any more: no free page stays */
+            code = db_exec(keys_db(keeper->keys),
+                           "VACUUM"); /* which key it was nobody knows any more: no free page stays */
     }
     for (; rc == 1 && code == 0; rc = keys_undone(keeper->keys, &tomb)) {
         code = note_done(keeper, "almanac-vaultd", tomb.name);

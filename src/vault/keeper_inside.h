@@ -28,7 +28,7 @@ struct asked {
     uint8_t name[CRYPT_NAME_BYTES]; /* of the subject */
     bool has_subject;               /* there is one of that name: key and what follows are filled in */
     struct keys_subject key;
-    json_t *whole; /* its records; NULL where there are none */
+    json_t *whole;    /* its records; NULL where there are none */
     int64_t consents; /* the revision of the consents that were found */
 };
 
@@ -46,10 +46,10 @@ bool asked_consents(const struct asked *asked);
 /* Writes down what was asked and what it came to. */
 MUST_CHECK int asked_note(struct asked *asked, const char *result);
 
-json_t *answer_absent(void);                          /* the one answer for denied and for absent */
-json_t *answer_code(int code);                        /* of an ERR_ code */
+json_t *answer_absent(void);   /* the one answer for denied and for absent */
+json_t *answer_code(int code); /* of an ERR_ code */
 json_t *answer_good(void);
-bool glob_matches(const char *glob, const char *text);/* * and ?, nothing else */
+bool glob_matches(const char *glob, const char *text); /* * and ?, nothing else */
 bool is_searchable(const struct keeper *keeper, const char *field);
 void name_value(struct keeper *keeper, const char *field, const char *value, uint8_t ret_hash[static CRYPT_NAME_BYTES]);
 

@@ -23,9 +23,9 @@ static const char *judge(const struct asked *asked)
 
 static json_t *tell_whole(struct asked *asked)
 {
-    json_t *answer = json_pack("{s:b, s:O, s:O, s:O, s:b}", "ok", 1, "fields", json_object_get(asked->whole, "fields"), "entities",
-                               json_object_get(asked->whole, "entities"), "consents", json_object_get(asked->whole, "consents"),
-                               "restricted", asked->key.restricted);
+    json_t *answer = json_pack("{s:b, s:O, s:O, s:O, s:b}", "ok", 1, "fields", json_object_get(asked->whole, "fields"),
+                               "entities", json_object_get(asked->whole, "entities"), "consents",
+                               json_object_get(asked->whole, "consents"), "restricted", asked->key.restricted);
     return answer;
 }
 
@@ -41,7 +41,8 @@ json_t *keeper_read(struct keeper *keeper, const json_t *question)
         else if (strcmp(result, "done") == 0)
             answer = tell_whole(&asked);
         else if (strcmp(result, "restricted") == 0)
-            answer = server_error("restricted", "subject", "the subject's data may be kept and not used: it is restricted");
+            answer =
+                server_error("restricted", "subject", "the subject's data may be kept and not used: it is restricted");
         else
             answer = answer_absent();
     }
@@ -73,12 +74,13 @@ static json_t *tell_entry(struct keeper *keeper, const struct audit_entry *entry
     size_t n = civil_print_rfc3339(time, entry->t_us, 0, true);
     if (entry->subject)
         sodium_bin2hex(hex, sizeof hex, entry->subject, AUDIT_NAME_BYTES);
-    return json_pack("{s:I, s:s%, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "seq", (json_int_t)entry->seq, "time", time, n, "actor",
-                     entry->actor, "action", entry->action, "purpose", entry->purpose, "result", entry->result, "detail",
-                     entry->detail, "subject", open_link(keeper, entry), "pseudonym", hex);
+    return json_pack("{s:I, s:s%, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "seq", (json_int_t)entry->seq, "time", time, n,
+                     "actor", entry->actor, "action", entry->action, "purpose", entry->purpose, "result", entry->result,
+                     "detail", entry->detail, "subject", open_link(keeper, entry), "pseudonym", hex);
 }
 
-/* Appends entries of the range to list, so many at most; *after is the last one's number, *more whether there are others. */
+/* Appends entries of the range to list, so many at most; *after is the last one's number, *more whether there are
+ * others. */
 static int list_entries(struct keeper *keeper, struct audit_range *range, int64_t limit, json_t *list, bool *more)
 {
     struct audit_entry entry;
@@ -121,7 +123,8 @@ json_t *keeper_audit(struct keeper *keeper, const json_t *question)
 {
     const char *actor = json_string_value(json_object_get(question, "actor"));
     const char *subject = json_string_value(json_object_get(question, "subject"));
-    const char *from = json_string_value(json_object_get(question, "from")), *to = json_string_value(json_object_get(question, "to"));
+    const char *from = json_string_value(json_object_get(question, "from")),
+               *to = json_string_value(json_object_get(question, "to"));
     json_int_t limit = json_integer_value(json_object_get(question, "limit"));
     struct audit_range range = {.to_us = INT64_MAX, .after = json_integer_value(json_object_get(question, "after"))};
     uint8_t name[CRYPT_NAME_BYTES];
@@ -136,7 +139,8 @@ json_t *keeper_audit(struct keeper *keeper, const json_t *question)
         asked_name(keeper, subject, name);
         range.subject = name;
     }
-    struct audit_entry entry = {.actor = actor, .action = "audit", .purpose = "", .result = "done", .detail = "", .subject = range.subject};
+    struct audit_entry entry = {
+        .actor = actor, .action = "audit", .purpose = "", .result = "done", .detail = "", .subject = range.subject};
     json_t *list = json_array();
     int code = list ? audit_add(keeper->audit, &entry) : ERR_NOMEM;
     if (code == 0)
@@ -145,7 +149,8 @@ json_t *keeper_audit(struct keeper *keeper, const json_t *question)
         json_decref(list);
         return answer_code(ERR_IO);
     }
-    return json_pack("{s:b, s:o, s:o}", "ok", 1, "entries", list, "next", more ? json_integer(range.after) : json_null());
+    return json_pack("{s:b, s:o, s:o}", "ok", 1, "entries", list, "next",
+                     more ? json_integer(range.after) : json_null());
 }
 
 /* ---- many at once: one transaction of the chain ---- */
@@ -250,11 +255,13 @@ json_t *keeper_search(struct keeper *keeper, const json_t *question)
     if (!value || !value[0])
         return server_error("invalid", "value", "value: a text");
     if (!is_searchable(keeper, field))
-        return server_error("invalid", "field", "\"%s\" cannot be searched for: vault.searchable names the fields", field);
+        return server_error("invalid", "field", "\"%s\" cannot be searched for: vault.searchable names the fields",
+                            field);
     return search(keeper, &base, field, value);
 }
 
-static int tell_name(struct keeper *keeper, const struct asked *base, const char *subject, const char *field, json_t *names)
+static int tell_name(struct keeper *keeper, const struct asked *base, const char *subject, const char *field,
+                     json_t *names)
 {
     struct asked one = *base;
     one.subject = subject;
@@ -275,16 +282,16 @@ json_t *keeper_names(struct keeper *keeper, const json_t *question)
     struct asked base;
     const char *field;
     size_t i;
-    json_t *subject, *subjects = json_object_get(question, "subjects"), *names, *bad = begin_many(&base, keeper, question, &field);
+    json_t *subject, *subjects = json_object_get(question, "subjects"), *names,
+                     *bad = begin_many(&base, keeper, question, &field);
     if (bad)
         return bad;
     if (!json_is_array(subjects) || json_array_size(subjects) > NAMES_MAX)
         return server_error("invalid", "subjects", "subjects: a list of at most %d subjects", NAMES_MAX);
     names = json_object();
     int code = names ? db_begin(audit_db(keeper->audit)) : ERR_NOMEM;
-    json_array_foreach(subjects, i, subject)
-        if (code == 0)
-            code = json_is_string(subject) ? tell_name(keeper, &base, json_string_value(subject), field, names) : ERR_INVALID;
+    json_array_foreach(subjects, i, subject) if (code == 0) code =
+        json_is_string(subject) ? tell_name(keeper, &base, json_string_value(subject), field, names) : ERR_INVALID;
     code = code == 0 ? db_commit(audit_db(keeper->audit)) : code;
     if (code != 0)
         db_rollback(audit_db(keeper->audit));

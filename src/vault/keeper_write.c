@@ -25,11 +25,14 @@ static json_t *check_fields(json_t *fields)
     json_t *value;
     if (fields && !json_is_object(fields))
         return server_error("invalid", "fields", "fields: an object of texts");
-    json_object_foreach(fields, field, value) {
+    json_object_foreach(fields, field, value)
+    {
         if (!is_name(field, LIMIT_NAME_BYTES, NAME_CHARACTERS))
-            return server_error("invalid", "fields", "fields: a name has 1 to %d letters, digits and . _ : -", LIMIT_NAME_BYTES);
+            return server_error("invalid", "fields", "fields: a name has 1 to %d letters, digits and . _ : -",
+                                LIMIT_NAME_BYTES);
         if (!json_is_null(value) && (!json_is_string(value) || json_string_length(value) > KEEPER_TEXT_MAX))
-            return server_error("invalid", field, "\"%s\" is no text of at most %d bytes, and not null", field, KEEPER_TEXT_MAX);
+            return server_error("invalid", field, "\"%s\" is no text of at most %d bytes, and not null", field,
+                                KEEPER_TEXT_MAX);
     }
     return NULL;
 }
@@ -40,9 +43,11 @@ static json_t *check_entities(json_t *entities)
     json_t *entity;
     if (entities && !json_is_array(entities))
         return server_error("invalid", "entities", "entities: a list of entities");
-    json_array_foreach(entities, i, entity)
-        if (!is_name(json_string_value(entity), LIMIT_ENTITY_BYTES, ENTITY_CHARACTERS))
-            return server_error("invalid", "entities", "entities: item %zu is no name of an entity", i);
+    json_array_foreach(
+        entities, i,
+        entity) if (!is_name(json_string_value(entity), LIMIT_ENTITY_BYTES,
+                             ENTITY_CHARACTERS)) return server_error("invalid", "entities",
+                                                                     "entities: item %zu is no name of an entity", i);
     return NULL;
 }
 
@@ -52,12 +57,14 @@ static json_t *check_consents(json_t *consents)
     json_t *consent;
     if (consents && !json_is_array(consents))
         return server_error("invalid", "consents", "consents: a list of {\"purpose\":…,\"until\":…}");
-    json_array_foreach(consents, i, consent) {
+    json_array_foreach(consents, i, consent)
+    {
         json_t *until = json_object_get(consent, "until");
         const char *text = json_string_value(until);
         int64_t t_us;
         if (!is_name(json_string_value(json_object_get(consent, "purpose")), LIMIT_NAME_BYTES, NAME_CHARACTERS))
-            return server_error("invalid", "consents", "consents: item %zu has no purpose of letters, digits and . _ : -", i);
+            return server_error("invalid", "consents",
+                                "consents: item %zu has no purpose of letters, digits and . _ : -", i);
         if (until && !json_is_null(until) && (!text || civil_parse_rfc3339(text, strlen(text), &t_us) != 0))
             return server_error("invalid", "consents", "consents: until of item %zu is no time with an offset", i);
     }
@@ -71,7 +78,8 @@ static int put_fields(struct asked *asked, const struct records_subject *subject
     const char *field;
     json_t *value;
     int code = 0;
-    json_object_foreach(fields, field, value) {
+    json_object_foreach(fields, field, value)
+    {
         uint8_t hash[CRYPT_NAME_BYTES];
         bool is_there = json_is_string(value), searched = is_searchable(asked->keeper, field);
         code = is_there ? records_put(asked->keeper->records, subject, CRYPT_FIELD, field, revision, value)
@@ -161,8 +169,9 @@ static json_t *put(struct keeper *keeper, const json_t *question, struct asked *
         return answer_absent();
     if (code == 0)
         code = write_subject(asked, fields, entities, consents);
-    return code == 0 ? json_pack("{s:b, s:b, s:I}", "ok", 1, "created", created, "revision", (json_int_t)asked->key.revision)
-                     : answer_code(code);
+    return code == 0
+               ? json_pack("{s:b, s:b, s:I}", "ok", 1, "created", created, "revision", (json_int_t)asked->key.revision)
+               : answer_code(code);
 }
 
 json_t *keeper_put(struct keeper *keeper, const json_t *question)
@@ -205,7 +214,8 @@ json_t *keeper_consents(struct keeper *keeper, const json_t *question)
 json_t *keeper_restrict(struct keeper *keeper, const json_t *question)
 {
     struct asked asked;
-    json_t *restricted = json_object_get(question, "restricted"), *answer = asked_begin(&asked, keeper, question, false);
+    json_t *restricted = json_object_get(question, "restricted"),
+           *answer = asked_begin(&asked, keeper, question, false);
     if (!answer && !json_is_boolean(restricted))
         answer = server_error("invalid", "restricted", "restricted: true or false");
     asked.detail = json_is_true(restricted) ? "on" : "off";
@@ -235,7 +245,8 @@ json_t *keeper_subjects(struct keeper *keeper, const json_t *question)
     if (!actor)
         answer = server_error("invalid", "from", "from: topic/partition/offset");
     else if (!known)
-        answer = server_error("invalid", "do", "the message is no JSON object whose \"do\" is put, consents, restrict or erase");
+        answer = server_error("invalid", "do",
+                              "the message is no JSON object whose \"do\" is put, consents, restrict or erase");
     else if (json_object_del(inside, "globs"), json_object_set(inside, "actor", actor) != 0)
         answer = NULL;
     else

@@ -22,32 +22,42 @@ static const char *const statements[SQL_N] = {
     [SQL_OWN_GET] = "SELECT epoch, wrapped FROM own WHERE name = :name",
     [SQL_OWN_ADD] = "INSERT INTO own (name, epoch, wrapped) VALUES (:name, :epoch, :wrapped)",
     [SQL_FIND] = "SELECT id, revision, consents, restricted, epoch, wrapped FROM subject WHERE subject = :name",
-    [SQL_ADD] = "INSERT INTO subject (subject, revision, consents, restricted, epoch, wrapped) VALUES (:name, 0, 0, 0, :epoch, :wrapped)",
-    [SQL_UPDATE] = "UPDATE subject SET revision = :revision, consents = :consents, restricted = :restricted WHERE subject = :name",
+    [SQL_ADD] = "INSERT INTO subject (subject, revision, consents, restricted, epoch, wrapped) VALUES (:name, 0, 0, 0, "
+                ":epoch, :wrapped)",
+    [SQL_UPDATE] =
+        "UPDATE subject SET revision = :revision, consents = :consents, restricted = :restricted WHERE subject = :name",
     [SQL_TOMB] = "SELECT subject, erased_us, done FROM tombstone WHERE subject = :name",
     [SQL_UNDONE] = "SELECT subject, erased_us, done FROM tombstone WHERE done = 0 LIMIT 1",
     [SQL_DONE] = "UPDATE tombstone SET done = 1 WHERE subject = :name",
     [SQL_DROP] = "DELETE FROM subject WHERE subject = :name",
     [SQL_TOMB_ADD] = "INSERT INTO tombstone (subject, erased_us, ground, done) VALUES (:name, :erased_us, :ground, 0)",
-    [SQL_PEND_ADD] = "INSERT INTO pending (subject, series, erased_us, sealed, confirmed) VALUES (:name, :series, :erased_us, :sealed, 0)",
+    [SQL_PEND_ADD] = "INSERT INTO pending (subject, series, erased_us, sealed, confirmed) VALUES (:name, :series, "
+                     ":erased_us, :sealed, 0)",
     [SQL_IDENTITY] = "SELECT epoch, wrapped FROM pseudonym WHERE identity = :name",
     [SQL_IDENTITY_ADD] = "INSERT INTO pseudonym (identity, epoch, wrapped) VALUES (:name, :epoch, :wrapped)",
     [SQL_ALIAS_ADD] = "INSERT OR IGNORE INTO alias (pseudonym, identity) VALUES (:alias, :name)",
-    [SQL_UNLINK] = "UPDATE pseudonym SET epoch = 0, wrapped = x'' WHERE identity IN (SELECT identity FROM alias WHERE pseudonym = :alias)",
+    [SQL_UNLINK] = "UPDATE pseudonym SET epoch = 0, wrapped = x'' WHERE identity IN (SELECT identity FROM alias WHERE "
+                   "pseudonym = :alias)",
     [SQL_UNALIAS] = "DELETE FROM alias WHERE identity IN (SELECT identity FROM alias WHERE pseudonym = :alias)",
     [SQL_OLD_OWN] = "SELECT name, epoch, wrapped FROM own WHERE epoch <> :epoch LIMIT 1",
-    [SQL_OLD_SUBJECT] = "SELECT subject, epoch, wrapped FROM subject WHERE epoch <> :epoch AND id > :after ORDER BY id LIMIT 1",
-    [SQL_OLD_PSEUDONYM] = "SELECT identity, epoch, wrapped FROM pseudonym WHERE identity > :after AND epoch NOT IN (0, :epoch) ORDER BY identity LIMIT 1",
+    [SQL_OLD_SUBJECT] =
+        "SELECT subject, epoch, wrapped FROM subject WHERE epoch <> :epoch AND id > :after ORDER BY id LIMIT 1",
+    [SQL_OLD_PSEUDONYM] = "SELECT identity, epoch, wrapped FROM pseudonym WHERE identity > :after AND epoch NOT IN (0, "
+                          ":epoch) ORDER BY identity LIMIT 1",
     [SQL_NEW_OWN] = "UPDATE own SET epoch = :epoch, wrapped = :wrapped WHERE name = :name",
     [SQL_NEW_SUBJECT] = "UPDATE subject SET epoch = :epoch, wrapped = :wrapped WHERE subject = :name RETURNING id",
     [SQL_NEW_PSEUDONYM] = "UPDATE pseudonym SET epoch = :epoch, wrapped = :wrapped WHERE identity = :name",
-    [SQL_PENDING] = "SELECT id, erased_us, series, subject, sealed FROM pending WHERE confirmed = 0 AND id > :after ORDER BY id LIMIT 1",
+    [SQL_PENDING] = "SELECT id, erased_us, series, subject, sealed FROM pending WHERE confirmed = 0 AND id > :after "
+                    "ORDER BY id LIMIT 1",
     [SQL_CONFIRM] = "UPDATE pending SET confirmed = 1, sealed = x'' WHERE id = :id RETURNING 1",
-    [SQL_COUNTS] = "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM subject WHERE restricted), (SELECT count(*) FROM tombstone),"
-                   " (SELECT count(*) FROM pending WHERE confirmed = 0), (SELECT count(*) FROM pseudonym WHERE epoch <> 0),"
-                   " (SELECT coalesce(max(erased_us), 0) FROM tombstone)",
-    [SQL_CENSUS] = "SELECT (SELECT count(*) FROM own WHERE epoch <> :epoch) + (SELECT count(*) FROM subject WHERE epoch <> :epoch)"
-                   " + (SELECT count(*) FROM pseudonym WHERE epoch NOT IN (0, :epoch))",
+    [SQL_COUNTS] =
+        "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM subject WHERE restricted), (SELECT count(*) FROM "
+        "tombstone),"
+        " (SELECT count(*) FROM pending WHERE confirmed = 0), (SELECT count(*) FROM pseudonym WHERE epoch <> 0),"
+        " (SELECT coalesce(max(erased_us), 0) FROM tombstone)",
+    [SQL_CENSUS] =
+        "SELECT (SELECT count(*) FROM own WHERE epoch <> :epoch) + (SELECT count(*) FROM subject WHERE epoch <> :epoch)"
+        " + (SELECT count(*) FROM pseudonym WHERE epoch NOT IN (0, :epoch))",
 };
 
 /* ---- opening ---- */
@@ -57,8 +67,13 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/keys.db", folder) >= (int)sizeof path)
         return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path, .mode = mode, .format = &keys_format, .schema = sql_vault_keys, .sql = statements,
-                           .n_sql = SQL_N, .rollback_journal = true};
+    struct db_opts opts = {.path = path,
+                           .mode = mode,
+                           .format = &keys_format,
+                           .schema = sql_vault_keys,
+                           .sql = statements,
+                           .n_sql = SQL_N,
+                           .rollback_journal = true};
     int code = db_open(&opts, ret_db, error);
     if (code == 0 && mode == DB_WRITE && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
         db_error(*ret_db, error, code, "open");
@@ -84,8 +99,8 @@ static int read_own(struct keys *keys)
         if (sqlite3_column_bytes(stmt, 1) != CRYPT_WRAPPED_BYTES || sqlite3_column_int64(stmt, 0) != keys->epoch)
             code = ERR_CORRUPT;
         else
-            code = crypt_unwrap(keys->room->epoch, sqlite3_column_blob(stmt, 1), "own", own_names[i], strlen(own_names[i]),
-                                keys->epoch, keys->room->own[i]);
+            code = crypt_unwrap(keys->room->epoch, sqlite3_column_blob(stmt, 1), "own", own_names[i],
+                                strlen(own_names[i]), keys->epoch, keys->room->own[i]);
         sqlite3_reset(stmt);
         if (code != 0)
             return code;
@@ -154,6 +169,9 @@ void keys_close(struct keys *keys)
     if (!keys)
         return;
     db_close(keys->db);
+    if (keys->known)
+        sodium_memzero(keys->known, KEYS_KNOWN * sizeof *keys->known);
+    free(keys->known);
     if (keys->room)
         crypt_memory_free(keys->room);
     free(keys->folder);
@@ -210,7 +228,8 @@ static int write_own(struct keys *keys)
         uint8_t wrapped[CRYPT_WRAPPED_BYTES];
         sqlite3_stmt *stmt = db_stmt(keys->db, SQL_OWN_ADD);
         randombytes_buf(keys->room->own[i], CRYPT_KEY_BYTES);
-        crypt_wrap(keys->room->epoch, keys->room->own[i], "own", own_names[i], strlen(own_names[i]), keys->epoch, wrapped);
+        crypt_wrap(keys->room->epoch, keys->room->own[i], "own", own_names[i], strlen(own_names[i]), keys->epoch,
+                   wrapped);
         db_bind_text(stmt, ":name", own_names[i]);
         db_bind_i64(stmt, ":epoch", keys->epoch);
         db_bind_blob(stmt, ":wrapped", wrapped, sizeof wrapped);
@@ -234,7 +253,9 @@ static int make_unlocking(struct keys *keys, const char *spec, const char *passp
     if (strncmp(spec, "file:", 5) == 0 && access(spec + 5, F_OK) != 0) {
         randombytes_buf(keys->room->unlocking, CRYPT_KEY_BYTES);
         int code = epoch_write_file(spec + 5, 0600, keys->room->unlocking, CRYPT_KEY_BYTES);
-        return code == 0 ? 0 : err_set(error, code, "the vault's unlocking key \"%s\" cannot be written: %s", spec + 5, strerror(errno));
+        return code == 0 ? 0
+                         : err_set(error, code, "the vault's unlocking key \"%s\" cannot be written: %s", spec + 5,
+                                   strerror(errno));
     }
     return epoch_read_unlocking(spec, keys->room->unlocking, error);
 }
@@ -284,7 +305,8 @@ int keys_find(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES], st
     code = sqlite3_column_bytes(stmt, 5) == CRYPT_WRAPPED_BYTES && epoch == keys->epoch ? 0 : ERR_CORRUPT;
     if (code == 0) {
         memcpy(ret_subject->wrapped, sqlite3_column_blob(stmt, 5), CRYPT_WRAPPED_BYTES);
-        code = crypt_unwrap(keys->room->epoch, ret_subject->wrapped, "subject", name, CRYPT_NAME_BYTES, epoch, ret_subject->key);
+        code = crypt_unwrap(keys->room->epoch, ret_subject->wrapped, "subject", name, CRYPT_NAME_BYTES, epoch,
+                            ret_subject->key);
     }
     sqlite3_reset(stmt);
     return code == 0 ? 1 : code;
@@ -319,8 +341,9 @@ int keys_count(struct keys *keys, struct keys_counts *ret_counts)
     int code = db_step(keys->db, stmt);
     if (code != 1)
         return code == 0 ? ERR_CORRUPT : code;
-    *ret_counts = (struct keys_counts){sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2),
-                                       sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4), sqlite3_column_int64(stmt, 5)};
+    *ret_counts = (struct keys_counts){sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+                                       sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3),
+                                       sqlite3_column_int64(stmt, 4), sqlite3_column_int64(stmt, 5)};
     sqlite3_reset(stmt);
     return 0;
 }

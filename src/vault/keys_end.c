@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/hash.h"
@@ -54,7 +55,8 @@ static int next_old(struct keys *keys, const struct kind *kind, const void *afte
     if (code == 0) {
         memcpy(ret_name, sqlite3_column_blob(stmt, 0), size);
         *ret_size = size;
-        code = crypt_unwrap(keys->room->older, sqlite3_column_blob(stmt, 2), kind->what, ret_name, size, epoch, ret_key);
+        code =
+            crypt_unwrap(keys->room->older, sqlite3_column_blob(stmt, 2), kind->what, ret_name, size, epoch, ret_key);
     }
     sqlite3_reset(stmt);
     return code == 0 ? 1 : code;
@@ -146,7 +148,8 @@ int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *erro
     if (code == 0)
         code = keys_destroy_older(keys);
     step("old epoch destroyed");
-    return code == 0 ? 0 : err_set(error, code, "the next epoch of the vault's keys cannot be made: %s", err_name(code));
+    return code == 0 ? 0
+                     : err_set(error, code, "the next epoch of the vault's keys cannot be made: %s", err_name(code));
 }
 
 /* ---- erasing ---- */
@@ -176,7 +179,8 @@ int keys_undone(struct keys *keys, struct keys_tomb *ret_tomb)
     return take_tomb(keys, db_stmt(keys->db, SQL_UNDONE), ret_tomb);
 }
 
-static int run_named(struct keys *keys, enum keys_sql sql, const char *parameter, const uint8_t name[static CRYPT_NAME_BYTES])
+static int run_named(struct keys *keys, enum keys_sql sql, const char *parameter,
+                     const uint8_t name[static CRYPT_NAME_BYTES])
 {
     sqlite3_stmt *stmt = db_stmt(keys->db, (int)sql);
     db_bind_blob(stmt, parameter, name, CRYPT_NAME_BYTES);
@@ -229,6 +233,7 @@ int keys_erase(struct keys *keys, const struct keys_erasing *erasing)
     }
     step("key deleted, not committed");
     code = code == 0 ? db_commit(keys->db) : code;
+    keys_forget_pseudonyms(keys);
     if (code != 0)
         db_rollback(keys->db);
     return code;
@@ -262,7 +267,8 @@ int keys_confirm(struct keys *keys, int64_t id)
 
 /* ---- pseudonyms ---- */
 
-static int find_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES], uint8_t ret_secret[static CRYPT_KEY_BYTES])
+static int find_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES],
+                       uint8_t ret_secret[static CRYPT_KEY_BYTES])
 {
     sqlite3_stmt *stmt = db_stmt(keys->db, SQL_IDENTITY);
     db_bind_blob(stmt, ":name", name, CRYPT_NAME_BYTES);
@@ -271,12 +277,16 @@ static int find_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_B
         return code == 0 ? ERR_NOTFOUND : code;
     int64_t epoch = sqlite3_column_int64(stmt, 0);
     bool whole = sqlite3_column_bytes(stmt, 1) == CRYPT_WRAPPED_BYTES;
-    code = epoch == 0 ? 0 : whole ? crypt_unwrap(keys->room->epoch, sqlite3_column_blob(stmt, 1), "pseudonym", name, CRYPT_NAME_BYTES, epoch, ret_secret) : ERR_CORRUPT;
+    code = epoch == 0 ? 0
+           : whole ? crypt_unwrap(keys->room->epoch, sqlite3_column_blob(stmt, 1), "pseudonym", name, CRYPT_NAME_BYTES,
+                                  epoch, ret_secret)
+                   : ERR_CORRUPT;
     sqlite3_reset(stmt);
     return code == 0 && epoch != 0 ? 1 : code;
 }
 
-static int add_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES], uint8_t ret_secret[static CRYPT_KEY_BYTES])
+static int add_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES],
+                      uint8_t ret_secret[static CRYPT_KEY_BYTES])
 {
     uint8_t wrapped[CRYPT_WRAPPED_BYTES];
     sqlite3_stmt *stmt = db_stmt(keys->db, SQL_IDENTITY_ADD);
@@ -289,7 +299,16 @@ static int add_secret(struct keys *keys, const uint8_t name[static CRYPT_NAME_BY
     return code == 0 ? 1 : code;
 }
 
-int keys_pseudonym(struct keys *keys, const char *domain, const char *identity, char ret_text[static KEYS_PSEUDONYM_MAX])
+/* Where it is, or would be, kept. */
+static struct keys_known *known_place(struct keys *keys, const uint8_t name[static CRYPT_NAME_BYTES])
+{
+    uint32_t i;
+    memcpy(&i, name, sizeof i);
+    return &keys->known[i % KEYS_KNOWN];
+}
+
+static int make_pseudonym(struct keys *keys, const char *domain, const char *identity,
+                          char ret_text[static KEYS_PSEUDONYM_MAX])
 {
     uint8_t name[CRYPT_NAME_BYTES], secret[CRYPT_KEY_BYTES], pseudonym[CRYPT_NAME_BYTES], alias[CRYPT_NAME_BYTES];
     crypt_name(keys->room->own[KEYS_PSEUDONYM], "identity", identity, strlen(identity), name);
@@ -307,4 +326,31 @@ int keys_pseudonym(struct keys *keys, const char *domain, const char *identity, 
     db_bind_blob(stmt, ":name", name, sizeof name);
     code = db_run(keys->db, stmt);
     return code == 0 ? 1 : code;
+}
+
+int keys_pseudonym(struct keys *keys, const char *domain, const char *identity,
+                   char ret_text[static KEYS_PSEUDONYM_MAX])
+{
+    uint8_t name[CRYPT_NAME_BYTES], key[CRYPT_KEY_BYTES] = {0};
+    crypt_name(keys->room->own[KEYS_PSEUDONYM], "domain", domain, strlen(domain), key);
+    crypt_name(key, "known", identity, strlen(identity), name);
+    if (!keys->known && !(keys->known = calloc(KEYS_KNOWN, sizeof *keys->known)))
+        return ERR_NOMEM;
+    struct keys_known *known = known_place(keys, name);
+    if (memcmp(known->name, name, sizeof name) == 0) {
+        memcpy(ret_text, known->text, sizeof known->text);
+        return 1;
+    }
+    int code = make_pseudonym(keys, domain, identity, ret_text);
+    if (code == 1) {
+        memcpy(known->name, name, sizeof name);
+        memcpy(known->text, ret_text, sizeof known->text);
+    }
+    return code;
+}
+
+void keys_forget_pseudonyms(struct keys *keys)
+{
+    if (keys->known)
+        sodium_memzero(keys->known, KEYS_KNOWN * sizeof *keys->known);
 }

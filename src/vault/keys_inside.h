@@ -11,7 +11,15 @@ struct keys_room {
     uint8_t own[KEYS_OWN_N][CRYPT_KEY_BYTES];
 };
 
+/* Pseudonyms that were given out, by keyed hash of domain and identity; all of them are forgotten when one is erased. */
+#define KEYS_KNOWN (1 << 14)
+struct keys_known {
+    uint8_t name[CRYPT_NAME_BYTES]; /* zeroes: free */
+    char text[KEYS_PSEUDONYM_MAX];
+};
+
 struct keys {
+    struct keys_known *known;
     struct db *db;
     char *folder;
     struct keys_room *room;
@@ -21,9 +29,32 @@ struct keys {
 };
 
 enum keys_sql {
-    SQL_OWN_GET, SQL_OWN_ADD, SQL_FIND, SQL_ADD, SQL_UPDATE, SQL_TOMB, SQL_UNDONE, SQL_DONE, SQL_DROP, SQL_TOMB_ADD, SQL_PEND_ADD,
-    SQL_IDENTITY, SQL_IDENTITY_ADD, SQL_ALIAS_ADD, SQL_UNLINK, SQL_UNALIAS,
-    SQL_OLD_OWN, SQL_OLD_SUBJECT, SQL_OLD_PSEUDONYM, SQL_NEW_OWN, SQL_NEW_SUBJECT, SQL_NEW_PSEUDONYM, SQL_CENSUS, SQL_PENDING, SQL_CONFIRM, SQL_COUNTS,
+    SQL_OWN_GET,
+    SQL_OWN_ADD,
+    SQL_FIND,
+    SQL_ADD,
+    SQL_UPDATE,
+    SQL_TOMB,
+    SQL_UNDONE,
+    SQL_DONE,
+    SQL_DROP,
+    SQL_TOMB_ADD,
+    SQL_PEND_ADD,
+    SQL_IDENTITY,
+    SQL_IDENTITY_ADD,
+    SQL_ALIAS_ADD,
+    SQL_UNLINK,
+    SQL_UNALIAS,
+    SQL_OLD_OWN,
+    SQL_OLD_SUBJECT,
+    SQL_OLD_PSEUDONYM,
+    SQL_NEW_OWN,
+    SQL_NEW_SUBJECT,
+    SQL_NEW_PSEUDONYM,
+    SQL_CENSUS,
+    SQL_PENDING,
+    SQL_CONFIRM,
+    SQL_COUNTS,
     SQL_N
 };
 

@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libvault.a
 	%D%/records.c %D%/records.h \
 	%D%/seal.c %D%/seal.h \
 	%D%/server.c %D%/server.h
+dist_man_MANS += man/almanac-vaultd.8
+EXTRA_DIST += init/almanac-vaultd.service init/almanac.sysusers init/almanac.tmpfiles
 EXTRA_DIST += docs/VAULT.md tests/lib/vault_rig.h
 
 bin_PROGRAMS += almanac-vaultd
@@ -29,5 +31,22 @@ tests_unit_test_client_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_keeper
 tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/lib/vault_rig.c
 tests_unit_test_keeper_LDADD = $(vault_libs) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_erase tests/unit/test_audit
+tests_unit_test_erase_SOURCES = tests/unit/test_erase.c tests/lib/vault_rig.c
+tests_unit_test_erase_LDADD = $(vault_libs) $(CMOCKA_LIBS)
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c tests/lib/vault_rig.c
+tests_unit_test_audit_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 tests/unit/test_client.log: almanac-vaultd
 endif
+
+if FUZZING
+FUZZERS += tests/fuzz/fuzz_vault_frame tests/fuzz/fuzz_vault_record
+EXTRA_PROGRAMS += tests/fuzz/fuzz_vault_frame tests/fuzz/fuzz_vault_record
+tests_fuzz_fuzz_vault_frame_SOURCES = tests/fuzz/fuzz_vault_frame.c
+tests_fuzz_fuzz_vault_frame_LDADD = $(vault_libs)
+tests_fuzz_fuzz_vault_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_vault_record_SOURCES = tests/fuzz/fuzz_vault_record.c
+tests_fuzz_fuzz_vault_record_LDADD = $(vault_libs)
+tests_fuzz_fuzz_vault_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+EXTRA_DIST += tests/fuzz/corpus/vault_frame

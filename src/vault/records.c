@@ -12,10 +12,22 @@
 
 static const struct db_format vault_format = {"vault", 0x414c4d76 /* "ALMv" */, 1, false};
 
-enum { SQL_PUT, SQL_DELETE_FIELD, SQL_READ, SQL_BLIND_DROP, SQL_BLIND_ADD, SQL_SEARCH, SQL_ERASE, SQL_ERASE_BLIND, SQL_NEXT, SQL_N };
+enum {
+    SQL_PUT,
+    SQL_DELETE_FIELD,
+    SQL_READ,
+    SQL_BLIND_DROP,
+    SQL_BLIND_ADD,
+    SQL_SEARCH,
+    SQL_ERASE,
+    SQL_ERASE_BLIND,
+    SQL_NEXT,
+    SQL_N
+};
 
 static const char *const statements[SQL_N] = {
-    [SQL_PUT] = "INSERT OR REPLACE INTO record (subject, kind, field, revision, sealed) VALUES (:name, :kind, :field, :revision, :sealed)",
+    [SQL_PUT] = "INSERT OR REPLACE INTO record (subject, kind, field, revision, sealed) VALUES (:name, :kind, :field, "
+                ":revision, :sealed)",
     [SQL_DELETE_FIELD] = "DELETE FROM record WHERE subject = :name AND kind = 2 AND field = :field",
     [SQL_READ] = "SELECT kind, field, revision, sealed FROM record WHERE subject = :name",
     [SQL_BLIND_DROP] = "DELETE FROM blind WHERE subject = :name AND field = :field",
@@ -36,8 +48,13 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/vault.db", folder) >= (int)sizeof path)
         return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path, .mode = mode, .format = &vault_format, .schema = sql_vault, .sql = statements,
-                           .n_sql = SQL_N, .rollback_journal = true};
+    struct db_opts opts = {.path = path,
+                           .mode = mode,
+                           .format = &vault_format,
+                           .schema = sql_vault,
+                           .sql = statements,
+                           .n_sql = SQL_N,
+                           .rollback_journal = true};
     return db_open(&opts, ret_db, error);
 }
 
@@ -87,7 +104,8 @@ struct db *records_db(struct records *records)
 int records_put(struct records *records, const struct records_subject *subject, enum crypt_kind kind, const char *field,
                 int64_t revision, const json_t *value)
 {
-    struct crypt_place place = {.kind = kind, .subject = subject->name, .field = field, .revision = revision, .key_id = subject->key_id};
+    struct crypt_place place = {
+        .kind = kind, .subject = subject->name, .field = field, .revision = revision, .key_id = subject->key_id};
     struct buf sealed = {0};
     size_t size = json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
     char *text = size > 0 ? malloc(size) : NULL;
@@ -123,7 +141,8 @@ int records_delete_field(struct records *records, const uint8_t name[static CRYP
     return run_field(records, SQL_DELETE_FIELD, name, field);
 }
 
-int records_index(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES], const char *field, const uint8_t *hash)
+int records_index(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES], const char *field,
+                  const uint8_t *hash)
 {
     int code = run_field(records, SQL_BLIND_DROP, name, field);
     if (code != 0 || !hash)
@@ -148,11 +167,20 @@ static int add_record(json_t *whole, enum crypt_kind kind, const char *field, js
     json_t *fields = json_object_get(whole, "fields");
     int rc = -1;
     switch (kind) {
-    case CRYPT_ID: rc = json_object_set_new(whole, "id", value); break;
-    case CRYPT_FIELD: rc = json_object_set_new(fields, field, value); break;
-    case CRYPT_ENTITIES: rc = json_object_set_new(whole, "entities", value); break;
-    case CRYPT_CONSENTS: rc = json_object_set_new(whole, "consents", value); break;
-    default: json_decref(value);
+    case CRYPT_ID:
+        rc = json_object_set_new(whole, "id", value);
+        break;
+    case CRYPT_FIELD:
+        rc = json_object_set_new(fields, field, value);
+        break;
+    case CRYPT_ENTITIES:
+        rc = json_object_set_new(whole, "entities", value);
+        break;
+    case CRYPT_CONSENTS:
+        rc = json_object_set_new(whole, "consents", value);
+        break;
+    default:
+        json_decref(value);
     }
     return rc == 0 ? 0 : ERR_NOMEM;
 }
@@ -167,7 +195,8 @@ static int open_row(sqlite3_stmt *stmt, const struct records_subject *subject, j
     struct buf plain = {0};
     int code = place.field && place.kind >= CRYPT_ID && place.kind <= CRYPT_CONSENTS ? 0 : ERR_CORRUPT;
     if (code == 0)
-        code = crypt_open(subject->key, &place, sqlite3_column_blob(stmt, 3), (size_t)sqlite3_column_bytes(stmt, 3), &plain);
+        code = crypt_open(subject->key, &place, sqlite3_column_blob(stmt, 3), (size_t)sqlite3_column_bytes(stmt, 3),
+                          &plain);
     if (code == 0) {
         json_t *value = json_loadb((char *)plain.data, plain.n, JSON_DECODE_ANY, NULL);
         code = value ? add_record(whole, place.kind, place.field, value) : ERR_CORRUPT;
@@ -178,7 +207,8 @@ static int open_row(sqlite3_stmt *stmt, const struct records_subject *subject, j
     return code;
 }
 
-int records_read(struct records *records, const struct records_subject *subject, json_t **ret_whole, int64_t *ret_consents)
+int records_read(struct records *records, const struct records_subject *subject, json_t **ret_whole,
+                 int64_t *ret_consents)
 {
     json_t *whole = json_pack("{s:{}, s:[], s:[]}", "fields", "entities", "consents");
     int64_t consents = 0;
@@ -211,7 +241,8 @@ int records_search(struct records *records, const char *field, const uint8_t has
     db_bind_blob(stmt, ":hash", hash, CRYPT_NAME_BYTES);
     int code;
     while ((code = db_step(records->db, stmt)) == 1) {
-        code = sqlite3_column_bytes(stmt, 0) == CRYPT_NAME_BYTES ? each(arg, sqlite3_column_blob(stmt, 0)) : ERR_CORRUPT;
+        code =
+            sqlite3_column_bytes(stmt, 0) == CRYPT_NAME_BYTES ? each(arg, sqlite3_column_blob(stmt, 0)) : ERR_CORRUPT;
         if (code != 0) {
             sqlite3_reset(stmt);
             break;

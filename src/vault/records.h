@@ -27,10 +27,11 @@ struct records_subject {
 /* Puts a record in the place of the one before. */
 MUST_CHECK int records_put(struct records *records, const struct records_subject *subject, enum crypt_kind kind,
                            const char *field, int64_t revision, const json_t *value);
-MUST_CHECK int records_delete_field(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES], const char *field);
+MUST_CHECK int records_delete_field(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES],
+                                    const char *field);
 
-/* What there is of a subject: `{"id":…,"fields":{…},"entities":[…],"consents":[…]}`, and the revision of the consents (0 without
- * any). ERR_NOTFOUND without a record; ERR_CORRUPT, ERR_NOMEM. */
+/* What there is of a subject: `{"id":…,"fields":{…},"entities":[…],"consents":[…]}`, and the revision of the consents
+ * (0 without any). ERR_NOTFOUND without a record; ERR_CORRUPT, ERR_NOMEM. */
 MUST_CHECK int records_read(struct records *records, const struct records_subject *subject, json_t **ret_whole,
                             int64_t *ret_consents);
 
@@ -45,6 +46,7 @@ MUST_CHECK int records_search(struct records *records, const char *field, const 
 MUST_CHECK int records_erase(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES]);
 
 /* Calls each for every subject; where it answers 1 the subject's rows are removed. One transaction. */
-MUST_CHECK int records_sweep(struct records *records, int (*each)(void *arg, const uint8_t *name), void *arg, int64_t *ret_removed);
+MUST_CHECK int records_sweep(struct records *records, int (*each)(void *arg, const uint8_t *name), void *arg,
+                             int64_t *ret_removed);
 
 #endif

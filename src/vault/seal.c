@@ -8,15 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(SEAL_KEY_BYTES == crypto_box_PUBLICKEYBYTES && SEAL_EXTRA_BYTES == crypto_box_SEALBYTES, "libsodium's sizes");
+_Static_assert(SEAL_KEY_BYTES == crypto_box_PUBLICKEYBYTES && SEAL_EXTRA_BYTES == crypto_box_SEALBYTES,
+               "libsodium's sizes");
 
 int seal_key_read(const char *path, uint8_t ret_key[static SEAL_KEY_BYTES], struct err_text *error)
 {
     uint8_t key[SEAL_KEY_BYTES + 1];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "the vault's public key \"%s\" cannot be read: %s",
-                       path, strerror(errno));
+        return err_set(error, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
+                       "the vault's public key \"%s\" cannot be read: %s", path, strerror(errno));
     ssize_t n = read(fd, key, sizeof key);
     close(fd);
     if (n != SEAL_KEY_BYTES)

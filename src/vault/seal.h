@@ -1,5 +1,6 @@
-/* Sealing to the vault's public key (vault/public.key): anybody may, only almanac-vaultd opens it again (operation `unseal`).
- * An ephemeral X25519 key a message, XSalsa20-Poly1305 (libsodium's crypto_box_seal). No process is needed for it. */
+/* Sealing to the vault's public key (vault/public.key): anybody may, only almanac-vaultd opens it again (operation
+ * `unseal`). An ephemeral X25519 key a message, XSalsa20-Poly1305 (libsodium's crypto_box_seal). No process is needed
+ * for it. */
 #ifndef VAULT_SEAL_H
 #define VAULT_SEAL_H
 

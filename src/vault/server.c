@@ -187,7 +187,8 @@ int server_run(const struct server_opts *opts)
         struct pollfd fds[PEERS_MAX + 2];
         size_t n = server->n_peers;
         for (size_t i = 0; i < n; i++)
-            fds[i] = (struct pollfd){.fd = server->peers[i].fd, .events = server->peers[i].out.n > 0 ? POLLOUT : POLLIN};
+            fds[i] =
+                (struct pollfd){.fd = server->peers[i].fd, .events = server->peers[i].out.n > 0 ? POLLOUT : POLLIN};
         fds[n] = (struct pollfd){.fd = opts->listen_fd, .events = POLLIN};
         fds[n + 1] = (struct pollfd){.fd = opts->signal_fd, .events = POLLIN};
         if (poll(fds, n + 2, TICK_MS) < 0 && errno != EINTR) {

@@ -1,4 +1,5 @@
-/* The vault's end of the socket: connections, frames, one answer a question. One thread; ends with the last connection. */
+/* The vault's end of the socket: connections, frames, one answer a question. One thread; ends with the last connection.
+ */
 #ifndef VAULT_SERVER_H
 #define VAULT_SERVER_H
 
@@ -17,8 +18,9 @@ struct server_opts {
     bool stays;                    /* when the last connection ends */
     uid_t users[SERVER_USERS_MAX]; /* who may connect, besides root */
     size_t n_users;
-    json_t *(*answer)(void *arg, json_t *question); /* gives a new object, or NULL without memory; question is borrowed */
-    void (*tick)(void *arg);       /* once a second and before the end */
+    json_t *(*answer)(void *arg,
+                      json_t *question); /* gives a new object, or NULL without memory; question is borrowed */
+    void (*tick)(void *arg);             /* once a second and before the end */
     void *arg;
 };
 

@@ -27,8 +27,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define PUT_1 \
-    "{'do':'put','actor':'a','subject':'s-1','fields':{'name':'Zdenka Novak','email':' Zdenka@Example.ORG'},'entities':['p2-m-1']," \
+#define PUT_1                                                                                                          \
+    "{'do':'put','actor':'a','subject':'s-1','fields':{'name':'Zdenka Novak','email':' "                               \
+    "Zdenka@Example.ORG'},'entities':['p2-m-1'],"                                                                      \
     "'consents':[{'purpose':'billing','until':'2099-01-01T00:00:00Z'}]}"
 #define READ_1 "{'do':'read','actor':'a','subject':'s-1','purpose':'billing'}"
 
@@ -57,14 +58,16 @@ static void a_member_replaces_null_removes_and_what_is_absent_stays(void **state
 {
     (void)state;
     assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
-    assert_string_equal(vault_rig_word(&rig, "{'do':'put','actor':'a','subject':'s-1','fields':{'email':null,'town':'X'}}"), "ok");
+    assert_string_equal(
+        vault_rig_word(&rig, "{'do':'put','actor':'a','subject':'s-1','fields':{'email':null,'town':'X'}}"), "ok");
     json_t *answer = vault_rig_ask(&rig, READ_1);
     assert_string_equal(field_of(answer, "name"), "Zdenka Novak");
     assert_string_equal(field_of(answer, "town"), "X");
     assert_null(json_object_get(json_object_get(answer, "fields"), "email"));
     assert_int_equal(json_array_size(json_object_get(answer, "consents")), 1);
     json_decref(answer);
-    answer = vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'billing'}");
+    answer = vault_rig_ask(
+        &rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'billing'}");
     assert_int_equal(json_array_size(json_object_get(answer, "subjects")), 0);
     json_decref(answer);
 }
@@ -73,13 +76,16 @@ static void a_search_finds_equal_values_of_who_consents(void **state)
 {
     (void)state;
     assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
-    json_t *answer = vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'billing'}");
+    json_t *answer = vault_rig_ask(
+        &rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'billing'}");
     assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "subjects"), 0)), "s-1");
     json_decref(answer);
-    answer = vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'ads'}");
+    answer =
+        vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'ads'}");
     assert_int_equal(json_array_size(json_object_get(answer, "subjects")), 0);
     json_decref(answer);
-    assert_string_equal(vault_rig_word(&rig, "{'do':'search','actor':'a','field':'name','value':'x','purpose':'billing'}"), "invalid");
+    assert_string_equal(
+        vault_rig_word(&rig, "{'do':'search','actor':'a','field':'name','value':'x','purpose':'billing'}"), "invalid");
 }
 
 /* What is denied is answered exactly as what is not there. */
@@ -98,7 +104,8 @@ static void denied_is_told_as_absent(void **state)
         char text[2][256];
         for (int there = 0; there < 2; there++) {
             const char *at = strstr(questions[i], "%s");
-            snprintf(text[there], sizeof text[there], "%.*s%s%s", (int)(at - questions[i]), questions[i], there ? "s-1" : "s-9", at + 2);
+            snprintf(text[there], sizeof text[there], "%.*s%s%s", (int)(at - questions[i]), questions[i],
+                     there ? "s-1" : "s-9", at + 2);
         }
         json_t *absent = vault_rig_ask(&rig, "%s", text[0]), *denied = vault_rig_ask(&rig, "%s", text[1]);
         assert_string_equal(json_string_value(json_object_get(absent, "error")), "notfound");
@@ -106,7 +113,9 @@ static void denied_is_told_as_absent(void **state)
         json_decref(absent);
         json_decref(denied);
     }
-    assert_string_equal(vault_rig_word(&rig, "{'do':'read','actor':'a','subject':'s-1','purpose':'billing','globs':['q-*','p2-*']}"), "ok");
+    assert_string_equal(
+        vault_rig_word(&rig, "{'do':'read','actor':'a','subject':'s-1','purpose':'billing','globs':['q-*','p2-*']}"),
+        "ok");
 }
 
 static void consent_ends_at_its_time_and_when_it_is_withdrawn(void **state)
@@ -153,7 +162,8 @@ static void a_restricted_subject_is_told_in_an_export_only(void **state)
     assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
     assert_string_equal(vault_rig_word(&rig, "{'do':'restrict','actor':'a','subject':'s-1','restricted':true}"), "ok");
     assert_string_equal(vault_rig_word(&rig, READ_1), "restricted");
-    json_t *answer = vault_rig_ask(&rig, "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':['s-1']}");
+    json_t *answer =
+        vault_rig_ask(&rig, "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':['s-1']}");
     assert_int_equal(json_object_size(json_object_get(answer, "names")), 0);
     json_decref(answer);
     answer = vault_rig_ask(&rig, "{'do':'export','actor':'a','subject':'s-1'}");
@@ -161,7 +171,8 @@ static void a_restricted_subject_is_told_in_an_export_only(void **state)
     assert_int_equal(json_array_size(json_object_get(answer, "accesses")), 5);
     json_decref(answer);
     assert_string_equal(vault_rig_word(&rig, "{'do':'restrict','actor':'a','subject':'s-1','restricted':false}"), "ok");
-    answer = vault_rig_ask(&rig, "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':['s-1','s-2']}");
+    answer =
+        vault_rig_ask(&rig, "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':['s-1','s-2']}");
     assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "names"), "s-1")), "Zdenka Novak");
     assert_int_equal(json_object_size(json_object_get(answer, "names")), 1);
     json_decref(answer);
@@ -182,12 +193,14 @@ static void pseudonyms_are_stable_in_a_domain_and_unlike_across(void **state)
     assert_int_equal(json_string_length(json_array_get(texts, 0)), 22);
     /* a subject with that entity is erased: the identity has no pseudonym any more, in no domain */
     assert_string_equal(vault_rig_word(&rig, "{'do':'put','actor':'a','subject':'s-1','entities':['p2-%s']}",
-                                       json_string_value(json_array_get(texts, 0))), "ok");
+                                       json_string_value(json_array_get(texts, 0))),
+                        "ok");
     assert_string_equal(vault_rig_word(&rig, "{'do':'erase','actor':'a','subject':'s-1','series':'delete'}"), "ok");
     json_decref(again);
     again = vault_rig_ask(&rig, "{'do':'pseudonyms','domain':'e','texts':['x','y']}");
     assert_true(json_is_null(json_array_get(json_object_get(again, "pseudonyms"), 0)));
-    assert_true(json_equal(json_array_get(json_object_get(again, "pseudonyms"), 1), json_array_get(json_object_get(other, "pseudonyms"), 1)));
+    assert_true(json_equal(json_array_get(json_object_get(again, "pseudonyms"), 1),
+                           json_array_get(json_object_get(other, "pseudonyms"), 1)));
     json_decref(one);
     json_decref(again);
     json_decref(other);
@@ -213,12 +226,16 @@ static void what_is_sealed_is_unsealed_and_messages_about_subjects_act(void **st
     assert_string_equal(json_string_value(json_object_get(answer, "payload")), "YSBwYXlsb2Fk");
     json_decref(answer);
     sealed[20] ^= 1;
-    assert_string_equal(vault_rig_word(&rig, "{'do':'unseal','actor':'a','action':'deadletter','sealed':'%s'}", sealed), "invalid");
-    seal_text("{\"do\":\"put\",\"subject\":\"s-3\",\"fields\":{\"name\":\"N\"},\"consents\":[{\"purpose\":\"billing\"}]}", sealed, sizeof sealed);
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unseal','actor':'a','action':'deadletter','sealed':'%s'}", sealed),
+                        "invalid");
+    seal_text(
+        "{\"do\":\"put\",\"subject\":\"s-3\",\"fields\":{\"name\":\"N\"},\"consents\":[{\"purpose\":\"billing\"}]}",
+        sealed, sizeof sealed);
     assert_string_equal(vault_rig_word(&rig, "{'do':'subjects','from':'subjects/0/7','sealed':'%s'}", sealed), "ok");
     assert_string_equal(vault_rig_word(&rig, "{'do':'read','actor':'a','subject':'s-3','purpose':'billing'}"), "ok");
     seal_text("{\"do\":\"export\",\"subject\":\"s-3\"}", sealed, sizeof sealed);
-    assert_string_equal(vault_rig_word(&rig, "{'do':'subjects','from':'subjects/0/8','sealed':'%s'}", sealed), "invalid");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'subjects','from':'subjects/0/8','sealed':'%s'}", sealed),
+                        "invalid");
 }
 
 static void every_look_is_in_the_chain_and_the_chain_verifies(void **state)
