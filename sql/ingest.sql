@@ -110,7 +110,8 @@ CREATE TABLE dead (
     slot        INTEGER NOT NULL,            -- -1 for all
     sealed      INTEGER NOT NULL DEFAULT 0,  -- 1: payload is sealed to the vault's public key
     copied      INTEGER NOT NULL DEFAULT 0,  -- 1: the dead topic has it
-    payload     BLOB NOT NULL
+    payload     BLOB NOT NULL,
+    entity      BLOB                         -- its keyed hash (docs/FORMAT.md, "Erased entities"); NULL: it was not read
 ) STRICT;
 CREATE TRIGGER dead_came AFTER INSERT ON dead BEGIN
     UPDATE source SET n_dead = n_dead + 1, dead_bytes = dead_bytes + length(NEW.payload) + 200;

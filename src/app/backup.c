@@ -21,6 +21,8 @@
 #include "store/access.h"
 #include "store/catalog.h"
 #include "store/copy.h"
+#include "store/erasure.h"
+#include "store/rewrite.h"
 
 #define MANIFEST "manifest"
 #define AUTH "auth.db"
@@ -29,6 +31,7 @@
 struct work {
     const struct conf *conf;   /* of a backup */
     const char *from;          /* of a restore: the backup */
+    const char *erased;        /* and the list that was named, or NULL */
     struct progress *progress;
     struct backup_counts counts;
 };
@@ -276,6 +279,29 @@ static int restore_certificate(const char *folder, struct err_text *error)
     return code;
 }
 
+/* The configuration's second copy of the list is the newer one, where it names one. */
+static int merge_tombstones(const char *folder, struct err_text *error)
+{
+    char path[PATH_MAX];
+    struct conf *conf = NULL;
+    snprintf(path, sizeof path, "%s/" CONF_FILE, folder);
+    int code = conf_load(path, NULL, 0, &conf, error);
+    if (code == 0 && *conf->tombstones)
+        code = erasure_merge(folder, conf->tombstones, error);
+    conf_free(conf);
+    return code;
+}
+
+/* What was erased is not in the directory when anybody opens it. */
+static int remove_erased(const struct work *work, const char *folder, struct err_text *error)
+{
+    int code = work->erased ? erasure_merge(folder, work->erased, error) : merge_tombstones(folder, error);
+    if (code == ERR_NOTFOUND)
+        err_set(error, code, "the list of erased entities \"%s\" is not there: name the newest erased.db with --erased, "
+                "as that of the directory that was backed up", work->erased ? work->erased : "vault.tombstones");
+    return code == 0 ? rewrite_restored(folder, error) : code;
+}
+
 static int finish_restore(void *arg, const char *folder, struct err_text *error)
 {
     struct work *work = arg;
@@ -284,19 +310,21 @@ static int finish_restore(void *arg, const char *folder, struct err_text *error)
         code = copy_auth(work->from, folder, error);
     if (code == 0)
         code = restore_certificate(folder, error);
-    return code == 0 ? catalog_restore(folder, error) : code;
+    if (code == 0)
+        code = catalog_restore(folder, error);
+    return code == 0 ? remove_erased(work, folder, error) : code;
 }
 
-int backup_restore(const char *backup, const char *dir, struct progress *progress, struct backup_counts *ret_counts,
+int backup_restore(const struct restore_opts *opts, struct progress *progress, struct backup_counts *ret_counts,
                    struct err_text *error)
 {
-    struct work work = {.from = backup, .progress = progress};
+    struct work work = {.from = opts->backup, .erased = opts->erased, .progress = progress};
     int code = hash_init();
-    progress_start(progress, "restoring", 2 * store_bytes(backup));
+    progress_start(progress, "restoring", 2 * store_bytes(opts->backup));
     if (code == 0)
         code = check_manifest(&work, error);
     if (code == 0)
-        code = store_copy(&(struct copy_opts){.dir = backup, .dest = dir, .copied = copied_cb, .finish = finish_restore,
+        code = store_copy(&(struct copy_opts){.dir = opts->backup, .dest = opts->dir, .copied = copied_cb, .finish = finish_restore,
                                               .arg = &work}, error);
     progress_done(progress);
     *ret_counts = work.counts;

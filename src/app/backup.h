@@ -18,10 +18,16 @@ struct backup_counts {
 MUST_CHECK int backup_make(const struct conf *conf, const char *dest, struct progress *progress,
                            struct backup_counts *ret_counts, struct err_text *error);
 
-/* Makes the data directory dir, which must not exist or be empty, out of a backup whose every digest was checked first. It
- * is a store of its own that reads on at the offsets of the backup. A certificate that the configuration names below dir is
- * made anew. ERR_NOTFOUND (no backup), ERR_CORRUPT, and as above. */
-MUST_CHECK int backup_restore(const char *backup, const char *dir, struct progress *progress,
-                              struct backup_counts *ret_counts, struct err_text *error);
+struct restore_opts {
+    const char *backup;
+    const char *dir;    /* must not exist or be empty */
+    const char *erased; /* a list of erased entities (erased.db) that is newer than the backup's; NULL: vault.tombstones */
+};
+
+/* Makes the data directory dir out of a backup whose every digest was checked first. It is a store of its own that reads on at the
+ * offsets of the backup, without what was erased since. A certificate that the configuration names below dir is made anew.
+ * ERR_NOTFOUND (no backup, or no list), ERR_CORRUPT, and as above. */
+MUST_CHECK int backup_restore(const struct restore_opts *opts, struct progress *progress, struct backup_counts *ret_counts,
+                              struct err_text *error);
 
 #endif

@@ -74,6 +74,8 @@ static int letter_cb(void *arg, const struct dead_letter *letter)
         replaying->n_documents++;
         return 0;
     }
+    if (strcmp(letter->reason, refusal_name(REFUSED_ERASED)) == 0)
+        return 0; /* nothing of it was kept */
     if (strcmp(letter->reason, refusal_name(REFUSED_SIZE)) == 0) {
         replaying->n_cut++;
         return 0;

@@ -8,6 +8,11 @@
 #include "app/cmd.h"
 #include "app/stop.h"
 
+static const struct arg options[] = {
+    {"erased", 0, "FILE", "the newest list of erased entities (erased.db of the directory that was backed up, or its copy); default: "
+     "the one that the backup's configuration names as vault.tombstones"},
+};
+
 static int run(const struct args *args)
 {
     struct err_text error = {0};
@@ -15,7 +20,7 @@ static int run(const struct args *args)
     struct backup_counts counts = {0};
     const char *dir = args->operands[1];
     stop_catch();
-    int code = backup_restore(args->operands[0], dir, &progress, &counts, &error);
+    int code = backup_restore(&(struct restore_opts){args->operands[0], dir, args_get(args, "erased")}, &progress, &counts, &error);
     if (code != 0)
         return args_fail(args, code, &error);
     fprintf(stderr, "%" PRId64 " files, %" PRId64 " bytes checked and restored. Start the daemon: almanacd -c %s/" CONF_FILE "\n",
@@ -29,4 +34,6 @@ const struct command cmd_restore = {
     .operands = "BACKUP DIR",
     .n_operands = 2,
     .examples = "  almanac restore /mnt/backup/2025-03-01 /var/lib/almanac\n",
+    .args = options,
+    .n_args = sizeof options / sizeof *options,
     .run = run};

@@ -36,6 +36,7 @@ struct conf {
     char *listen, *certificate, *key;
     char *mappings;
     char *vault_dir, *vault_key, *vault_searchable, *vault_user;
+    char *tombstones;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
     size_t n_per_topic;

@@ -339,5 +339,7 @@ const struct option conf_options[] = {
     {"vault", "key", &type_vault_key, "file:keys/vault.key", "the key that unlocks the vault's keys", ACTS(vault_key)},
     {"vault", "searchable", &type_fields, "email", "fields of subjects that can be searched for", ACTS(vault_searchable)},
     {"vault", "user", &type_fields, "almanac-vault", "what almanac-vaultd becomes where root starts it", ACTS(vault_user)},
+    {"vault", "tombstones", &type_path_or_none, "",
+     "a second copy of the list of erased entities, which restore reads", ACTS(tombstones)},
 };
 const size_t conf_n_options = sizeof conf_options / sizeof *conf_options;

@@ -444,6 +444,22 @@ int db_checkpoint(struct db *db, bool *ret_whole)
     return 0;
 }
 
+int db_checkpoint_whole(struct db *db, bool *ret_whole)
+{
+    assert(db->opts.mode == DB_WRITE);
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        return fail(db, rc);
+    *ret_whole = rc == SQLITE_OK;
+    return 0;
+}
+
+int db_forget(struct db *db, bool *ret_whole)
+{
+    int rc = db_exec(db, "VACUUM");
+    return rc ? rc : db_checkpoint_whole(db, ret_whole);
+}
+
 int db_leave_wal(struct db *db)
 {
     sqlite3_stmt *stmt;

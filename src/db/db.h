@@ -81,6 +81,10 @@ void db_rollback(struct db *db);          /* nothing happens outside a transacti
 
 /* Moves the log into the database and syncs it; *ret_whole says that nothing was left in the log. Writers only (I5). */
 MUST_CHECK int db_checkpoint(struct db *db, bool *ret_whole);
+/* Writes the whole database anew and empties the log, so that no page and no frame keeps what was deleted. *ret_whole: false
+ * while a reader holds the log; db_checkpoint_whole then does the rest. Writers only, outside a transaction. */
+MUST_CHECK int db_forget(struct db *db, bool *ret_whole);
+MUST_CHECK int db_checkpoint_whole(struct db *db, bool *ret_whole);
 /* Leaves the file readable without -wal and -shm; ERR_BUSY while another process reads it. */
 MUST_CHECK int db_leave_wal(struct db *db);
 /* Rolls back, leaves the file readable without -wal where no other process is reading, and closes. Where that fails half way

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/files.h"
 #include "common/log.h"
+#include "store/erased_exports.h"
 
 #define FAILED "failed" /* a file with the reason */
 #define LOOK_EVERY_S 30 /* for those whose time is over */
@@ -91,9 +92,29 @@ uint64_t exports_bytes(const struct exports *exports, const struct export *but)
     return n_bytes;
 }
 
+/* What holds a curve of an erased entity is no export any more. The process that ingests may have removed it already. */
+static void take_out_erased(struct exports *exports)
+{
+    char folder[EXPORTS_PATH_BYTES];
+    int64_t version = 0;
+    if (erased_follow(exports->erased, &version, NULL) || version == exports->erased_version)
+        return;
+    for (struct export *export = exports->first, *next; export; export = next) {
+        next = export->next;
+        exports_path(exports, export->request.id, "", folder);
+        int has = erased_exports_has(folder, exports->erased);
+        if (has != 1 && has != ERR_NOTFOUND)
+            continue;
+        log_event(LOG_INFO, "export_erased", "id=%s", export->request.id);
+        exports_take_out(exports, export);
+    }
+    exports->erased_version = version;
+}
+
 void exports_expire(struct exports *exports)
 {
     int64_t now_us = clock_wall_us();
+    take_out_erased(exports);
     for (struct export *export = exports->first, *next; export; export = next) {
         next = export->next;
         if (export->request.expires_us > now_us)
@@ -289,6 +310,7 @@ static void free_exports(struct exports *exports)
         next = export->next;
         exports_free_one(export);
     }
+    erased_free(exports->erased);
     pthread_cond_destroy(&exports->changed);
     pthread_mutex_destroy(&exports->lock);
     free(exports->folder);
@@ -310,6 +332,7 @@ int exports_start(const struct exports_opts *opts, struct exports **ret_exports,
     pthread_condattr_destroy(&attributes);
     int rc = asprintf(&exports->folder, "%s/exports", opts->dir) < 0 ? ERR_NOMEM : 0;
     exports->folder = rc ? NULL : exports->folder;
+    rc = rc ? rc : erased_new(opts->dir, &exports->erased);
     rc = rc ? rc : take_over_all(exports, error);
     if (!rc && pthread_create(&exports->thread, NULL, run_thread, exports))
         rc = err_set(error, ERR_IO, "the thread of the exports cannot be started");

@@ -8,6 +8,7 @@
 
 #include "http/export_run.h"
 #include "http/exports.h"
+#include "store/erased.h"
 
 #define EXPORTS_GONE ".gone"     /* ends the name of a folder that is to be removed, */
 #define EXPORTS_MAKING ".making" /* and of one that was not announced yet */
@@ -31,6 +32,8 @@ struct exports {
     pthread_cond_t changed;
     pthread_t thread;
     _Atomic bool stopping;
+    struct erased *erased;
+    int64_t erased_version;        /* that all of the list was compared with */
     struct export *first, *dropped;
     size_t n_making;               /* on their way into the list */
 };

@@ -74,6 +74,7 @@ static int put_manifest(struct exports *exports, const char *id, struct buf *out
 int exports_tell(struct exports *exports, const char *id, struct buf *out, struct err_text *error)
 {
     pthread_mutex_lock(&exports->lock);
+    exports_expire(exports);
     const struct export *export = exports_find(exports, id);
     bool found = export != NULL, ready = found && export->state == EXPORT_READY;
     if (found)
@@ -88,6 +89,7 @@ int exports_list(struct exports *exports, struct buf *out)
 {
     buf_puts(out, "{\"exports\":[");
     pthread_mutex_lock(&exports->lock);
+    exports_expire(exports);
     for (const struct export *export = exports->first; export; export = export->next) {
         buf_puts(out, export == exports->first ? "\n" : ",\n");
         put_one(export, out);
@@ -105,6 +107,7 @@ int exports_open_file(struct exports *exports, const char *id, const char *name,
     struct export_listed listed = {0};
     struct stat info;
     pthread_mutex_lock(&exports->lock);
+    exports_expire(exports);
     const struct export *export = exports_find(exports, id);
     const struct export_listed *found = export ? export_listing_find(&export->listing, name) : NULL;
     bool known = export != NULL, ready = known && export->state == EXPORT_READY;

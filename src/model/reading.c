@@ -161,6 +161,7 @@ void batch_free(struct batch *batch)
     free(batch->replays);
     texts_free(&batch->texts);
     buf_free(&batch->payloads);
+    buf_free(&batch->entities);
     batch_init(batch);
 }
 
@@ -169,6 +170,7 @@ void batch_clear(struct batch *batch)
     batch->n_readings = batch->n_refusals = batch->n_replays = 0;
     texts_clear(&batch->texts);
     buf_clear(&batch->payloads);
+    buf_clear(&batch->entities);
     batch->first_offset = -1;
     batch->next_offset = batch->n_messages = batch->last_known_ms = 0;
     batch->hole_from = batch->hole_to = 0;
@@ -252,5 +254,18 @@ int batch_refuse(struct batch *batch, enum refusal_reason reason, int64_t offset
         property_size = 0; /* no property has such a name */
     if (property_size)
         memcpy(refusal->property, property, property_size);
+    return 0;
+}
+
+int batch_refused_entity(struct batch *batch, const char *entity, size_t size)
+{
+    struct refusal *refusal = &batch->refusals[batch->n_refusals - 1];
+    if (!buf_reserve(&batch->entities, size)) {
+        batch->entities.failed = false;
+        return ERR_NOMEM;
+    }
+    refusal->entity_at = batch->entities.n;
+    refusal->entity_size = size;
+    buf_put(&batch->entities, entity, size);
     return 0;
 }

@@ -51,6 +51,7 @@ struct refusal {
     int32_t slot;             /* the refused time slot, or -1 for all */
     uint32_t replay;          /* 1 + index of the replay in the batch that was refused again; 0 none */
     size_t payload_at, payload_size; /* the enclosing object (or whole message), in the batch's payloads */
+    size_t entity_at, entity_size;   /* in the batch's entities: whose it is, where that had been read; 0 bytes else */
 };
 
 /* A dead letter that a message brings again: its name in the store, and what of the payload was refused. */
@@ -85,6 +86,7 @@ struct batch {
     size_t n_replays, replays_cap;
     struct texts texts;
     struct buf payloads;          /* bytes of refused objects */
+    struct buf entities;          /* names of those that refused objects are of */
     int64_t first_offset;         /* of the first message, -1 while empty */
     int64_t next_offset;          /* one past the last message */
     int64_t n_messages;
@@ -107,5 +109,7 @@ void batch_replayed(struct batch *batch, size_t first_reading, size_t first_refu
 MUST_CHECK int batch_refuse(struct batch *batch, enum refusal_reason reason, int64_t offset, int64_t known_ms,
                             const char *property, size_t property_size, int32_t slot, const void *payload,
                             size_t payload_size, const char *format, ...) PRINTF_LIKE(10, 11);
+/* Notes of which entity the last refusal is. ERR_NOMEM. */
+MUST_CHECK int batch_refused_entity(struct batch *batch, const char *entity, size_t size);
 
 #endif

@@ -17,6 +17,8 @@ struct entity {
     struct node *first, *last;  /* its series in order of creation; none: not in the table yet */
     struct node *hint;          /* where the next property is looked for first */
     uint64_t hash;
+    uint32_t asked;             /* the doubt after which is_erased was asked; 0 never */
+    bool is_erased;
     uint8_t name_size;
     char name[];
 };
@@ -41,6 +43,9 @@ struct registry {
     struct entity *pending;       /* a new entity without a series yet */
     uint64_t seed;                /* so that nobody can choose names that collide */
     size_t bytes;                 /* but for the models */
+    bool (*is_erased)(void *arg, const char *name, size_t size);
+    void *is_erased_arg;
+    uint32_t doubts;              /* from 1; what was answered before counts no more */
 };
 
 /* ---- life ---- */
@@ -56,6 +61,7 @@ struct registry *registry_new(void)
     }
     hash_random(&registry->seed, sizeof registry->seed);
     registry->bytes = sizeof *registry;
+    registry->doubts = 1;
     return registry;
 }
 
@@ -184,6 +190,26 @@ static int refuse(enum refusal_reason reason, enum refusal_reason *ret_reason)
     return ERR_INVALID;
 }
 
+void registry_watch(struct registry *registry, bool (*is_erased)(void *arg, const char *name, size_t size), void *arg)
+{
+    registry->is_erased = is_erased;
+    registry->is_erased_arg = arg;
+}
+
+void registry_doubt(struct registry *registry)
+{
+    registry->doubts++;
+}
+
+bool registry_is_erased(struct registry *registry, struct entity *entity)
+{
+    if (entity->asked != registry->doubts && registry->is_erased) {
+        entity->is_erased = registry->is_erased(registry->is_erased_arg, entity->name, entity->name_size);
+        entity->asked = registry->doubts;
+    }
+    return entity->is_erased;
+}
+
 int registry_entity(struct registry *registry, const char *name, size_t name_size, const char *type_name,
                     size_t type_size, struct entity **ret_entity, enum refusal_reason *ret_reason)
 {
@@ -193,6 +219,8 @@ int registry_entity(struct registry *registry, const char *name, size_t name_siz
     if (registry->n_entities) {
         struct entity *entity = *entity_slot(registry, hash, name, name_size);
         if (entity) {
+            if (registry_is_erased(registry, entity))
+                return refuse(REFUSED_ERASED, ret_reason);
             if (entity->type->name_size != type_size || memcmp(entity->type->name, type_name, type_size) != 0)
                 return refuse(REFUSED_TYPE, ret_reason);
             *ret_entity = entity;
@@ -201,6 +229,8 @@ int registry_entity(struct registry *registry, const char *name, size_t name_siz
     }
     if (!entity_is_name(name, name_size))
         return refuse(REFUSED_ENTITY, ret_reason);
+    if (registry->is_erased && registry->is_erased(registry->is_erased_arg, name, name_size))
+        return refuse(REFUSED_ERASED, ret_reason);
     const struct model_type *type = models_find_type(&registry->models, type_name, type_size);
     if (!type)
         return refuse(REFUSED_TYPE, ret_reason);

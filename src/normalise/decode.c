@@ -70,8 +70,11 @@ int decoder_refuse(struct decoder *decoder, enum refusal_reason reason, const st
     const char *name = property ? token_text(&decoder->scanner, property) : "";
     size_t name_size = property && is_shown(name, property->size) ? property->size : 0;
     const struct message *message = decoder->message;
+    bool is_kept = reason != REFUSED_ERASED; /* its bytes are what has to be gone */
     int r = batch_refuse(decoder->batch, reason, message->offset, message->known_ms, name, name_size, (int32_t)slot,
-                         decoder->part, decoder->part_size, "%s", detail);
+                         is_kept ? decoder->part : (const uint8_t *)"", is_kept ? decoder->part_size : 0, "%s", detail);
+    if (!r && is_kept && decoder->entity && entity_is_name(decoder->entity, decoder->entity_size))
+        r = batch_refused_entity(decoder->batch, decoder->entity, decoder->entity_size);
     return r < 0 ? r : 1;
 }
 
@@ -95,6 +98,7 @@ static void set_part(struct decoder *decoder, size_t begin, size_t end)
         end--;
     decoder->part = text + begin;
     decoder->part_size = end - begin;
+    decoder->entity = NULL;
 }
 
 static int refuse_line(struct decoder *decoder, size_t begin, int error)
@@ -172,7 +176,7 @@ static int64_t latest_of(const struct decoder *decoder, int64_t known_ms)
 int decode_message(struct decoder *decoder, const struct message *message, struct batch *batch)
 {
     size_t n_readings = batch->n_readings, n_refusals = batch->n_refusals;
-    size_t n_texts = batch->texts.n, payload_bytes = batch->payloads.n;
+    size_t n_texts = batch->texts.n, payload_bytes = batch->payloads.n, entity_bytes = batch->entities.n;
     size_t n_series = registry_n_series(decoder->registry);
     decoder->message = message;
     decoder->batch = batch;
@@ -180,6 +184,7 @@ int decode_message(struct decoder *decoder, const struct message *message, struc
     decoder->n_values = decoder->n_refused = 0;
     decoder->reason_over = REFUSED_NOT;
     decoder->part = message->value;
+    decoder->entity = NULL;
     decoder->part_size = message->size;
     int r;
     if (message->size > LIMIT_MESSAGE_BYTES)
@@ -193,6 +198,7 @@ int decode_message(struct decoder *decoder, const struct message *message, struc
         batch->n_readings = n_readings;
         batch->n_refusals = n_refusals;
         batch->payloads.n = payload_bytes;
+        batch->entities.n = entity_bytes;
         texts_forget(&batch->texts, n_texts);
         registry_forget(decoder->registry, n_series);
         return r;

@@ -28,6 +28,8 @@ struct decoder {
     size_t n_values;
     const uint8_t *part;  /* the object or line that a refusal keeps */
     size_t part_size;
+    const char *entity;   /* of the object, as far as it was read; NULL not yet */
+    size_t entity_size;
     size_t n_refused;
     enum refusal_reason reason_over; /* of the first refusal that was one too many */
 };

@@ -142,6 +142,8 @@ static int find_entity(struct decoder *decoder, struct object *object)
     const struct token *name = &scanner->tokens[object->fields[FIELD_ENTITY]];
     const struct token *type = &scanner->tokens[object->fields[FIELD_TYPE]];
     enum refusal_reason reason;
+    decoder->entity = token_text(scanner, name);
+    decoder->entity_size = name->size;
     int r = registry_entity(decoder->registry, token_text(scanner, name), name->size, token_text(scanner, type),
                             type->size, &object->entity, &reason);
     if (r == 0 || r == ERR_NOMEM)
@@ -149,6 +151,8 @@ static int find_entity(struct decoder *decoder, struct object *object)
     if (reason == REFUSED_ENTITY)
         return decoder_refuse(decoder, reason, NULL, -1, "an entity is 1 to %d bytes of A-Z a-z 0-9 . _ : / -",
                               LIMIT_ENTITY_BYTES);
+    if (reason == REFUSED_ERASED)
+        return decoder_refuse(decoder, reason, NULL, -1, "the entity was erased: nothing of it is taken any more");
     return decoder_refuse(decoder, reason, NULL, -1, "an unknown type, or the entity has another one");
 }
 

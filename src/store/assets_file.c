@@ -2,6 +2,7 @@
 
 #include "store/assets_file.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "common/array.h"
 #include "common/clock.h"
 #include "sql/assets.sql.h"
+#include "store/erased.h"
+#include "store/forget.h"
 
 #define REFUSED_KEEP_MS (30 * INT64_C(86400000)) /* as dead letters */
 
@@ -73,7 +76,9 @@ struct arrival {
 struct assets_file {
     struct documents_sink sink;
     char *path;
+    pthread_mutex_t lock;      /* everything below: the calls of the sink, and assets_file_forget */
     struct db *db;             /* NULL until there is a file */
+    struct erased *erased;     /* NULL: nothing is refused */
     int64_t version;           /* of the last batch that changed an asset */
     /* the batch at work */
     bool has_changed;
@@ -254,8 +259,31 @@ static int let_wait(struct assets_file *file, const struct documents *documents,
     return rc;
 }
 
+static int take_refusal(struct assets_file *file, const struct document_refusal *refusal)
+{
+    sqlite3_stmt *stmt = db_stmt(file->db, SQL_REFUSE);
+    db_bind_text(stmt, ":topic", refusal->topic);
+    bind_place(stmt, &refusal->place);
+    db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
+    db_bind_text(stmt, ":detail", refusal->detail);
+    return db_run(file->db, stmt);
+}
+
+static int refuse_erased(struct assets_file *file, const char *topic, const struct document_place *place)
+{
+    return take_refusal(file, &(struct document_refusal){.topic = topic, .place = *place, .reason = REFUSED_ERASED,
+                                                         .detail = "it names an entity that was erased"});
+}
+
+static bool names_erased(const struct assets_file *file, const struct documents *documents, size_t text_at, size_t text_size)
+{
+    return file->erased && erased_is_named(file->erased, (const char *)documents->bytes.data + text_at, text_size);
+}
+
 static int take_document(struct assets_file *file, const struct documents *documents, const struct document *document)
 {
+    if (names_erased(file, documents, document->text_at, document->text_size))
+        return refuse_erased(file, documents->topic, &document->place);
     const char *text = (const char *)documents->bytes.data + document->text_at;
     struct current current;
     int rc = 1;
@@ -360,18 +388,10 @@ static int admit_waiting(struct assets_file *file)
 
 /* ---- the rest of a batch ---- */
 
-static int take_refusal(struct assets_file *file, const struct document_refusal *refusal)
-{
-    sqlite3_stmt *stmt = db_stmt(file->db, SQL_REFUSE);
-    db_bind_text(stmt, ":topic", refusal->topic);
-    bind_place(stmt, &refusal->place);
-    db_bind_text(stmt, ":reason", refusal_name(refusal->reason));
-    db_bind_text(stmt, ":detail", refusal->detail);
-    return db_run(file->db, stmt);
-}
-
 static int take_output(struct assets_file *file, const struct documents *documents, const struct document_output *output)
 {
+    if (names_erased(file, documents, output->text_at, output->text_size))
+        return 0; /* other outputs of the run are messages of their own */
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_OUTPUT);
     db_bind_i64(stmt, ":known_ms", output->place.known_ms);
     db_bind_i64(stmt, ":partition", output->place.partition);
@@ -435,13 +455,16 @@ static int open_db(struct assets_file *file, enum db_mode mode, struct err_text 
     return db_error(file->db, error, rc ? rc : ERR_CORRUPT, "read");
 }
 
-static int sink_take(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
+static int take_locked(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
 {
     struct assets_file *file = file_of(sink);
     bool is_empty = !documents->n && !documents->n_refusals && !documents->n_outputs && !documents->n_marks;
     if (!file->db && is_empty)
         return 0;
     int rc = file->db ? 0 : open_db(file, DB_CREATE, error);
+    if (rc)
+        return rc;
+    rc = file->erased ? erased_follow(file->erased, NULL, error) : 0;
     if (rc)
         return rc;
     rc = db_begin(file->db);
@@ -458,7 +481,7 @@ static int sink_take(struct documents_sink *sink, const struct documents *docume
     return 0;
 }
 
-static int sink_find(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
+static int find_locked(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
                      struct err_text *error)
 {
     struct assets_file *file = file_of(sink);
@@ -479,7 +502,7 @@ static int sink_find(struct documents_sink *sink, const char *topic, int32_t par
     return 0;
 }
 
-static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
+static int calendars_locked(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
 {
     struct assets_file *file = file_of(sink);
     int rc = 0;
@@ -498,13 +521,130 @@ static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, con
     return rc;
 }
 
-static int sink_calendar_done(struct documents_sink *sink, const char *id, int64_t since_ms)
+static int calendar_done_locked(struct documents_sink *sink, const char *id, int64_t since_ms)
 {
     struct assets_file *file = file_of(sink);
     sqlite3_stmt *stmt = db_stmt(file->db, SQL_CALENDAR_DONE);
     db_bind_text(stmt, ":id", id);
     db_bind_i64(stmt, ":since_ms", since_ms);
     return db_run(file->db, stmt);
+}
+
+static int sink_take(struct documents_sink *sink, const struct documents *documents, struct err_text *error)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = take_locked(sink, documents, error);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_find(struct documents_sink *sink, const char *topic, int32_t partition, struct document_mark *ret_mark,
+                     struct err_text *error)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = find_locked(sink, topic, partition, ret_mark, error);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_calendars(struct documents_sink *sink, int (*row)(void *arg, const struct calendar_due *due), void *arg)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = calendars_locked(sink, row, arg);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+static int sink_calendar_done(struct documents_sink *sink, const char *id, int64_t since_ms)
+{
+    pthread_mutex_lock(&file_of(sink)->lock);
+    int rc = calendar_done_locked(sink, id, since_ms);
+    pthread_mutex_unlock(&file_of(sink)->lock);
+    return rc;
+}
+
+/* ---- forgetting ---- */
+
+/* Rows of a text that may name an entity. */
+static const struct {
+    const char *find, *drop;
+} forgotten[] = {
+    {"SELECT rowid, entity || ' ' || id || ' ' || parent || ' ' || document FROM asset", "DELETE FROM asset WHERE rowid = :id"},
+    {"SELECT rowid, entity FROM declaration", "DELETE FROM declaration WHERE rowid = :id"},
+    {"SELECT rowid, entity FROM meter_change", "DELETE FROM meter_change WHERE rowid = :id"},
+    {"SELECT n, entity || ' ' || id || ' ' || parent || ' ' || document FROM waiting", "DELETE FROM waiting WHERE n = :id"},
+    {"SELECT n, id FROM waiting_reference", "DELETE FROM waiting_reference WHERE n = :id"},
+    {"SELECT rowid, document FROM optimization", "DELETE FROM optimization WHERE rowid = :id"},
+};
+
+/* What is told of a refused document may name an entity: the rest of the row stays. */
+static int forget_refusals(struct db *db, struct erased *erased)
+{
+    sqlite3_stmt *stmt, *update;
+    int rc = sqlite3_prepare_v2(db_handle(db), "SELECT DISTINCT detail FROM refused", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db_handle(db), "UPDATE refused SET detail = '' WHERE detail = :detail", -1, &update, NULL);
+    if (rc != SQLITE_OK)
+        return db_code(rc);
+    while ((rc = db_step(db, stmt)) == 1) {
+        const char *detail = (const char *)sqlite3_column_text(stmt, 0);
+        if (!detail || !erased_is_named(erased, detail, strlen(detail)))
+            continue;
+        db_bind_text(update, ":detail", detail);
+        if ((rc = db_run(db, update)))
+            break;
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_finalize(update);
+    return rc;
+}
+
+static int forget_rows(struct db *db, struct erased *erased)
+{
+    struct forget_ids ids = {0};
+    int rc = db_begin(db);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < sizeof(forgotten) / sizeof(*forgotten) && !rc; i++) {
+        ids.n = 0;
+        rc = forget_find_named(db, forgotten[i].find, erased, &ids);
+        rc = rc ? rc : forget_each(db, &ids, forgotten[i].drop);
+    }
+    forget_ids_free(&ids);
+    rc = rc ? rc : db_exec(db, "DELETE FROM waiting_reference WHERE n NOT IN (SELECT n FROM waiting)");
+    for (int i = 0; i < 3 && !rc; i++) /* what belonged to one that went, and what belonged to that */
+        rc = db_exec(db, "DELETE FROM asset WHERE parent <> '' AND NOT EXISTS (SELECT 1 FROM asset p WHERE "
+                         "p.kind = asset.parent_kind AND p.id = asset.parent)");
+    /* the version never falls: readers go by it */
+    rc = rc ? rc : db_exec(db, "UPDATE asset SET version = version + 1 WHERE rowid = (SELECT rowid FROM asset ORDER BY version "
+                               "DESC LIMIT 1)");
+    rc = rc ? rc : forget_refusals(db, erased);
+    if (rc)
+        db_rollback(db);
+    return rc ? rc : db_commit(db);
+}
+
+void assets_file_watch(struct assets_file *file, struct erased *erased)
+{
+    pthread_mutex_lock(&file->lock);
+    file->erased = erased;
+    pthread_mutex_unlock(&file->lock);
+}
+
+int assets_file_forget(struct assets_file *file, struct erased *erased, bool *ret_whole, struct err_text *error)
+{
+    int rc = 0;
+    pthread_mutex_lock(&file->lock);
+    *ret_whole = true;
+    if (file->db) {
+        rc = forget_rows(file->db, erased);
+        rc = rc ? rc : db_forget(file->db, ret_whole);
+        file->version++;
+        if (rc)
+            db_error(file->db, error, rc, "write");
+    }
+    pthread_mutex_unlock(&file->lock);
+    return rc;
 }
 
 /* ---- life ---- */
@@ -516,6 +656,7 @@ int assets_file_open(const char *dir, struct assets_file **ret_file, struct err_
         free(file);
         return err_set(error, ERR_NOMEM, "cannot open the assets of \"%s\": out of memory", dir);
     }
+    pthread_mutex_init(&file->lock, NULL);
     file->sink = (struct documents_sink){.find = sink_find, .take = sink_take, .calendars = sink_calendars,
                                          .calendar_done = sink_calendar_done};
     int rc = access(file->path, F_OK) == 0 ? open_db(file, DB_WRITE, error) : 0;
@@ -533,6 +674,7 @@ void assets_file_close(struct assets_file *file)
         return;
     if (file->db)
         db_close_settled(file->db);
+    pthread_mutex_destroy(&file->lock);
     buf_free(&file->text);
     free(file->arrivals);
     free(file->path);

@@ -15,6 +15,14 @@ MUST_CHECK int assets_file_open(const char *dir, struct assets_file **ret_file, 
 /* Leaves the file readable without -wal. */
 void assets_file_close(struct assets_file *file);
 
+/* From now on documents that name an erased entity are refused, as `erased`. It must live as long as the file. */
+struct erased;
+void assets_file_watch(struct assets_file *file, struct erased *erased);
+
+/* Documents that name an erased entity go, and the file is written anew so that nothing is left of them; *ret_whole as of
+ * db_forget. From any thread. */
+MUST_CHECK int assets_file_forget(struct assets_file *file, struct erased *erased, bool *ret_whole, struct err_text *error);
+
 /* The calls come from one thread; the sink lives as long as the file. */
 struct documents_sink *assets_file_sink(struct assets_file *file);
 

@@ -255,6 +255,8 @@ static int load_news(struct assets_reader *reader)
         return rc;
     rc = get_number(reader, ASSETS_SQL_VERSION, &version);
     if (!rc && version != reader->version) {
+        if (version < reader->version) /* the newest ones were erased, and others may have their numbers */
+            reader->version = 0;
         rc = load_rows(reader, ASSETS_SQL_DECLARATIONS, load_declaration);
         rc = rc ? rc : load_rows(reader, ASSETS_SQL_CHANGED, load_changed);
     }

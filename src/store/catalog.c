@@ -2,6 +2,7 @@
 
 #include "store/catalog.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "common/hash.h"
 #include "sql/catalog.sql.h"
 #include "sql/models.sql.h"
+#include "store/forget.h"
 #include "store/partition.h"
 #include "store/units.h"
 
@@ -26,8 +28,10 @@ static const char *const sql[SQL_N] = {
     [SQL_SOURCE] = "SELECT id FROM source WHERE topic = :topic AND partition = :partition",
     [SQL_ENTITY_ADD] = "INSERT OR IGNORE INTO entity (name, type) VALUES (:name, :type)",
     [SQL_ENTITY] = "SELECT id FROM entity WHERE name = :name",
-    [SQL_SERIES_ADD] = "INSERT INTO series (entity, property, unit, kind, step) "
-                       "VALUES (:entity, :property, :unit, :kind, :step)",
+    [SQL_SERIES_ADD] = "INSERT INTO series (id, entity, property, unit, kind, step) VALUES (1 + max("
+                       "(SELECT coalesce(max(id), 0) FROM series), "
+                       "coalesce((SELECT value FROM info WHERE name = 'last_series'), 0)), "
+                       ":entity, :property, :unit, :kind, :step)",
     [SQL_SERIES_SOURCE_ADD] = "INSERT OR IGNORE INTO series_source (series, source) VALUES (:series, :source)",
     [SQL_UNITS] = UNITS_SQL,
     [SQL_ALIASES] = UNIT_ALIASES_SQL,
@@ -47,6 +51,7 @@ static const char *const sql[SQL_N] = {
 };
 
 struct catalog {
+    pthread_mutex_t lock; /* db: ingest writes it, and the writer's thread forgets */
     struct db *db;
     char uuid[UUID_TEXT_MAX];
     bool is_restored;
@@ -185,6 +190,7 @@ int catalog_open(const char *dir, struct registry *registry, struct catalog **re
     struct catalog *catalog = calloc(1, sizeof(*catalog));
     if (!catalog)
         return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", path);
+    pthread_mutex_init(&catalog->lock, NULL);
     int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &catalog_format,
                                        .sync_each_commit = true, .sql = sql, .n_sql = SQL_N}, &catalog->db, error);
     if (!rc) {
@@ -227,15 +233,20 @@ void catalog_close(struct catalog *catalog)
     if (!catalog)
         return;
     db_close_settled(catalog->db);
+    pthread_mutex_destroy(&catalog->lock);
     free(catalog);
 }
 
 int catalog_elsewhere(struct catalog *catalog, int32_t n_partitions, struct err_text *error)
 {
+    pthread_mutex_lock(&catalog->lock);
     sqlite3_stmt *stmt = db_stmt(catalog->db, SQL_ELSEWHERE);
     db_bind_i64(stmt, ":n", n_partitions);
     int rc = db_run(catalog->db, stmt);
-    return rc ? db_error(catalog->db, error, rc, "write") : 0;
+    if (rc)
+        db_error(catalog->db, error, rc, "write");
+    pthread_mutex_unlock(&catalog->lock);
+    return rc;
 }
 
 const char *catalog_uuid(const struct catalog *catalog)
@@ -287,8 +298,8 @@ int catalog_restore(const char *dir, struct err_text *error)
     return rc;
 }
 
-int catalog_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,
-                   struct err_text *error)
+static int find_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,
+                       struct err_text *error)
 {
     sqlite3_stmt *stmt = db_stmt(catalog->db, SQL_SOURCE_ADD);
     db_bind_text(stmt, ":topic", topic);
@@ -306,6 +317,15 @@ int catalog_source(struct catalog *catalog, const char *topic, int32_t partition
         }
     }
     return db_error(catalog->db, error, rc ? rc : ERR_CORRUPT, "write");
+}
+
+int catalog_source(struct catalog *catalog, const char *topic, int32_t partition, int64_t *ret_source,
+                   struct err_text *error)
+{
+    pthread_mutex_lock(&catalog->lock);
+    int rc = find_source(catalog, topic, partition, ret_source, error);
+    pthread_mutex_unlock(&catalog->lock);
+    return rc;
 }
 
 static int add_series(struct catalog *catalog, struct series *series)
@@ -335,15 +355,16 @@ static int add_series(struct catalog *catalog, struct series *series)
     return rc;
 }
 
-int catalog_persist(struct catalog *catalog, struct registry *registry, int64_t source, const uint32_t *series_i,
-                    size_t n_series, struct err_text *error)
+static int persist(struct catalog *catalog, struct registry *registry, int64_t source, const uint32_t *series_i, size_t n_series,
+                   struct err_text *error)
 {
     size_t n_old = registry_n_persisted(registry), n = registry_n_series(registry);
     if (n_old == n && !n_series)
         return 0;
     int rc = db_begin(catalog->db);
     for (size_t i = n_old; i < n && !rc; i++)
-        rc = add_series(catalog, registry_at(registry, i));
+        if (!registry_is_erased(registry, registry_at(registry, i)->entity))
+            rc = add_series(catalog, registry_at(registry, i));
     for (size_t i = 0; i < n_series && !rc; i++) {
         sqlite3_stmt *stmt = db_stmt(catalog->db, SQL_SERIES_SOURCE_ADD);
         db_bind_i64(stmt, ":series", registry_at(registry, series_i[i])->id);
@@ -360,6 +381,66 @@ int catalog_persist(struct catalog *catalog, struct registry *registry, int64_t 
     db_rollback(catalog->db);
     for (size_t i = n_old; i < n; i++)
         registry_at(registry, i)->id = 0;
+    return rc;
+}
+
+int catalog_persist(struct catalog *catalog, struct registry *registry, int64_t source, const uint32_t *series_i,
+                    size_t n_series, struct err_text *error)
+{
+    pthread_mutex_lock(&catalog->lock);
+    int rc = persist(catalog, registry, source, series_i, n_series, error);
+    pthread_mutex_unlock(&catalog->lock);
+    return rc;
+}
+
+/* ---- forgetting ---- */
+
+static int forget(struct db *db, struct erased *erased)
+{
+    struct forget_ids series = {0}, entities = {0};
+    int rc = db_begin(db);
+    if (rc)
+        return rc;
+    rc = forget_find(db, "SELECT s.id, e.name FROM series s JOIN entity e ON e.id = s.entity", erased, &series);
+    rc = rc ? rc : forget_find(db, "SELECT id, name FROM entity", erased, &entities);
+    rc = rc ? rc : db_exec(db, "INSERT OR REPLACE INTO info (name, value) SELECT 'last_series', max(coalesce(max(id), 0), "
+                               "coalesce((SELECT value FROM info WHERE name = 'last_series'), 0)) FROM series");
+    rc = rc ? rc : forget_each(db, &series, "DELETE FROM series_source WHERE series = :id");
+    rc = rc ? rc : forget_each(db, &series, "DELETE FROM series WHERE id = :id");
+    rc = rc ? rc : forget_each(db, &entities, "DELETE FROM entity WHERE id = :id");
+    forget_ids_free(&series);
+    forget_ids_free(&entities);
+    if (rc)
+        db_rollback(db);
+    return rc ? rc : db_commit(db);
+}
+
+int catalog_forget(struct catalog *catalog, struct erased *erased, bool *ret_whole, struct err_text *error)
+{
+    pthread_mutex_lock(&catalog->lock);
+    int rc = forget(catalog->db, erased);
+    rc = rc ? rc : db_forget(catalog->db, ret_whole);
+    if (rc)
+        db_error(catalog->db, error, rc, "write");
+    pthread_mutex_unlock(&catalog->lock);
+    return rc;
+}
+
+int catalog_forget_in(const char *dir, struct erased *erased, struct err_text *error)
+{
+    char path[4096];
+    struct db *db;
+    bool whole;
+    path_of(dir, path, sizeof(path));
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &catalog_format, .sync_each_commit = true,
+                                       .sql = sql, .n_sql = SQL_N}, &db, error);
+    if (rc)
+        return rc;
+    rc = forget(db, erased);
+    rc = rc ? rc : db_forget(db, &whole);
+    if (rc)
+        db_error(db, error, rc, "write");
+    db_close_settled(db);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "common/hash.h"
 #include "store/assets_file.h"
 #include "store/catalog.h"
+#include "store/erased.h"
 #include "store/manifest.h"
 #include "store/partition.h"
 #include "store/reader.h"
@@ -239,6 +240,14 @@ static int copy_assets(struct copy *copy)
     return access(path, F_OK) ? 0 : copy_database(copy, "assets.db", &assets_format); /* no document has come yet */
 }
 
+/* Snapshots are read by the list of the directory that they lie in. */
+static int copy_erased(struct copy *copy)
+{
+    char path[4096];
+    erased_path(copy->opts->dir, path, sizeof(path));
+    return copy->opts->link || access(path, F_OK) ? 0 : copy_database(copy, "erased.db", &erased_format);
+}
+
 static int copy_all(struct copy *copy)
 {
     struct reader_dir *dir;
@@ -250,6 +259,7 @@ static int copy_all(struct copy *copy)
     for (size_t i = 0; !rc && i < view->n_sources; i++)
         rc = copy_partition(copy, &view->sources[i]);
     rc = rc ? rc : copy_assets(copy);
+    rc = rc ? rc : copy_erased(copy);
     rc = rc ? rc : copy_database(copy, "catalog.db", &catalog_format); /* last, so that it knows every series */
     rc = rc ? rc : manifest_write(copy->part, copy->error);
     view_close(view);

@@ -20,7 +20,7 @@ static const char *const statements[ERASED_SQL_N] = {
     [ERASED_SQL_VERSION] = "PRAGMA data_version",
     [ERASED_SQL_KEYS] = "SELECT n, key FROM key ORDER BY n",
     [ERASED_SQL_KEY_ADD] = "INSERT OR IGNORE INTO key (key) VALUES (:key)",
-    [ERASED_SQL_ALL] = "SELECT hash FROM entity",
+    [ERASED_SQL_ALL] = "SELECT hash, at_us FROM entity",
     [ERASED_SQL_ADD] = "INSERT OR IGNORE INTO entity (key, hash, at_us) VALUES (:key, :hash, :at_us)",
     [ERASED_SQL_FIND] = "SELECT done_us FROM entity WHERE hash = :hash",
     [ERASED_SQL_PENDING] = "SELECT coalesce(max(n), 0), coalesce(min(at_us), 0) FROM entity WHERE done_us IS NULL",
@@ -38,6 +38,7 @@ struct erased {
     pthread_mutex_t lock;    /* everything below */
     struct db *db;           /* NULL until there is a file */
     int64_t data_version, version;
+    int64_t newest_us;
     uint8_t (*keys)[HASH_KEY_BYTES];
     size_t n_keys, keys_cap;
     struct hashed *sorted;   /* n of them */
@@ -169,6 +170,8 @@ static int load_hashes(struct erased *erased)
             break;
         }
         memcpy(sorted[n++].hash, hash, ERASED_HASH_BYTES);
+        int64_t at_us = sqlite3_column_int64(stmt, 1);
+        erased->newest_us = at_us > erased->newest_us ? at_us : erased->newest_us;
     }
     if (rc) {
         free(sorted);
@@ -295,6 +298,14 @@ bool erased_is_named(struct erased *erased, const char *text, size_t size)
         i += n + 1;
     }
     return false;
+}
+
+int64_t erased_newest_us(struct erased *erased)
+{
+    pthread_mutex_lock(&erased->lock);
+    int64_t newest_us = erased->newest_us;
+    pthread_mutex_unlock(&erased->lock);
+    return newest_us;
 }
 
 bool erased_hash(struct erased *erased, const char *entity, size_t size, uint8_t ret_hash[static ERASED_HASH_BYTES])

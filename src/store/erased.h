@@ -44,6 +44,9 @@ bool erased_has_hash(struct erased *erased, const uint8_t hash[static ERASED_HAS
 /* Whether the text names one of them: a word of it is its name, or what stands between quotes. */
 bool erased_is_named(struct erased *erased, const char *text, size_t size);
 
+/* Wall clock of the last erasure as of the last look; 0: none. */
+int64_t erased_newest_us(struct erased *erased);
+
 /* The hash by which this store's list would know the entity; false: there is no list yet. */
 bool erased_hash(struct erased *erased, const char *entity, size_t size, uint8_t ret_hash[static ERASED_HASH_BYTES]);
 

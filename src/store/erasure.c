@@ -246,3 +246,19 @@ int erasure_merge(const char *dir, const char *path, struct err_text *error)
     db_close(from);
     return rc;
 }
+
+int erasure_again(const char *dir, struct err_text *error)
+{
+    char path[4096];
+    struct db *db;
+    erased_path(dir, path, sizeof(path));
+    if (access(path, F_OK))
+        return 0;
+    int rc = open_list(dir, DB_WRITE, &db, error);
+    if (rc)
+        return rc;
+    if ((rc = db_run(db, db_stmt(db, ERASED_SQL_AGAIN))))
+        db_error(db, error, rc, "write");
+    db_close(db);
+    return rc;
+}

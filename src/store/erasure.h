@@ -28,4 +28,7 @@ MUST_CHECK int erasure_copy(const char *dir, const char *path, struct err_text *
 /* Adds the list in the file path to that of dir, where everything is pending then: what dir holds is older. ERR_NOTFOUND. */
 MUST_CHECK int erasure_merge(const char *dir, const char *path, struct err_text *error);
 
+/* Everything of the list is pending again, since nobody knows what a copy holds. Nothing where there is no list. */
+MUST_CHECK int erasure_again(const char *dir, struct err_text *error);
+
 #endif

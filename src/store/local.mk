@@ -7,12 +7,14 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/catalog.c %D%/catalog.h \
 	%D%/changes.c %D%/changes.h \
 	%D%/copy.c %D%/copy.h \
-	%D%/erased.c %D%/erased.h \
+	%D%/erased.c %D%/erased.h %D%/erased_exports.c %D%/erased_exports.h \
+	%D%/erasing.c %D%/erasing.h \
 	%D%/erasure.c %D%/erasure.h \
 	%D%/expire.c %D%/expire.h \
 	%D%/file_rows.c %D%/file_rows.h \
 	%D%/flush.c %D%/flush.h \
 	%D%/folders.c %D%/folders.h \
+	%D%/forget.c %D%/forget.h \
 	%D%/heads.c %D%/heads.h \
 	%D%/in_force.c %D%/in_force.h \
 	%D%/manifest.c %D%/manifest.h \
@@ -21,6 +23,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/partition.c %D%/partition.h %D%/partition_inside.h \
 	%D%/partition_dead.c \
 	%D%/partition_files.c \
+	%D%/partition_forget.c \
 	%D%/partition_take.c \
 	%D%/people.c %D%/people.h \
 	%D%/pool.c %D%/pool.h \
@@ -34,13 +37,14 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/past.c %D%/past.h \
 	%D%/scan.c \
 	%D%/scan_known.c %D%/scan_known.h \
-	%D%/seal.c %D%/seal.h \
+	%D%/seal.c %D%/seal.h %D%/seal_inside.h %D%/seal_without.c \
+	%D%/rewrite.c %D%/rewrite.h \
 	%D%/state.c %D%/state.h \
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/tier_file.c %D%/tier_file.h \
 	%D%/units.c %D%/units.h \
 	%D%/verify.c %D%/verify.h %D%/verify_inside.h \
-	%D%/verify_assets.c \
+	%D%/verify_assets.c %D%/verify_erased.c \
 	%D%/verify_changes.c \
 	%D%/verify_chunks.c %D%/verify_derived.c %D%/verify_look.c %D%/verify_window_inside.h \
 	%D%/verify_ingest.c \

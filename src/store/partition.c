@@ -42,13 +42,15 @@ const char *const partition_sql[SQL_N] = {
     [SQL_DEAD_GIVE_UP] = "DELETE FROM dead WHERE (incarnation, offset) >= (SELECT incarnation, next_offset FROM source)",
     [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, from_offset, next_offset, n_readings, data) "
                       "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
-    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload) "
-                     "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload)",
+    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, sealed, "
+                     "payload, entity) VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :sealed, "
+                     ":payload, :entity)",
     /* A sealed payload never equals another sealed one, so what is refused again of a letter keeps the letter's; letters of one object
      * share theirs. A letter that is not there any more was brought twice, or is another store's. */
-    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, copied) "
+    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, sealed, "
+                       "payload, entity, copied) "
                        "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, "
-                       "iif(length(letter.payload) = length(:payload), letter.payload, :payload), coalesce(letter.copied, 0) "
+                       ":sealed, iif(length(letter.payload) = length(:payload), letter.payload, :payload), :entity, coalesce(letter.copied, 0) "
                        "FROM (SELECT 1) LEFT JOIN dead AS letter "
                        "ON letter.id = :id AND letter.incarnation = :incarnation AND letter.offset = :offset "
                        "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
@@ -197,6 +199,14 @@ int partition_sync(struct partition *partition)
     return 0;
 }
 
+/* A file of before there were erasures lacks it. */
+static int add_entity_column(struct db *db)
+{
+    int64_t n;
+    int rc = db_get_i64(db, "SELECT count(*) FROM pragma_table_info('dead') WHERE name = 'entity'", &n);
+    return rc || n ? rc : db_exec(db, "ALTER TABLE dead ADD COLUMN entity BLOB");
+}
+
 static int open_database(struct partition *partition, struct err_text *error)
 {
     struct db_opts opts = {.path = partition->path, .format = &ingest_format, .schema = sql_ingest, .sql = partition_sql,
@@ -205,10 +215,11 @@ static int open_database(struct partition *partition, struct err_text *error)
     int rc = db_open(&opts, &partition->db, error);
     if (rc)
         return rc;
+    rc = add_entity_column(partition->db);
     sqlite3_stmt *stmt = db_stmt(partition->db, SQL_SOURCE_ADD);
     db_bind_text(stmt, ":topic", partition->topic);
     db_bind_i64(stmt, ":partition", partition->number);
-    rc = db_run(partition->db, stmt);
+    rc = rc ? rc : db_run(partition->db, stmt);
     partition->unsynced = partition->dirty = partition->doubtful = true;
     partition->synced_offset = -1;
     partition->synced_batch = 0;

@@ -52,6 +52,8 @@ void expired_read(sqlite3_stmt *stmt, int column, struct expired *ret_expired); 
 MUST_CHECK int file_list_read(struct db *db, struct file_list *ret_list);
 
 struct partition;
+struct forget_ids; /* store/forget.h */
+struct erased;     /* store/erased.h */
 
 /* Opens DIR/store/TOPIC/N (made when new), removes what a crash left unlisted. */
 MUST_CHECK int partition_open(const char *dir, const char *topic, int32_t number, struct partition **ret_partition,
@@ -78,6 +80,7 @@ struct taking {
     int64_t n_readings;
     int (*seal_payload)(void *arg, const void *data, size_t size, struct buf *out); /* as in struct writer_opts */
     void *seal_arg;
+    struct erased *erased; /* whose key the hashes of dead letters' entities are made with; NULL: they have none */
 };
 MUST_CHECK int partition_take(struct partition *partition, const struct taking *taking, struct err_text *error);
 /* Next offset as stored; readings below it have taken effect (I1). */
@@ -147,6 +150,14 @@ struct file_change {
 };
 MUST_CHECK int partition_change_files(struct partition *partition, const struct file_change *change,
                                       struct err_text *error);
+
+/* Takes what is carried over of these series, and the dead letters of erased entities, out of ingest.db, and writes that anew so
+ * that nothing is left of them; *ret_whole as of db_forget. Nothing of them is unflushed. */
+MUST_CHECK int partition_forget(struct partition *partition, const struct forget_ids *series, struct erased *erased,
+                                bool *ret_whole, struct err_text *error);
+
+/* Whether files are still there that were retired before since_us (wall clock). */
+MUST_CHECK int partition_has_retired(struct partition *partition, int64_t since_us, bool *ret_has, struct err_text *error);
 
 /* Unlinks files that were retired before since_us (wall clock). */
 MUST_CHECK int partition_purge(struct partition *partition, int64_t since_us, struct err_text *error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "store/erased.h"
 
 #define SPARSE_HOLES 3
 
@@ -186,6 +187,7 @@ static int add_dead(struct partition *partition, const struct taking *taking)
 {
     const struct batch *batch = taking->batch;
     struct buf sealed = {0};
+    uint8_t entity[ERASED_HASH_BYTES];
     int rc = 0;
     for (size_t i = taking->begin_refusal; i < batch->n_refusals && !rc; i++) {
         const struct refusal *refusal = &batch->refusals[i];
@@ -205,7 +207,11 @@ static int add_dead(struct partition *partition, const struct taking *taking)
         db_bind_text(stmt, ":detail", refusal->detail);
         db_bind_text(stmt, ":property", refusal->property);
         db_bind_i64(stmt, ":slot", refusal->slot);
-        db_bind_blob(stmt, ":payload", sealed.data, sealed.n);
+        db_bind_i64(stmt, ":sealed", taking->seal_payload && sealed.n > 0);
+        db_bind_blob(stmt, ":payload", sealed.n ? sealed.data : (const uint8_t *)"", sealed.n);
+        if (refusal->entity_size && taking->erased &&
+            erased_hash(taking->erased, (const char *)batch->entities.data + refusal->entity_at, refusal->entity_size, entity))
+            db_bind_blob(stmt, ":entity", entity, sizeof(entity));
         rc = db_run(partition->db, stmt);
     }
     buf_free(&sealed);

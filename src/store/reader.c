@@ -662,28 +662,39 @@ int reader_sources(struct reader_dir *dir, int (*row)(void *arg, const struct so
     return rc;
 }
 
-static int read_dead(const struct view_source *source, bool payloads,
+#define DEAD_COLUMNS "SELECT id, incarnation, offset, known_ms, reason, detail, property, slot, iif(:payloads, payload, NULL)"
+
+static int read_dead(const struct view *view, const struct view_source *source, bool payloads,
                      int (*row)(void *arg, const struct dead_letter *letter), void *arg)
 {
     static const char *const dead_sql[] = {
-        "SELECT id, incarnation, offset, known_ms, reason, detail, property, slot, "
-        "iif(:payloads, payload, NULL) FROM dead ORDER BY id"};
+        DEAD_COLUMNS ", entity, sealed FROM dead ORDER BY id",
+        DEAD_COLUMNS ", NULL, sealed FROM dead ORDER BY id", /* of before there were erasures */
+    };
     char path[4096];
     struct db *db;
+    int64_t n;
     snprintf(path, sizeof(path), "%s/ingest.db", source->folder);
-    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = dead_sql, .n_sql = 1},
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = dead_sql, .n_sql = 2},
                      &db, NULL);
     if (rc)
         return rc == ERR_NOTFOUND ? 0 : rc;
-    sqlite3_stmt *stmt = db_stmt(db, 0);
+    if ((rc = db_get_i64(db, "SELECT count(*) FROM pragma_table_info('dead') WHERE name = 'entity'", &n))) {
+        db_close(db);
+        return rc;
+    }
+    sqlite3_stmt *stmt = db_stmt(db, n ? 0 : 1);
     db_bind_i64(stmt, ":payloads", payloads);
     while ((rc = db_step(db, stmt)) == 1) {
+        if (sqlite3_column_bytes(stmt, 9) == ERASED_HASH_BYTES && erased_has_hash(view->dir->erased, sqlite3_column_blob(stmt, 9)))
+            continue;
         struct dead_letter letter = {
             .topic = source->topic, .partition = source->partition, .id = sqlite3_column_int64(stmt, 0),
             .incarnation = sqlite3_column_int(stmt, 1), .offset = sqlite3_column_int64(stmt, 2),
             .known_ms = sqlite3_column_int64(stmt, 3), .reason = (const char *)sqlite3_column_text(stmt, 4),
             .detail = (const char *)sqlite3_column_text(stmt, 5),
             .property = (const char *)sqlite3_column_text(stmt, 6), .slot = sqlite3_column_int(stmt, 7),
+            .is_sealed = sqlite3_column_int(stmt, 10),
             .payload = payloads ? sqlite3_column_blob(stmt, 8) : NULL,
             .payload_size = payloads ? (size_t)sqlite3_column_bytes(stmt, 8) : 0};
         if ((rc = row(arg, &letter)))
@@ -701,7 +712,7 @@ int reader_dead_letters(struct reader_dir *dir, bool payloads,
     if (rc)
         return rc;
     for (size_t i = 0; i < view->n_sources && !rc; i++)
-        rc = read_dead(&view->sources[i], payloads, row, arg);
+        rc = read_dead(view, &view->sources[i], payloads, row, arg);
     view_close(view);
     return rc ? rc : assets_reader_refused(dir->assets, row, arg);
 }

@@ -14,6 +14,7 @@
 #include "common/hash.h"
 #include "store/revisions.h"
 #include "store/rows.h"
+#include "store/seal_inside.h"
 #include "store/tier_file.h"
 #include "store/window_file.h"
 
@@ -67,7 +68,7 @@ static int find_files(struct seal *seal, const struct file_list *files)
 }
 
 /* Compares the digest of a sealed file: what is read from it gets a new one. */
-static int check_sealed(const char *path, const struct file *file, struct err_text *error)
+int seal_check_digest(const char *path, const struct file *file, struct err_text *error)
 {
     uint8_t digest[HASH_BYTES];
     int rc = hash_file(path, digest);
@@ -86,7 +87,7 @@ static int open_inputs(struct seal *seal)
     }
     if (!rc && seal->raw) {
         snprintf(path, sizeof(path), "%s/%s", partition_folder(seal->partition), seal->raw->name);
-        rc = check_sealed(path, seal->raw, seal->error);
+        rc = seal_check_digest(path, seal->raw, seal->error);
         if (!rc)
             rc = window_file_open_read(path, FILE_RAW, &seal->below, seal->error);
     }
@@ -94,7 +95,7 @@ static int open_inputs(struct seal *seal)
 }
 
 /* "2025-03.open.g7.db" is sealed as "2025-03.raw.g7.db" and "2025-03.tier.g7.db"; model is any file of the window. */
-static void name_sealed(const struct file *model, enum file_kind kind, int64_t generation, struct file *file)
+void seal_name(const struct file *model, enum file_kind kind, int64_t generation, struct file *file)
 {
     *file = (struct file){.kind = kind, .window = model->window, .generation = generation, .mark = model->mark,
                           .changed_us = clock_wall_us()};
@@ -103,7 +104,7 @@ static void name_sealed(const struct file *model, enum file_kind kind, int64_t g
 }
 
 /* Where a file is written before it gets its name; of a seal that a crash ended one may be left. */
-static void name_tmp(struct partition *partition, const struct file *file, char out[static 4096])
+void seal_name_tmp(struct partition *partition, const struct file *file, char out[static 4096])
 {
     snprintf(out, 4096, "%s/%s.tmp", partition_folder(partition), file->name);
     files_unlink(out);
@@ -127,15 +128,15 @@ static int create_outputs(struct seal *seal)
                                seal->generation};
     int rc = 0;
     if (!seal->opts->expires) {
-        name_sealed(model, FILE_RAW, seal->generation, &seal->new_raw);
-        name_tmp(seal->partition, &seal->new_raw, seal->raw_path);
+        seal_name(model, FILE_RAW, seal->generation, &seal->new_raw);
+        seal_name_tmp(seal->partition, &seal->new_raw, seal->raw_path);
         rc = window_file_create(seal->raw_path, FILE_RAW, &facts, &seal->raw_out, seal->error);
         if (!rc)
             rc = db_begin(window_file_db(seal->raw_out));
     }
     if (!rc && seal->opts->tiers) {
-        name_sealed(model, FILE_TIER, seal->generation, &seal->new_tier);
-        name_tmp(seal->partition, &seal->new_tier, seal->tier_path);
+        seal_name(model, FILE_TIER, seal->generation, &seal->new_tier);
+        seal_name_tmp(seal->partition, &seal->new_tier, seal->tier_path);
         rc = create_tier(seal->partition, &seal->new_tier, seal->tier_path, seal->opts->tiers, &seal->tier_out, seal->error);
         if (!rc)
             tier_file_limit(seal->tier_out, seal->opts->tiers, seal->opts->expires);
@@ -355,7 +356,7 @@ static int seal_changes(struct seal *seal)
 /* ---- from a finished .tmp to a listed file ---- */
 
 /* Syncs, hashes and names a written file. */
-static int publish(const char *tmp_path, struct file *file, struct err_text *error)
+int seal_publish(const char *tmp_path, struct file *file, struct err_text *error)
 {
     char path[4096];
     struct stat stat_of;
@@ -372,7 +373,7 @@ static int publish(const char *tmp_path, struct file *file, struct err_text *err
     return 0;
 }
 
-static int sync_folder(struct partition *partition, struct err_text *error)
+int seal_sync_folder(struct partition *partition, struct err_text *error)
 {
     int rc = files_sync(partition_folder(partition));
     return rc ? err_set(error, rc, "cannot sync the folder \"%s\": %s", partition_folder(partition), strerror(errno)) : 0;
@@ -469,10 +470,10 @@ int seal_window(struct partition *partition, const struct file_list *files, cons
     bool written = !rc;
     seal_done(&seal);
     if (!rc && *seal.raw_path)
-        rc = publish(seal.raw_path, &seal.new_raw, error);
+        rc = seal_publish(seal.raw_path, &seal.new_raw, error);
     if (!rc && *seal.tier_path)
-        rc = publish(seal.tier_path, &seal.new_tier, error);
-    rc = rc ? rc : sync_folder(partition, error);
+        rc = seal_publish(seal.tier_path, &seal.new_tier, error);
+    rc = rc ? rc : seal_sync_folder(partition, error);
     rc = rc ? rc : list_sealed(&seal);
     if (!written) {
         files_unlink(seal.raw_path);
@@ -490,7 +491,7 @@ static int copy_tiers(struct partition *partition, const struct file *from, cons
     char path[4096];
     struct tier_file *old = NULL, *new = NULL;
     snprintf(path, sizeof(path), "%s/%s", partition_folder(partition), from->name);
-    int rc = check_sealed(path, from, error);
+    int rc = seal_check_digest(path, from, error);
     rc = rc ? rc : tier_file_open(path, &old, error);
     rc = rc ? rc : create_tier(partition, to, tmp_path, to->tiers, &new, error);
     rc = rc ? rc : tier_file_copy(old, to->tiers, new);
@@ -499,8 +500,8 @@ static int copy_tiers(struct partition *partition, const struct file *from, cons
     tier_file_close(new);
     if (rc)
         files_unlink(tmp_path);
-    rc = rc ? rc : publish(tmp_path, to, error);
-    return rc ? rc : sync_folder(partition, error);
+    rc = rc ? rc : seal_publish(tmp_path, to, error);
+    return rc ? rc : seal_sync_folder(partition, error);
 }
 
 int seal_drop_tiers(struct partition *partition, const struct file_list *files, const struct file *tier, unsigned tiers,
@@ -512,11 +513,11 @@ int seal_drop_tiers(struct partition *partition, const struct file_list *files, 
     int rc = 0;
     snprintf(removed[0], FILE_NAME_MAX, "%s", tier->name);
     note_dropped(tiers, tier->window, &expired);
-    name_sealed(tier, FILE_TIER, file_list_generation(files, tier->window.begin_us) + 1, &to);
+    seal_name(tier, FILE_TIER, file_list_generation(files, tier->window.begin_us) + 1, &to);
     to.n_readings = tier->n_readings;
     to.tiers = tiers & tier->tiers;
     if (to.tiers) {
-        name_tmp(partition, &to, tmp_path);
+        seal_name_tmp(partition, &to, tmp_path);
         rc = copy_tiers(partition, tier, tmp_path, &to, error);
     }
     if (!rc)

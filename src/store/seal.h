@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "store/catalog.h"
+#include "store/erased.h"
 #include "store/partition.h"
 
 /* Late readings wait until they are more than one in this many of the sealed ones, or a day old. */
@@ -36,5 +37,10 @@ MUST_CHECK int seal_window(struct partition *partition, const struct file_list *
 /* Writes the tier file of the list anew with these tiers alone, blocks as they are; none of them: it goes. Errors as above. */
 MUST_CHECK int seal_drop_tiers(struct partition *partition, const struct file_list *files, const struct file *tier,
                                unsigned tiers, struct err_text *error);
+
+/* Writes a raw or tier file of the list anew without the series of erased entities, all else bit for bit; *ret_done: whether it
+ * had any. The old file is retired. Errors as above. */
+MUST_CHECK int seal_without(struct partition *partition, const struct file_list *files, const struct file *file,
+                            struct erased *erased, bool *ret_done, struct err_text *error);
 
 #endif

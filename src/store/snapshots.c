@@ -17,6 +17,7 @@
 #include "common/files.h"
 #include "store/catalog.h"
 #include "store/copy.h"
+#include "store/rewrite.h"
 
 #define OPEN_MAX 8                        /* each may hold some tens of megabytes of unflushed batches */
 #define IDLE_US (10 * US_PER_MINUTE)      /* so long one stays open unused */
@@ -380,6 +381,55 @@ int snapshots_list(struct snapshots *snapshots, const char *only,
     }
     free(names);
     return rc;
+}
+
+/* ---- erased entities ---- */
+
+static int rewrite_one(const struct snapshots *snapshots, const char *name, struct erased *erased, int64_t since_us,
+                       struct err_text *error)
+{
+    char path[PATH_BYTES];
+    struct forget_ids series = {0};
+    path_of(snapshots, "", name, "", path);
+    if (!is_name(name) || is_remembered(path))
+        return 0;
+    int rc = rewrite_find(path, erased, &series, error);
+    if (!rc && series.n)
+        rc = rewrite_copy(path, erased, since_us, error);
+    forget_ids_free(&series);
+    return rc == ERR_NOTFOUND && access(path, F_OK) ? 0 : rc; /* it was dropped meanwhile */
+}
+
+static int rewrite_all(struct snapshots *snapshots, struct erased *erased, int64_t since_us, struct err_text *error)
+{
+    char path[PATH_BYTES];
+    struct dirent **names;
+    bool left = false;
+    int rc = 0;
+    path_of(snapshots, "", "", "", path);
+    expire_all(snapshots);
+    int n = scandir(path, &names, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        int code = rc ? 0 : rewrite_one(snapshots, names[i]->d_name, erased, since_us, error);
+        rc = code < 0 ? code : rc;
+        left = left || code == 1;
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    return rc ? rc : left;
+}
+
+int snapshots_rewrite(const char *dir, struct erased *erased, int64_t since_us, struct err_text *error)
+{
+    struct snapshots *snapshots = snapshots_new(dir);
+    int fd = snapshots ? lock_folder(snapshots, false, error) : ERR_NOMEM, rc = fd;
+    if (fd >= 0) {
+        rc = rewrite_all(snapshots, erased, since_us, error);
+        close(fd);
+    }
+    snapshots_free(snapshots);
+    return fd == ERR_NOTFOUND ? 0 : fd == ERR_BUSY ? 1 : rc;
 }
 
 /* ---- reading ---- */

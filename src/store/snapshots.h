@@ -43,6 +43,11 @@ MUST_CHECK int snapshots_drop(struct snapshots *snapshots, const char *name, str
 /* Removes those whose time is over, but for those in use here, and what crashes left. */
 void snapshots_expire(struct snapshots *snapshots);
 
+/* Takes erased entities out of every snapshot of the directory (store/rewrite.h, rewrite_copy): 1 where some is left, also while
+ * one is being made, or a code. */
+struct erased;
+MUST_CHECK int snapshots_rewrite(const char *dir, struct erased *erased, int64_t since_us, struct err_text *error);
+
 /* Opens one for reading until snapshots_give. ERR_NOTFOUND, ERR_EXPIRED, ERR_BUSY when too many others are in use, and as
  * reader_dir_open; field is snapshot. */
 MUST_CHECK int snapshots_take(struct snapshots *snapshots, const char *name, struct snapshot_info *ret_info,

@@ -500,6 +500,8 @@ void verify_directory(struct verify *verify)
     if (!verify->rc)
         verify_assets(verify);
     if (!verify->rc)
+        verify_erased(verify);
+    if (!verify->rc)
         check_auth(verify);
     if (!verify->rc)
         verify->rc = folders_walk_all(verify->dir, check_partition, verify);

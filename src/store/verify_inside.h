@@ -21,6 +21,7 @@
 #define VERIFY_ACT_CATALOG "run `almanac rebuild --catalog`"
 #define VERIFY_ACT_SNAPSHOT "remove the snapshot and make another one" /* said of all that is in one */
 #define VERIFY_ACT_ASSETS "move it away: the daemon reads topics assets and optimization anew, as far as Kafka has them"
+#define VERIFY_ACT_ERASED "put erased.db back from its newest copy, and start the daemon: it removes what was erased"
 #define VERIFY_ACT_INGEST \
     "put the store back from a backup, or move the partition's folder away: Kafka is then read anew"
 
@@ -79,6 +80,8 @@ void verify_progress(struct verify *verify, int64_t n_bytes);
 void verify_catalog_path(const struct verify *verify, char out[static 4096]);
 /* assets.db, where there is one. */
 void verify_assets(struct verify *verify);
+/* erased.db, where there is one, and the catalog by it. */
+void verify_erased(struct verify *verify);
 /* All of verify->dir, which is the data directory's or a snapshot's; adds the bytes of its databases to bytes_all. */
 void verify_directory(struct verify *verify);
 void verify_add_sizes(struct verify *verify);

@@ -22,6 +22,7 @@
 #include "common/metrics.h"
 #include "store/assets_file.h"
 #include "store/catalog.h"
+#include "store/erasing.h"
 #include "store/expire.h"
 #include "store/flush.h"
 #include "store/manifest.h"
@@ -94,6 +95,10 @@ struct writer {
     struct assets_file *assets;
     struct registry *registry;
     struct catalog_reader *lookup; /* of the background thread */
+    struct erased *erased;
+    int64_t erased_version;        /* that the registry has answers of */
+    pthread_mutex_t taking;        /* held while a batch is stored, from the look at the list of erased entities on */
+    struct erasing erasing;        /* of the background thread */
     pthread_mutex_t lock;          /* shards, stop */
     pthread_cond_t wake, relieved;
     struct shard **shards;
@@ -384,6 +389,54 @@ static size_t skip_below(const struct batch *batch, int64_t next_offset, struct 
     return i;
 }
 
+/* Readings that were decoded before their entity was erased: what came in between is refused as what comes later. */
+static int drop_erased(struct writer *writer, struct batch *batch, size_t begin)
+{
+    size_t n = begin;
+    int64_t refused = -1;
+    int rc = 0;
+    for (size_t i = begin; i < batch->n_readings && !rc; i++) {
+        const struct reading *reading = &batch->readings[i];
+        if (!registry_is_erased(writer->registry, registry_at(writer->registry, reading->series_i)->entity)) {
+            batch->readings[n++] = *reading;
+        } else if (reading->offset != refused) { /* once a message */
+            refused = reading->offset;
+            rc = batch_refuse(batch, REFUSED_ERASED, refused, reading->known_ms, "", 0, -1, "", 0,
+                              "the entity was erased: nothing of it is taken any more");
+        }
+    }
+    batch->n_readings = n;
+    return rc;
+}
+
+/* The list as it stands, for this batch and those that are decoded after it. */
+static int follow_erased(struct writer *writer, struct batch *batch, size_t begin, struct err_text *error)
+{
+    int64_t version = 0;
+    int rc = erased_follow(writer->erased, &version, error);
+    if (rc || version == writer->erased_version)
+        return rc;
+    registry_doubt(writer->registry);
+    rc = drop_erased(writer, batch, begin);
+    if (rc)
+        return err_set(error, rc, "cannot store a batch: out of memory");
+    writer->erased_version = version;
+    return 0;
+}
+
+static int store_batch(struct writer *writer, struct shard *shard, struct taking *taking, size_t begin, struct err_text *error)
+{
+    const struct batch *batch = taking->batch;
+    int rc = persist_series(writer, shard, batch, begin, error);
+    if (rc)
+        return rc;
+    buf_clear(&writer->parcel);
+    if (begin < batch->n_readings && parcel_encode(batch, begin, writer->registry, &writer->parcel))
+        return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
+    taking->n_readings = (int64_t)(batch->n_readings - begin);
+    return partition_take(shard->partition, taking, error);
+}
+
 static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, struct err_text *error)
 {
     struct writer *writer = of_sink(sink);
@@ -393,17 +446,14 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     if (batch->next_offset <= next_offset)
         return 0;
     struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel,
-                            .seal_payload = writer->opts.seal_payload, .seal_arg = writer->opts.seal_arg};
+                            .seal_payload = writer->opts.seal_payload, .seal_arg = writer->opts.seal_arg,
+                            .erased = writer->erased};
     size_t begin = skip_below(batch, next_offset, &taking);
     wait_for_relief(writer, handle->shard);
-    int rc = persist_series(writer, handle->shard, batch, begin, error);
-    if (rc)
-        return rc;
-    buf_clear(&writer->parcel);
-    if (begin < batch->n_readings && parcel_encode(batch, begin, writer->registry, &writer->parcel))
-        return err_set(error, ERR_NOMEM, "cannot store a batch: out of memory");
-    taking.n_readings = (int64_t)(batch->n_readings - begin);
-    rc = partition_take(partition, &taking, error);
+    pthread_mutex_lock(&writer->taking);
+    int rc = follow_erased(writer, batch, begin, error);
+    rc = rc ? rc : store_batch(writer, handle->shard, &taking, begin, error);
+    pthread_mutex_unlock(&writer->taking);
     if (rc)
         return rc;
     metric_add(&readings_total, taking.n_readings);
@@ -714,6 +764,42 @@ static bool tend_shards(struct writer *writer, bool sync, bool purge)
     return sealed;
 }
 
+/* ---- erasures ---- */
+
+static bool stop_erasing(void *arg)
+{
+    return is_stopping(arg);
+}
+
+/* Whoever stores a batch from now on has looked at the list. */
+static void settle_taking(void *arg)
+{
+    struct writer *writer = arg;
+    pthread_mutex_lock(&writer->taking);
+    pthread_mutex_unlock(&writer->taking);
+}
+
+static bool flush_of(void *arg, size_t i, struct flush_opts *ret_flush)
+{
+    struct writer *writer = arg;
+    struct shard *shard = shard_at(writer, i);
+    if (shard)
+        *ret_flush = (struct flush_opts){shard->partition, writer->lookup, shard->window, shard->purge_batch,
+                                         writer->opts.revisions_keep_us};
+    return shard != NULL;
+}
+
+static bool tend_erasures(struct writer *writer)
+{
+    struct err_text error = {0};
+    bool changed = false;
+    if (erasing_step(&writer->erasing, &changed, &error)) {
+        metric_add(&failures_total, 1);
+        log_event(LOG_ERROR, "erasing_failed", "error=\"%s\"", error.text);
+    }
+    return changed;
+}
+
 static void *tend(void *arg)
 {
     struct writer *writer = arg;
@@ -721,7 +807,8 @@ static void *tend(void *arg)
     while (!is_stopping(writer)) {
         int64_t now_us = clock_mono_us();
         bool sync = now_us >= sync_us, purge = now_us >= purge_us;
-        if (tend_shards(writer, sync, purge))
+        bool changed = tend_shards(writer, sync, purge);
+        if (tend_erasures(writer) || changed)
             write_manifest(writer);
         if (sync)
             trim_dead(writer);
@@ -748,10 +835,12 @@ static void writer_free(struct writer *writer)
     catalog_reader_close(writer->lookup);
     catalog_close(writer->catalog);
     assets_file_close(writer->assets);
+    erased_free(writer->erased);
     registry_free(writer->registry);
     if (writer->lock_fd >= 0)
         close(writer->lock_fd);
     pthread_mutex_destroy(&writer->lock);
+    pthread_mutex_destroy(&writer->taking);
     pthread_cond_destroy(&writer->wake);
     pthread_cond_destroy(&writer->relieved);
     buf_free(&writer->parcel);
@@ -767,6 +856,7 @@ static struct writer *writer_new(const struct writer_opts *opts)
         return NULL;
     writer->lock_fd = -1;
     pthread_mutex_init(&writer->lock, NULL);
+    pthread_mutex_init(&writer->taking, NULL);
     init_condition(&writer->wake);
     init_condition(&writer->relieved);
     writer->opts = *opts;
@@ -788,6 +878,34 @@ static struct writer *writer_new(const struct writer_opts *opts)
     return writer;
 }
 
+static bool ask_erased(void *arg, const char *name, size_t size)
+{
+    return erased_has(arg, name, size);
+}
+
+/* Dead letters know their entities by the list's key, so the list is there before the first of them. */
+static int open_erased(struct writer *writer, struct err_text *error)
+{
+    char path[4096];
+    struct db *db;
+    erased_path(writer->dir, path, sizeof(path));
+    int rc = erased_open_file(path, DB_WRITE, &db, error);
+    if (rc)
+        return rc;
+    db_close(db);
+    if (erased_new(writer->dir, &writer->erased))
+        return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", writer->dir);
+    rc = erased_follow(writer->erased, &writer->erased_version, error);
+    registry_watch(writer->registry, ask_erased, writer->erased);
+    assets_file_watch(writer->assets, writer->erased);
+    writer->erasing.opts = (struct erasing_opts){.dir = writer->dir, .erased = writer->erased, .catalog = writer->catalog,
+                                                 .assets = writer->assets, .within_us = writer->opts.erase_within_us,
+                                                 .tombstones = writer->opts.tombstones,
+                                                 .stop = stop_erasing, .settle = settle_taking, .flush = flush_of,
+                                                 .arg = writer};
+    return rc;
+}
+
 int writer_open(const struct writer_opts *opts, struct writer **ret_writer, struct err_text *error)
 {
     if (hash_init())
@@ -802,6 +920,8 @@ int writer_open(const struct writer_opts *opts, struct writer **ret_writer, stru
         rc = catalog_reader_open(writer->dir, &writer->lookup, error);
     if (!rc)
         rc = assets_file_open(writer->dir, &writer->assets, error);
+    if (!rc)
+        rc = open_erased(writer, error);
     if (!rc)
         rc = open_shards(writer, error);
     if (!rc) {

@@ -35,6 +35,8 @@ struct writer_opts {
      * thread. NULL: it is stored as it came, which only a store without people's data may have. */
     int (*seal_payload)(void *arg, const void *data, size_t size, struct buf *out);
     void *seal_arg;
+    int64_t erase_within_us;     /* 0: a day; so soon nothing is left of an erased entity */
+    const char *tombstones;      /* where a second copy of erased.db is kept; must live as long as the writer; NULL: nowhere */
 };
 
 /* Takes the directory for one process that writes, until the descriptor is closed, or the process ends, however it does.
