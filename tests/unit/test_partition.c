@@ -226,7 +226,7 @@ static void three_holes_make_a_topic_sparse(void **state)
         batch.n_messages = 1;
         batch.hole_from = i * 10 - 9;
         batch.hole_to = i * 10;
-        assert_int_equal(partition_take(partition, &(struct taking){epoch, &batch, 0, 0, &parcel, 0, NULL}, NULL), 0);
+        assert_int_equal(partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel}, NULL), 0);
         claim(&found);
         epoch = claim(&found);
         assert_int_equal(found.sparse, i >= 3);
@@ -367,7 +367,7 @@ static void dead_letters_wait_until_they_are_copied(void **state)
     batch.first_offset = 4;
     batch.next_offset = 6;
     batch.n_messages = 2;
-    assert_int_equal(partition_take(partition, &(struct taking){epoch, &batch, 0, 0, &parcel, 0, NULL}, NULL), 0);
+    assert_int_equal(partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel}, NULL), 0);
     assert_int_equal(partition_dead_next(partition, 1, note_dead, text), 0);
     assert_string_equal(text, "1 json 4 \"at byte 1\"  -1 {; ");
     *text = '\0';
