@@ -58,8 +58,8 @@ static int ask_names(struct names *names)
     const struct vault_door *vault = names->request->opts->vault;
     struct err_text ignored = {0};
     json_t *answer = NULL;
-    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:O}", "do", "names", "actor", names->request->principal.name, "purpose", "display",
-                                 "field", "name", "subjects", names->ids);
+    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:O}", "do", "names", "actor", names->request->principal.name,
+                                 "purpose", "display", "field", "name", "subjects", names->ids);
     int rc = question ? vault->ask(vault->arg, question, &answer, &ignored) : ERR_NOMEM;
     if (rc == 0)
         json_object_update(names->found, json_object_get(answer, "names"));

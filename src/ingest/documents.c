@@ -129,8 +129,8 @@ static void start_over(struct documents_reader *reader, struct post *post)
     assign(reader);
 }
 
-/* How many partitions each topic has, 0 where it does not exist; false: nobody knows. One question for all: it may have to wait on
- * the connection for a fetch to end. */
+/* How many partitions each topic has, 0 where it does not exist; false: nobody knows. One question for all: it may have
+ * to wait on the connection for a fetch to end. */
 static bool ask_partitions(struct documents_reader *reader, int32_t ret_n[static N_TOPICS])
 {
     const struct rd_kafka_metadata *metadata;
@@ -231,7 +231,8 @@ static int refuse_subject(struct documents_reader *reader, const struct document
         refusal.reason = REFUSED_JSON;
         why = "it is not sealed to this vault: `almanac vault seal` does that";
     }
-    snprintf(refusal.detail, sizeof(refusal.detail), i < sizeof(fields) / sizeof(*fields) && !is_sealed ? "%s: field \"%s\"" : "%s", why,
+    snprintf(refusal.detail, sizeof(refusal.detail),
+             i < sizeof(fields) / sizeof(*fields) && !is_sealed ? "%s: field \"%s\"" : "%s", why,
              fields[i < sizeof(fields) / sizeof(*fields) ? i : 0]);
     return documents_refuse(&reader->batch, &refusal);
 }
@@ -249,7 +250,8 @@ static int take_subject(struct documents_reader *reader, const struct document_m
     free(sealed);
     if (rc == ERR_BUSY || rc == ERR_IO || rc == ERR_NOMEM) {
         if (!reader->vault_away)
-            log_event(LOG_WARNING, "subjects_wait", "topic=%s error=\"%s\"", message->topic, *error.text ? error.text : err_name(rc));
+            log_event(LOG_WARNING, "subjects_wait", "topic=%s error=\"%s\"", message->topic,
+                      *error.text ? error.text : err_name(rc));
         reader->vault_away = true;
         return rc == ERR_NOMEM ? rc : ERR_BUSY;
     }

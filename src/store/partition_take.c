@@ -171,8 +171,8 @@ static int seal_payload(const struct taking *taking, size_t i, struct buf *out)
 {
     const struct batch *batch = taking->batch;
     const struct refusal *refusal = &batch->refusals[i];
-    if (i > taking->begin_refusal && refusal->payload_at == refusal[-1].payload_at && refusal->payload_size == refusal[-1].payload_size &&
-        out->n)
+    if (i > taking->begin_refusal && refusal->payload_at == refusal[-1].payload_at &&
+        refusal->payload_size == refusal[-1].payload_size && out->n)
         return 0;
     const uint8_t *payload = batch->payloads.data + refusal->payload_at;
     buf_clear(out);

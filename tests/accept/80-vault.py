@@ -62,6 +62,11 @@ def seal(site, message):
     return site.cli("vault", "seal", "--base64", input=json.dumps(message)).stdout.strip()
 
 
+def vaults(site):
+    """Process ids of the vault of this directory."""
+    return subprocess.run(["pgrep", "-f", f"almanac-vaultd.*{site.folder}"], capture_output=True, text=True).stdout.split()
+
+
 def look(site, subject, purpose="billing", **more):
     return ask(site, "GET", f"/v1/subjects/{subject}", purpose=purpose, **more)
 
@@ -208,6 +213,7 @@ def test_no_canary_lies_anywhere(context):
     harness.wait_for(lambda: len([m for m in kafka.consume("almanac.dead") if m["payload"]]) >= 8)
     site.cli("backup", str(site.folder.parent / "backup"))
     site.stop()
+    harness.wait_for(lambda: not vaults(site))
     places = [site.folder, site.folder.parent / "backup", site.log_path]
     places += [p for t in ("subjects", "almanac.dead", "readings.homes") for p in (kafka.folder / "log").glob(t + "-*")]
     files = [f for p in places for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
@@ -221,12 +227,12 @@ def test_no_canary_lies_anywhere(context):
 def test_audit_is_chained_and_a_killed_vault_comes_back(context):
     site, _ = context
     assert site.cli("vault", "audit", "verify", check=False).returncode == 0
-    mine = subprocess.run(["pgrep", "-f", f"almanac-vaultd.*{site.folder}"], capture_output=True, text=True).stdout.split()
+    mine = vaults(site)
     assert mine, "the daemon holds its vault"
     os.kill(int(mine[0]), 9)
     assert look(site, "s-1")[0] == 200
     site.stop()
-    harness.wait_for(lambda: not subprocess.run(["pgrep", "-f", f"almanac-vaultd.*{site.folder}"], capture_output=True, text=True).stdout)
+    harness.wait_for(lambda: not vaults(site))
     (site.folder / "vault" / "public.key").rename(site.folder / "vault" / "public.moved")
     done = subprocess.run([str(harness.BUILD / "almanacd"), "-c", str(site.folder / "almanac.conf")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "public.key" in done.stderr and "vault" in done.stderr, done.stderr
