@@ -38,9 +38,9 @@ static json_t *put_question(int i)
 {
     char subject[32];
     snprintf(subject, sizeof subject, "s-%d", i);
-    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}, s:[s], s:[{s:s}]}", "do", "put", "actor", "bench", "subject", subject,
-                     "fields", "name", "A Name", "email", "a@example.org", "address", "A Street 1, A Town", "entities", "m-1",
-                     "consents", "purpose", "billing");
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}, s:[s], s:[{s:s}]}", "do", "put", "actor", "bench", "subject",
+                     subject, "fields", "name", "A Name", "email", "a@example.org", "address", "A Street 1, A Town",
+                     "entities", "m-1", "consents", "purpose", "billing");
 }
 
 static json_t *pseudonyms_question(void)
@@ -91,7 +91,8 @@ static void measure(const char *name, const char *way, ask_fn *ask, void *arg)
     begin_us = clock_mono_us();
     for (int i = 0; i < 100; i++)
         must(ask(arg, pseudonyms_question()));
-    printf("vault pseudonym %s %s, %d a question: %.2f us\n", name, way, TEXTS, (double)(clock_mono_us() - begin_us) / (100 * TEXTS));
+    printf("vault pseudonym %s %s, %d a question: %.2f us\n", name, way, TEXTS,
+           (double)(clock_mono_us() - begin_us) / (100 * TEXTS));
 }
 
 int main(int argc, char **argv)
