@@ -3,6 +3,7 @@
 #include "../lib/test.h"
 
 #include <sodium.h>
+#include <sqlite3.h>
 #include <stdio.h>
 
 #include "../lib/vault_rig.h"
@@ -256,6 +257,51 @@ static void every_look_is_in_the_chain_and_the_chain_verifies(void **state)
     json_decref(answer);
 }
 
+/* G18: no entry, no answer. */
+static void where_the_chain_cannot_be_written_nothing_is_told_or_changed(void **state)
+{
+    static const char *const questions[] = {
+        READ_1,
+        "{'do':'read','actor':'a','subject':'s-9','purpose':'billing'}",
+        "{'do':'export','actor':'a','subject':'s-1'}",
+        "{'do':'search','actor':'a','field':'email','value':'zdenka@example.org','purpose':'billing'}",
+        "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':['s-1']}",
+        "{'do':'put','actor':'a','subject':'s-1','fields':{'name':'Other'}}",
+        "{'do':'restrict','actor':'a','subject':'s-1','restricted':true}",
+        "{'do':'consents','actor':'a','subject':'s-1','consents':[]}",
+        "{'do':'erase','actor':'a','subject':'s-1','series':'keep'}",
+        "{'do':'audit','actor':'a'}",
+        "{'do':'rotate','actor':'a'}",
+        "{'do':'backup','actor':'a'}"};
+    char path[400];
+    sqlite3 *db;
+    (void)state;
+    assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
+    vault_rig_close(&rig);
+    snprintf(path, sizeof path, "%s/audit.db", rig.folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT raise(ABORT, 'full'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    vault_rig_open(&rig);
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        json_t *answer = vault_rig_ask(&rig, "%s", questions[i]);
+        assert_string_equal(json_string_value(json_object_get(answer, "error")), "io");
+        assert_int_equal(json_object_size(answer), 2);
+        json_decref(answer);
+    }
+    assert_int_equal(sqlite3_exec(db, "DROP TRIGGER full", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    json_t *answer = vault_rig_ask(&rig, READ_1);
+    assert_string_equal(field_of(answer, "name"), "Zdenka Novak");
+    json_decref(answer);
+    answer = vault_rig_ask(&rig, "{'do':'verify'}");
+    assert_true(json_is_null(json_object_get(answer, "broken")));
+    assert_int_equal(json_integer_value(json_object_get(answer, "entries")), 2);
+    json_decref(answer);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const char *const questions[][2] = {
@@ -294,6 +340,7 @@ int main(void)
         CASE(pseudonyms_are_stable_in_a_domain_and_unlike_across),
         CASE(what_is_sealed_is_unsealed_and_messages_about_subjects_act),
         CASE(every_look_is_in_the_chain_and_the_chain_verifies),
+        CASE(where_the_chain_cannot_be_written_nothing_is_told_or_changed),
         CASE(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
