@@ -82,8 +82,12 @@ static int run(const struct importing *importing, enum mapping_format format, st
     mapped->importing = importing;
     int code = open_mapping(mapped, format, error);
     if (code == 0) {
-        const struct mapper_opts opts = {.mapping = mapped->mapping, .pseudonyms = importing->opts->pseudonyms,
-                                         .zone = importing->opts->zone_name, .observe = observe_cb, .refuse = refuse_cb, .arg = mapped};
+        const struct mapper_opts opts = {.mapping = mapped->mapping,
+                                         .pseudonyms = importing->opts->pseudonyms,
+                                         .zone = importing->opts->zone_name,
+                                         .observe = observe_cb,
+                                         .refuse = refuse_cb,
+                                         .arg = mapped};
         code = mapper_new(&opts, &mapped->mapper, error);
     }
     if (code == 0)

@@ -2,6 +2,7 @@
 
 #include "adapt/pseudonym.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +79,8 @@ const char *pseudonyms_why(const struct pseudonyms *pseudonyms)
     return pseudonyms->error.text;
 }
 
-static int name_of(struct pseudonyms *pseudonyms, const char *domain, const char *text, size_t size, uint8_t out[static NAME_BYTES])
+static int name_of(struct pseudonyms *pseudonyms, const char *domain, const char *text, size_t size,
+                   uint8_t out[static NAME_BYTES])
 {
     uint8_t hash[HASH_BYTES];
     struct buf *scratch = &pseudonyms->scratch;
@@ -120,7 +122,7 @@ static int keep(struct pseudonyms *pseudonyms, const char *domain, const char *t
     struct slot *slot = find_slot(pseudonyms, name);
     *slot = (struct slot){.state = pseudonym ? SLOT_KNOWN : SLOT_ERASED, .until_us = clock_mono_us() + PSEUDONYM_AGE_US};
     memcpy(slot->name, name, NAME_BYTES);
-    strcpy(slot->pseudonym, pseudonym ? pseudonym : "");
+    snprintf(slot->pseudonym, sizeof(slot->pseudonym), "%s", pseudonym ? pseudonym : "");
     return 0;
 }
 

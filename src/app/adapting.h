@@ -8,9 +8,10 @@
 #include "common/err.h"
 
 struct adapting;
-/* Reads mappings, and takes the role for this data directory. Pseudonyms are asked of the vault, which is borrowed. ERR_NOTFOUND: no
- * mapping; ERR_INVALID: a bad one; ERR_BUSY: another process adapts with this directory. */
-MUST_CHECK int adapting_open(const struct conf *conf, struct vaulting *vaulting, struct adapting **ret_adapting, struct err_text *error);
+/* Reads mappings, and takes the role for this data directory. Pseudonyms are asked of the vault, which is borrowed.
+ * ERR_NOTFOUND: no mapping; ERR_INVALID: a bad one; ERR_BUSY: another process adapts with this directory. */
+MUST_CHECK int adapting_open(const struct conf *conf, struct vaulting *vaulting, struct adapting **ret_adapting,
+                             struct err_text *error);
 /* Adds the names of the raw topics that mappings name, and of those they lead to, a blank before each. */
 void adapting_topics(const struct adapting *adapting, struct buf *out);
 /* Begins to work. bootstrap: of the embedded broker, or NULL. */

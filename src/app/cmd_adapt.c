@@ -62,7 +62,8 @@ static int make_mapper(struct trial *trial)
         code = mapping_open(trial->args->operands[0], &trial->mapping, trial->error);
     if (code == 0 && trial->mapping->substitutes) {
         hash_random(trial->key, sizeof trial->key);
-        fprintf(stderr, "%s: the vault is not asked here, so the pseudonyms are samples of this run only\n", trial->args->program);
+        fprintf(stderr, "%s: the vault is not asked here, so the pseudonyms are samples of this run only\n",
+                trial->args->program);
         code = pseudonyms_new(&(struct pseudonyms_opts){.ask = pseudonyms_sample, .arg = trial->key}, &trial->pseudonyms);
     }
     if (code != 0)

@@ -132,9 +132,10 @@ static int show_cb(void *arg, const struct dead_letter *letter)
 int deadletter_payload(struct vaulting *vaulting, const char *action, const struct dead_letter *letter, struct buf *out,
                        struct err_text *error)
 {
-    return letter->payload_size == 0
-               ? 0
-               : vaulting_unseal(vaulting, action, letter->payload, letter->payload_size, out, error);
+    if (letter->is_sealed)
+        return vaulting_unseal(vaulting, action, letter->payload, letter->payload_size, out, error);
+    buf_put(out, letter->payload_size ? letter->payload : "", letter->payload_size);
+    return out->failed ? ERR_NOMEM : 0;
 }
 
 void deadletter_wipe(struct buf *payload)

@@ -54,12 +54,14 @@ static int find_key(const struct args *args, uint8_t key[static SEAL_KEY_BYTES],
     return code;
 }
 
-static int put_sealed(const struct args *args, const struct buf *message, const uint8_t key[static SEAL_KEY_BYTES], struct err_text *error)
+static int put_sealed(const struct args *args, const struct buf *message, const uint8_t key[static SEAL_KEY_BYTES],
+                      struct err_text *error)
 {
     size_t size = message->n + SEAL_EXTRA_BYTES;
     uint8_t *sealed = malloc(size);
     char *text = malloc(HASH_BASE64_MAX(size));
-    int code = sealed && text ? seal_make(key, message->data ? message->data : (const uint8_t *)"", message->n, sealed) : ERR_NOMEM;
+    int code = sealed && text ? seal_make(key, message->data ? message->data : (const uint8_t *)"", message->n, sealed)
+                              : ERR_NOMEM;
     bool as_text = args_has(args, "base64");
     if (code == 0 && as_text)
         hash_base64(sealed, size, text);

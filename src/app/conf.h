@@ -35,7 +35,8 @@ struct conf {
     int64_t seal_after_us, free_min_bytes, revisions_keep_us, erase_within_us;
     char *listen, *certificate, *key;
     char *mappings;
-    char *vault_dir, *vault_key, *vault_searchable, *vault_user, *tombstones;
+    char *vault_dir, *vault_key, *vault_searchable, *vault_user;
+    char *tombstones;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
     size_t n_per_topic;

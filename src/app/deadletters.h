@@ -20,8 +20,8 @@ bool deadletter_is_at(const struct deadletter_place *place, const struct dead_le
 int deadletter_none_at(const struct deadletter_place *place, struct err_text *error);
 
 /* Appends the payload of a letter, which the vault opens and writes down as action. deadletter_wipe frees it. */
-MUST_CHECK int deadletter_payload(struct vaulting *vaulting, const char *action, const struct dead_letter *letter, struct buf *out,
-                                  struct err_text *error);
+MUST_CHECK int deadletter_payload(struct vaulting *vaulting, const char *action, const struct dead_letter *letter,
+                                  struct buf *out, struct err_text *error);
 void deadletter_wipe(struct buf *payload);
 
 #endif

@@ -64,8 +64,11 @@ int vaulting_open(const struct conf *conf, const char *role, struct vaulting **r
     vaulting_key_path(conf, path, sizeof(path));
     int rc = seal_key_read(path, vaulting->key, error);
     if (rc == ERR_NOTFOUND)
-        err_set(error, rc, "there is no vault in \"%s\" (no public.key), and nothing is kept without one: name its folder in [vault] dir, "
-                "or have Kafka read into a directory that `almanac init` makes", conf->vault_dir);
+        err_set(error, rc,
+                "there is no vault in \"%s\" (no public.key), and nothing is kept without one: name its folder in "
+                "[vault] dir, "
+                "or have Kafka read into a directory that `almanac init` makes",
+                conf->vault_dir);
     if (rc < 0) {
         vaulting_close(vaulting);
         return rc;
@@ -233,7 +236,8 @@ void vaulting_actor(char out[static VAULTING_ACTOR_MAX])
 static int hide(struct vaulting *vaulting, const json_t *erasure, struct err_text *error)
 {
     const json_t *list = json_object_get(erasure, "entities");
-    const char *when = json_string_value(json_object_get(erasure, "erased_at")), *series = json_string_value(json_object_get(erasure, "series"));
+    const char *when = json_string_value(json_object_get(erasure, "erased_at")),
+               *series = json_string_value(json_object_get(erasure, "series"));
     size_t n = json_array_size(list);
     int64_t t_us = clock_wall_us();
     if (n == 0 || (series && strcmp(series, "keep") == 0))
@@ -255,7 +259,8 @@ static int confirm(struct vaulting *vaulting, const json_t *erasure, struct err_
     json_t *answer;
     int rc = hide(vaulting, erasure, error);
     if (rc == 0)
-        rc = vaulting_ask(vaulting, json_pack("{s:s, s:O}", "do", "erased", "id", json_object_get(erasure, "id")), &answer, error);
+        rc = vaulting_ask(vaulting, json_pack("{s:s, s:O}", "do", "erased", "id", json_object_get(erasure, "id")),
+                          &answer, error);
     if (rc == 0)
         json_decref(answer);
     return rc;

@@ -14,8 +14,8 @@
 struct json_t;
 struct vaulting;
 
-/* Reads the public key; asks nothing yet. role: who it is, for the vault's log. After hash_init. ERR_NOTFOUND: there is no vault in
- * the directory, with what to do. conf is borrowed. */
+/* Reads the public key; asks nothing yet. role: who it is, for the vault's log. After hash_init. ERR_NOTFOUND: there is
+ * no vault in the directory, with what to do. conf is borrowed. */
 MUST_CHECK int vaulting_open(const struct conf *conf, const char *role, struct vaulting **ret_vaulting, struct err_text *error);
 /* Where the vault's public key lies. */
 void vaulting_key_path(const struct conf *conf, char *out, size_t size);

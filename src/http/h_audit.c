@@ -42,7 +42,8 @@ static int put_number(const struct request *request, const char *name, uint64_t 
     if (rc || (!text && !standard))
         return rc;
     if (text && filter_number(text, max, &number))
-        return err_set_field(error, ERR_INVALID, name, "\"%.40s\" is no whole number from 1 to %llu", text, (unsigned long long)max);
+        return err_set_field(error, ERR_INVALID, name, "\"%.40s\" is no whole number from 1 to %llu", text,
+                             (unsigned long long)max);
     return json_object_set_new(question, name, json_integer((json_int_t)number)) ? ERR_NOMEM : 0;
 }
 

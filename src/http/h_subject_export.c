@@ -26,10 +26,11 @@ static const struct shape series_shape = {
                      FIELD("unit", FORM_TEXT, false, "\"W\""),
                      FIELD("csv", FORM_TEXT, false, "\"time,entity,property,unit,value,quality\\r\\n\""))};
 const struct shape subject_export_shape = {
-    .fields = FIELDS(FIELD("subject", FORM_TEXT, false, "\"c-1\""), FIELD("fields", FORM_OBJECT, false, "{\"name\":\"Zdenka Novak\"}"),
-                     FIELD("entities", FORM_TEXTS, false, "[\"p2-meter-0142\"]"), SHAPE_LIST("consents", &consent_shape),
-                     FIELD("restricted", FORM_BOOLEAN, false, NULL), SHAPE_LIST("accesses", &access_shape),
-                     SHAPE_LIST("series", &series_shape))};
+    .fields = FIELDS(FIELD("subject", FORM_TEXT, false, "\"c-1\""),
+                     FIELD("fields", FORM_OBJECT, false, "{\"name\":\"Zdenka Novak\"}"),
+                     FIELD("entities", FORM_TEXTS, false, "[\"p2-meter-0142\"]"),
+                     SHAPE_LIST("consents", &consent_shape), FIELD("restricted", FORM_BOOLEAN, false, NULL),
+                     SHAPE_LIST("accesses", &access_shape), SHAPE_LIST("series", &series_shape))};
 
 /* A series of the subject: id, and what stands before its CSV. */
 struct curve {

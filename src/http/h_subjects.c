@@ -36,7 +36,8 @@ const struct shape receipt_shape = {
 /* ---- asking and changing ---- */
 
 /* Asks with the members of the body, which is stolen, and answers with the subject and what the vault said. */
-static int ask_and_answer(struct request *request, const char *operation, json_t *body, struct reply *reply, struct err_text *error)
+static int ask_and_answer(struct request *request, const char *operation, json_t *body, struct reply *reply,
+                          struct err_text *error)
 {
     json_t *answer, *question = personal_question(request, operation);
     if (question && body && json_object_update_missing(question, body)) {
@@ -66,7 +67,8 @@ int h_subject_put(struct request *request, struct reply *reply, struct err_text 
 }
 
 /* A member that has to be there. */
-static int change_one(struct request *request, const char *operation, const char *name, struct reply *reply, struct err_text *error)
+static int change_one(struct request *request, const char *operation, const char *name, struct reply *reply,
+                      struct err_text *error)
 {
     const char *const names[] = {name, NULL};
     json_t *body;
@@ -169,9 +171,9 @@ static int list_series(const struct request *request, const char *const *entitie
     return 0;
 }
 
-static const char beyond[] =
-    "Kafka's log, which keeps its messages for as long as its topics say; curves in older backups, which `almanac restore` removes "
-    "before it opens them; what was read, exported or sent to others before";
+static const char beyond[] = "Kafka's log, which keeps its messages for as long as its topics say; curves in older "
+                             "backups, which `almanac restore` removes "
+                             "before it opens them; what was read, exported or sent to others before";
 
 /* When the files are rewritten at the latest. */
 static json_t *latest(const struct request *request, const char *erased_at)
@@ -189,16 +191,18 @@ static int put_receipt(const struct request *request, const json_t *answer, json
 {
     const struct vault_door *vault = request->opts->vault;
     json_t *kafka = vault->retentions ? vault->retentions(vault->arg) : NULL;
-    json_t *receipt = json_pack(
-        "{s:s, s:O, s:b, s:o, s:s, s:o, s:o, s:s}", "subject", request->id, "erased_at", json_object_get(answer, "erased_at"), "again",
-        json_is_true(json_object_get(answer, "again")), "series", series, "state", is_pending ? "pending" : "done", "by",
-        is_pending ? latest(request, json_string_value(json_object_get(answer, "erased_at"))) : json_null(), "kafka",
-        kafka ? kafka : json_null(), "beyond", beyond);
+    json_t *receipt =
+        json_pack("{s:s, s:O, s:b, s:o, s:s, s:o, s:o, s:s}", "subject", request->id, "erased_at",
+                  json_object_get(answer, "erased_at"), "again", json_is_true(json_object_get(answer, "again")),
+                  "series", series, "state", is_pending ? "pending" : "done", "by",
+                  is_pending ? latest(request, json_string_value(json_object_get(answer, "erased_at"))) : json_null(),
+                  "kafka", kafka ? kafka : json_null(), "beyond", beyond);
     return receipt ? personal_reply(reply, 200, receipt) : ERR_NOMEM;
 }
 
 /* Behind the destroyed key: the entities are hidden before anybody is told. */
-static int finish_erasing(const struct request *request, const json_t *answer, bool keep, struct reply *reply, struct err_text *error)
+static int finish_erasing(const struct request *request, const json_t *answer, bool keep, struct reply *reply,
+                          struct err_text *error)
 {
     const struct vault_door *vault = request->opts->vault;
     bool is_pending = false;
@@ -214,8 +218,10 @@ static int finish_erasing(const struct request *request, const json_t *answer, b
         return put_receipt(request, answer, series, is_pending, reply);
     json_decref(series);
     reply_header(reply, "Retry-After", "5");
-    reply_problem(reply, 503, "", "the subject's key is destroyed, but its curves could not be hidden yet (%s): ask again; it goes on by itself",
-                  *error->text ? error->text : err_name(rc));
+    reply_problem(
+        reply, 503, "",
+        "the subject's key is destroyed, but its curves could not be hidden yet (%s): ask again; it goes on by itself",
+        *error->text ? error->text : err_name(rc));
     return 0;
 }
 

@@ -67,7 +67,8 @@ int personal_body(const struct request *request, const char *const *names, json_
     const char *name;
     json_t *value, *body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, &at);
     if (!body)
-        return err_set(error, ERR_INVALID, "the body is not JSON, or a name stands twice in it: line %d, column %d", at.line, at.column);
+        return err_set(error, ERR_INVALID, "the body is not JSON, or a name stands twice in it: line %d, column %d",
+                       at.line, at.column);
     int rc = json_is_object(body) ? 0 : err_set(error, ERR_INVALID, "the body is JSON, but not an object");
     json_object_foreach(body, name, value)
     {

@@ -233,8 +233,10 @@ const struct spec spec_erase_series = {
     .text = "What becomes of the subject's curves: they are deleted, or kept with nothing that tells whose they were"};
 const struct spec spec_audit_subject = {
     .name = "subject", .form = SPEC_TEXT, .example = "c-1", .text = "Only what concerned this subject"};
-const struct spec spec_audit_from = {
-    .name = "from", .form = SPEC_TEXT, .example = "2025-03-01T00:00:00Z", .text = "Only what was from then on, in the forms of a range"};
+const struct spec spec_audit_from = {.name = "from",
+                                     .form = SPEC_TEXT,
+                                     .example = "2025-03-01T00:00:00Z",
+                                     .text = "Only what was from then on, in the forms of a range"};
 const struct spec spec_audit_to = {
     .name = "to", .form = SPEC_TEXT, .example = "2030-01-01T00:00:00Z", .text = "Only what was before that"};
 const struct spec spec_audit_after = {

@@ -129,17 +129,21 @@ static void start_over(struct documents_reader *reader, struct post *post)
     assign(reader);
 }
 
-/* How many partitions a topic has; 0 where it does not exist, -1 unknown. */
-static int32_t ask_partitions(struct documents_reader *reader, int topic)
+/* How many partitions each topic has, 0 where it does not exist; false: nobody knows. One question for all: it may have
+ * to wait on the connection for a fetch to end. */
+static bool ask_partitions(struct documents_reader *reader, int32_t ret_n[static N_TOPICS])
 {
     const struct rd_kafka_metadata *metadata;
-    if (!reader->handles[topic])
-        return 0;
-    if (rd_kafka_metadata(reader->rk, 0, reader->handles[topic], &metadata, ASK_MS))
-        return -1;
-    int32_t n = metadata->topic_cnt == 1 && !metadata->topics[0].err ? metadata->topics[0].partition_cnt : 0;
+    if (rd_kafka_metadata(reader->rk, 0, NULL, &metadata, ASK_MS)) /* of the topics that we have handles of */
+        return false;
+    for (int topic = 0; topic < N_TOPICS; topic++) {
+        ret_n[topic] = 0;
+        for (int i = 0; i < metadata->topic_cnt && reader->handles[topic]; i++)
+            if (strcmp(metadata->topics[i].topic, reader->topics[topic]) == 0 && !metadata->topics[i].err)
+                ret_n[topic] = metadata->topics[i].partition_cnt;
+    }
     rd_kafka_metadata_destroy(metadata);
-    return n;
+    return true;
 }
 
 /* Asks for the partitions; where they are others than before, or in doubt, all are read from what is stored of them. */
@@ -147,10 +151,12 @@ static void look_around(struct documents_reader *reader, int64_t now_us)
 {
     int32_t n[N_TOPICS];
     bool differs = reader->doubt, absent = false;
+    bool answered = ask_partitions(reader, n);
+    now_us = clock_mono_us(); /* between two questions is time to read */
     reader->ask_us = now_us + ASK_AGAIN_US;
+    if (!answered)
+        return;
     for (int topic = 0; topic < N_TOPICS; topic++) {
-        if ((n[topic] = ask_partitions(reader, topic)) < 0)
-            return;
         differs = differs || n[topic] != reader->n_partitions[topic];
         absent = absent || (n[topic] == 0 && reader->handles[topic]);
     }
@@ -225,7 +231,8 @@ static int refuse_subject(struct documents_reader *reader, const struct document
         refusal.reason = REFUSED_JSON;
         why = "it is not sealed to this vault: `almanac vault seal` does that";
     }
-    snprintf(refusal.detail, sizeof(refusal.detail), i < sizeof(fields) / sizeof(*fields) && !is_sealed ? "%s: field \"%s\"" : "%s", why,
+    snprintf(refusal.detail, sizeof(refusal.detail),
+             i < sizeof(fields) / sizeof(*fields) && !is_sealed ? "%s: field \"%s\"" : "%s", why,
              fields[i < sizeof(fields) / sizeof(*fields) ? i : 0]);
     return documents_refuse(&reader->batch, &refusal);
 }
@@ -243,7 +250,8 @@ static int take_subject(struct documents_reader *reader, const struct document_m
     free(sealed);
     if (rc == ERR_BUSY || rc == ERR_IO || rc == ERR_NOMEM) {
         if (!reader->vault_away)
-            log_event(LOG_WARNING, "subjects_wait", "topic=%s error=\"%s\"", message->topic, *error.text ? error.text : err_name(rc));
+            log_event(LOG_WARNING, "subjects_wait", "topic=%s error=\"%s\"", message->topic,
+                      *error.text ? error.text : err_name(rc));
         reader->vault_away = true;
         return rc == ERR_NOMEM ? rc : ERR_BUSY;
     }

@@ -1,10 +1,10 @@
-/* Reads topics `assets`, `optimization` and `subjects` whole, every partition of them whatever the consumer group has assigned: each
- * store of a group needs all assets. Checks what they hold, hands it to the store (model/document.h), and has the days of
- * calendars produced as readings. One thread of its own beside librdkafka's.
+/* Reads topics `assets`, `optimization` and `subjects` whole, every partition of them whatever the consumer group has
+ * assigned: each store of a group needs all assets. Checks what they hold, hands it to the store (model/document.h),
+ * and has the days of calendars produced as readings. One thread of its own beside librdkafka's.
  *
- * A topic that does not exist is no error: it is read once it does. Reading goes on at the stored offset, if the message
- * before it still is the one that was stored last; else the topic was made anew or cut, and is read from its start, which changes
- * nothing of what is stored already. */
+ * A topic that does not exist is no error: it is read once it does. Reading goes on at the stored offset, if the
+ * message before it still is the one that was stored last; else the topic was made anew or cut, and is read from its
+ * start, which changes nothing of what is stored already. */
 #ifndef INGEST_DOCUMENTS_H
 #define INGEST_DOCUMENTS_H
 
@@ -21,8 +21,8 @@ struct documents_opts {
     const char *calendar_topic;                    /* where days of calendars go; "": nowhere */
     struct documents_sink *sink;                   /* called from the reader's thread only */
     const char *subjects_topic;                    /* messages about people, sealed to the vault; "": none */
-    /* Gives one to the vault, in base64, with where it came from; what lay inside is in force then. ERR_BUSY, ERR_IO: it is away, and is
-     * asked again; every other code refuses the message. */
+    /* Gives one to the vault, in base64, with where it came from; what lay inside is in force then. ERR_BUSY, ERR_IO:
+     * it is away, and is asked again; every other code refuses the message. */
     int (*subject)(void *arg, const char *sealed, const char *from, struct err_text *error);
     void *subject_arg;
 };

@@ -23,39 +23,49 @@
 const struct db_format ingest_format = {"ingest file", 0x414c4d69, 1, false}; /* "ALMi" */
 
 const char *const partition_sql[SQL_N] = {
-    [SQL_SOURCE_ADD] = "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
-                       "last_hash, last_known_ms, n_holes, next_batch, epoch, generation, member) "
-                       "VALUES (1, '', :topic, :partition, 1, -1, -1, x'', 0, 0, 1, 0, -1, '')",
-    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, told_as, "
-                   EXPIRED_COLUMNS " FROM source",
+    [SQL_SOURCE_ADD] =
+        "INSERT OR IGNORE INTO source (id, cluster, topic, partition, incarnation, next_offset, last_offset, "
+        "last_hash, last_known_ms, n_holes, next_batch, epoch, generation, member) "
+        "VALUES (1, '', :topic, :partition, 1, -1, -1, x'', 0, 0, 1, 0, -1, '')",
+    [SQL_SOURCE] = "SELECT cluster, incarnation, next_offset, last_offset, last_hash, n_holes, next_batch, epoch, "
+                   "told_as, " EXPIRED_COLUMNS " FROM source",
     [SQL_CLAIM] = "UPDATE source SET cluster = :cluster, epoch = :epoch, generation = :generation, member = :member",
     [SQL_ADVANCE] = "UPDATE source SET next_offset = :next_offset, last_offset = :last_offset, last_hash = :last_hash, "
                     "last_known_ms = :last_known_ms, n_holes = :n_holes, next_batch = :next_batch WHERE epoch = :epoch",
     [SQL_TOLD] = "UPDATE source SET told_as = :uuid WHERE epoch = :epoch",
-    [SQL_REINCARNATE] = "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
-                        "n_holes = 0 WHERE epoch = :epoch",
+    [SQL_REINCARNATE] =
+        "UPDATE source SET incarnation = incarnation + 1, next_offset = :next_offset, last_offset = -1, "
+        "n_holes = 0 WHERE epoch = :epoch",
     [SQL_RESTORED] = "UPDATE source SET store = :store, told_as = 'nobody'",
     [SQL_NOTE_STORE] = "UPDATE source SET store = :store WHERE store <> :store",
     [SQL_REWIND] = "UPDATE source SET last_offset = -1, next_offset = coalesce((SELECT from_offset FROM batch "
                    "WHERE n >= :n AND incarnation = source.incarnation ORDER BY n LIMIT 1), next_offset)",
     [SQL_BATCHES_GIVE_UP] = "DELETE FROM batch WHERE n >= :n",
-    [SQL_DEAD_GIVE_UP] = "DELETE FROM dead WHERE (incarnation, offset) >= (SELECT incarnation, next_offset FROM source)",
+    [SQL_DEAD_GIVE_UP] =
+        "DELETE FROM dead WHERE (incarnation, offset) >= (SELECT incarnation, next_offset FROM source)",
     [SQL_BATCH_ADD] = "INSERT INTO batch (n, incarnation, from_offset, next_offset, n_readings, data) "
                       "VALUES (:n, :incarnation, :from_offset, :next_offset, :n_readings, :data)",
-    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, entity) "
-                     "VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, :payload, :entity)",
-    /* A sealed payload never equals another sealed one, so what is refused again of a letter keeps the letter's; letters of one object
-     * share theirs. A letter that is not there any more was brought twice, or is another store's. */
-    [SQL_DEAD_AGAIN] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, payload, entity, copied) "
-                       "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, "
-                       "iif(length(letter.payload) = length(:payload), letter.payload, :payload), :entity, coalesce(letter.copied, 0) "
-                       "FROM (SELECT 1) LEFT JOIN dead AS letter "
-                       "ON letter.id = :id AND letter.incarnation = :incarnation AND letter.offset = :offset "
-                       "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
-                       "AND property = :property AND slot = :slot AND id <> :id AND length(payload) = length(:payload) "
-                       "AND (payload = letter.payload OR (letter.id IS NULL AND detail = :detail)))",
+    [SQL_DEAD_ADD] = "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, sealed, "
+                     "payload, entity) VALUES (:incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, "
+                     ":slot, :sealed, "
+                     ":payload, :entity)",
+    /* A sealed payload never equals another sealed one, so what is refused again of a letter keeps the letter's;
+     * letters of one object share theirs. A letter that is not there any more was brought twice, or is another store's.
+     */
+    [SQL_DEAD_AGAIN] =
+        "INSERT INTO dead (incarnation, offset, known_ms, at_us, reason, detail, property, slot, sealed, "
+        "payload, entity, copied) "
+        "SELECT :incarnation, :offset, :known_ms, :at_us, :reason, :detail, :property, :slot, "
+        ":sealed, iif(length(letter.payload) = length(:payload), letter.payload, :payload), :entity, "
+        "coalesce(letter.copied, 0) "
+        "FROM (SELECT 1) LEFT JOIN dead AS letter "
+        "ON letter.id = :id AND letter.incarnation = :incarnation AND letter.offset = :offset "
+        "WHERE NOT EXISTS (SELECT 1 FROM dead WHERE incarnation = :incarnation AND offset = :offset "
+        "AND property = :property AND slot = :slot AND id <> :id AND length(payload) = length(:payload) "
+        "AND (payload = letter.payload OR (letter.id IS NULL AND detail = :detail)))",
     [SQL_DEAD_DROP] = "DELETE FROM dead WHERE id = :id AND incarnation = :incarnation AND offset = :offset",
-    [SQL_DEAD_HELD] = "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
+    [SQL_DEAD_HELD] =
+        "SELECT n_dead, dead_bytes, coalesce((SELECT at_us FROM dead ORDER BY id LIMIT 1), 0) FROM source",
     [SQL_DEAD_OLDEST] = "SELECT id, length(payload) + 200 FROM dead ORDER BY id LIMIT :max",
     [SQL_DEAD_TRIM] = "DELETE FROM dead WHERE id <= :id",
     [SQL_GAP_ADD] = "INSERT INTO gap (incarnation, from_offset, to_offset, at_us, why) "
@@ -67,9 +77,10 @@ const char *const partition_sql[SQL_N] = {
                   "tiers, replaced_ms, horizon_ms FROM file "
                   "ORDER BY begin_us, kind",
     [SQL_FILES_CHANGED] = "UPDATE source SET files_version = files_version + 1",
-    [SQL_FILE_PUT] = "INSERT OR REPLACE INTO file (name, kind, begin_us, end_us, generation, mark, n_readings, changed_us, "
-                     "bytes, digest, tiers, replaced_ms, horizon_ms) VALUES (:name, :kind, :begin_us, :end_us, "
-                     ":generation, :mark, :n_readings, :changed_us, :bytes, :digest, :tiers, :replaced_ms, :horizon_ms)",
+    [SQL_FILE_PUT] =
+        "INSERT OR REPLACE INTO file (name, kind, begin_us, end_us, generation, mark, n_readings, changed_us, "
+        "bytes, digest, tiers, replaced_ms, horizon_ms) VALUES (:name, :kind, :begin_us, :end_us, "
+        ":generation, :mark, :n_readings, :changed_us, :bytes, :digest, :tiers, :replaced_ms, :horizon_ms)",
     [SQL_FILE_DROP] = "DELETE FROM file WHERE name = :name",
     [SQL_RETIRE] = "INSERT OR REPLACE INTO retired (name, since_us) VALUES (:name, :since_us)",
     [SQL_RETIRED] = "SELECT name FROM retired WHERE since_us < :since_us",
@@ -89,10 +100,11 @@ const char *const partition_sql[SQL_N] = {
                    "expired_1s_us = nullif(:tier_1s_us, -9223372036854775808), "
                    "expired_1m_us = nullif(:tier_1m_us, -9223372036854775808), "
                    "expired_15m_us = nullif(:tier_15m_us, -9223372036854775808)",
-    [SQL_CARRY_PUT] = "INSERT OR REPLACE INTO carry (series, quality, t_us, issued_us, period_us, known_ms, flags, m, e, state, "
-                      "first_us, since_us) VALUES (:series, :quality, :t_us, nullif(:issued_us, -9223372036854775808), "
-                      ":period_us, :known_ms, :flags, :m, :e, :state, min(:first_us, coalesce((SELECT min(first_us) FROM carry "
-                      "WHERE series = :series), :first_us)), :since_us)",
+    [SQL_CARRY_PUT] =
+        "INSERT OR REPLACE INTO carry (series, quality, t_us, issued_us, period_us, known_ms, flags, m, e, state, "
+        "first_us, since_us) VALUES (:series, :quality, :t_us, nullif(:issued_us, -9223372036854775808), "
+        ":period_us, :known_ms, :flags, :m, :e, :state, min(:first_us, coalesce((SELECT min(first_us) FROM carry "
+        "WHERE series = :series), :first_us)), :since_us)",
     [SQL_CARRY_TRIM] = "DELETE FROM carry WHERE EXISTS (SELECT 1 FROM carry newer WHERE newer.series = carry.series "
                        "AND newer.quality = carry.quality AND newer.t_us > carry.t_us AND newer.since_us < :before_us)",
 };

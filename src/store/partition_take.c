@@ -171,8 +171,8 @@ static int seal_payload(const struct taking *taking, size_t i, struct buf *out)
 {
     const struct batch *batch = taking->batch;
     const struct refusal *refusal = &batch->refusals[i];
-    if (i > taking->begin_refusal && refusal->payload_at == refusal[-1].payload_at && refusal->payload_size == refusal[-1].payload_size &&
-        out->n)
+    if (i > taking->begin_refusal && refusal->payload_at == refusal[-1].payload_at &&
+        refusal->payload_size == refusal[-1].payload_size && out->n)
         return 0;
     const uint8_t *payload = batch->payloads.data + refusal->payload_at;
     buf_clear(out);
@@ -207,7 +207,8 @@ static int add_dead(struct partition *partition, const struct taking *taking)
         db_bind_text(stmt, ":detail", refusal->detail);
         db_bind_text(stmt, ":property", refusal->property);
         db_bind_i64(stmt, ":slot", refusal->slot);
-        db_bind_blob(stmt, ":payload", sealed.data, sealed.n);
+        db_bind_i64(stmt, ":sealed", taking->seal_payload && sealed.n > 0);
+        db_bind_blob(stmt, ":payload", sealed.n ? sealed.data : (const uint8_t *)"", sealed.n);
         if (refusal->entity_size && taking->erased &&
             erased_hash(taking->erased, (const char *)batch->entities.data + refusal->entity_at, refusal->entity_size, entity))
             db_bind_blob(stmt, ":entity", entity, sizeof(entity));

@@ -685,8 +685,8 @@ static int read_dead(const struct view *view, const struct view_source *source, 
                      int (*row)(void *arg, const struct dead_letter *letter), void *arg)
 {
     static const char *const dead_sql[] = {
-        DEAD_COLUMNS ", entity FROM dead ORDER BY id",
-        DEAD_COLUMNS ", NULL FROM dead ORDER BY id", /* of before there were erasures */
+        DEAD_COLUMNS ", entity, sealed FROM dead ORDER BY id",
+        DEAD_COLUMNS ", NULL, sealed FROM dead ORDER BY id", /* of before there were erasures */
     };
     char path[4096];
     struct db *db;
@@ -711,6 +711,7 @@ static int read_dead(const struct view *view, const struct view_source *source, 
             .known_ms = sqlite3_column_int64(stmt, 3), .reason = (const char *)sqlite3_column_text(stmt, 4),
             .detail = (const char *)sqlite3_column_text(stmt, 5),
             .property = (const char *)sqlite3_column_text(stmt, 6), .slot = sqlite3_column_int(stmt, 7),
+            .is_sealed = sqlite3_column_int(stmt, 10),
             .payload = payloads ? sqlite3_column_blob(stmt, 8) : NULL,
             .payload_size = payloads ? (size_t)sqlite3_column_bytes(stmt, 8) : 0};
         if ((rc = row(arg, &letter)))

@@ -218,6 +218,7 @@ struct dead_letter {
     const char *reason, *detail, *property;
     int32_t slot;
     bool is_document;    /* of an asset or an output: its bytes are in Kafka only, and it is not replayed */
+    bool is_sealed;      /* the payload is: only the vault opens it; letters of before there was one are not */
     const void *payload; /* the refused object or message, only where asked for */
     size_t payload_size;
 };

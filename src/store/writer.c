@@ -446,7 +446,8 @@ static int sink_take(struct sink *sink, void *handle_arg, struct batch *batch, s
     if (batch->next_offset <= next_offset)
         return 0;
     struct taking taking = {.epoch = handle->epoch, .batch = batch, .parcel = &writer->parcel,
-                            .seal_payload = writer->opts.seal_payload, .seal_arg = writer->opts.seal_arg, .erased = writer->erased};
+                            .seal_payload = writer->opts.seal_payload, .seal_arg = writer->opts.seal_arg,
+                            .erased = writer->erased};
     size_t begin = skip_below(batch, next_offset, &taking);
     wait_for_relief(writer, handle->shard);
     pthread_mutex_lock(&writer->taking);

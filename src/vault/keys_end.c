@@ -12,7 +12,7 @@
 /* ---- epochs ---- */
 
 struct kind {
-    enum keys_sql old, new;
+    int old, new; /* enum keys_sql */
     const char *what;
     bool in_order; /* the statement takes :after */
 };
@@ -122,7 +122,7 @@ int keys_rewrap(struct keys *keys, int64_t *ret_rewrapped)
 /* An epoch's key dies only when nothing needs it. */
 int keys_destroy_older(struct keys *keys)
 {
-    int64_t n, first, last;
+    int64_t n, first = 0, last;
     int code = census(keys, &n);
     if (code == 0 && n > 0)
         code = ERR_BUSY;

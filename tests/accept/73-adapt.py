@@ -76,7 +76,7 @@ def test_raw_messages_become_readings_and_what_does_not_fit_a_dead_letter(contex
     assert sorted((d["topic"], d["reason"]) for d in letters) == [
         ("raw.meters", "json"), ("raw.meters", "time"), ("raw.other", "type"), ("raw.rows", "time")], letters
     assert [d["line"] for d in letters if d["topic"] == "raw.rows"] == ["4"]
-    assert all(d["payload"] is None and d["partition"].isdigit() and d["offset"].isdigit() and d["detail"] for d in letters)
+    assert all(len(d["payload"]) > 40 and d["partition"].isdigit() and d["offset"].isdigit() and d["detail"] for d in letters)
     metrics = site.request("/metrics")[2].decode()
     for name, count in (("messages", 104), ("values", 102), ("refused", 4), ("lag_messages", 0)):
         suffix = "" if name.startswith("lag") else "_total"
@@ -220,9 +220,7 @@ def test_what_is_wrong_with_mappings_is_said_before_anything_starts(context):
     for args in ((), ("--check",)):
         done = daemon(*args)
         assert done.returncode == 1 and '"/values/0/field"' in done.stderr and 'field "x" has no rule' in done.stderr, done.stderr
-    (site.folder / "vault" / "pseudonym.key").unlink()
     (site.folder / "mappings" / "rows.json").write_text(json.dumps(ROWS))
-    assert "pseudonym.key" in daemon("--check").stderr
     for path in (site.folder / "mappings").iterdir():
         path.unlink()
     assert "there is no mapping" in daemon().stderr

@@ -111,7 +111,7 @@ class Kafka:
     def consume(self, topic):
         """Every message that the topic has now, as kcat tells it."""
         done = subprocess.run(["kcat", "-C", "-q", "-b", self.bootstrap, "-t", topic, "-o", "beginning", "-e", "-J"],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)   # sealed payloads are bytes
         assert done.returncode == 0 or "Unknown topic" in done.stderr, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

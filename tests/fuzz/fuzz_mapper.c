@@ -63,7 +63,8 @@ static void read_twice(const struct mapping *mapping, const uint8_t *data, size_
 {
     static uint8_t key[HASH_KEY_BYTES] = {7};
     static struct pseudonyms *pseudonyms;
-    if (!pseudonyms && (hash_init() || pseudonyms_new(&(struct pseudonyms_opts){.ask = pseudonyms_sample, .arg = key}, &pseudonyms)))
+    if (!pseudonyms &&
+        (hash_init() || pseudonyms_new(&(struct pseudonyms_opts){.ask = pseudonyms_sample, .arg = key}, &pseudonyms)))
         abort();
     struct mapper_opts opts = {
         .mapping = mapping, .pseudonyms = pseudonyms, .zone = "Europe/Berlin", .observe = take_value, .refuse = take_misfit};

@@ -1,5 +1,6 @@
-/* Any bytes as what a peer sends to the vault's process: frames, and the questions in them. Each question is answered by one JSON
- * object that says ok or an error, whatever was asked before; nothing outside of the vault's folder changes. */
+/* Any bytes as what a peer sends to the vault's process: frames, and the questions in them. Each question is answered
+ * by one JSON object that says ok or an error, whatever was asked before; nothing outside of the vault's folder
+ * changes. */
 #include <config.h>
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* Any bytes as a sealed record and as a wrapped key: nothing that was not made with the key opens; and what is sealed opens to what
- * it was, at its own place alone. */
+/* Any bytes as a sealed record and as a wrapped key: nothing that was not made with the key opens; what is sealed opens to
+ * what it was, at its own place alone. */
 #include <config.h>
 
 #include <stdint.h>
@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     crypt_buf_drop(&plain);
     if (size < CRYPT_PLAIN_MAX && crypt_seal(key, &place, data, size, &sealed) == 0) {
-        if (crypt_open(key, &place, sealed.data, sealed.n, &plain) != 0 || plain.n != size || memcmp(plain.data, data, size) != 0)
+        if (crypt_open(key, &place, sealed.data, sealed.n, &plain) != 0 || plain.n != size ||
+            memcmp(plain.data, data, size) != 0)
             abort();
         place.revision++;
         if (crypt_open(key, &place, sealed.data, sealed.n, &plain) == 0)

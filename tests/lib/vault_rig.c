@@ -49,7 +49,7 @@ void vault_rig_remove(struct vault_rig *rig)
     files_remove_tree(rig->dir);
 }
 
-static json_t *ask(struct vault_rig *rig, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static json_t *ask(struct vault_rig *rig, const char *format, va_list args)
 {
     char text[65536];
     json_error_t error;

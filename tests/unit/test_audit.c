@@ -118,7 +118,7 @@ static void every_tampering_is_seen(void **state)
 {
     char whole[400];
     uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : (uint64_t)clock_wall_us();
-    int n = getenv("AUDIT_EDITS") ? (int)strtol(getenv("AUDIT_EDITS"), NULL, 10) : 1000;
+    int n = getenv("ALMANAC_SOAK") ? 10000 : 1000;
     (void)state;
     print_message("# SEED=%llu\n", (unsigned long long)seed);
     snprintf(whole, sizeof whole, "%s/whole.db", rig.dir);

@@ -19,7 +19,8 @@ static struct {
     int rc; /* what it answers instead */
 } vault;
 
-static int ask_vault(void *arg, const char *domain, const char *const *texts, size_t n, char **ret_pseudonyms, struct err_text *error)
+static int ask_vault(void *arg, const char *domain, const char *const *texts, size_t n, char **ret_pseudonyms,
+                     struct err_text *error)
 {
     (void)arg;
     vault.n_questions++;
@@ -27,7 +28,8 @@ static int ask_vault(void *arg, const char *domain, const char *const *texts, si
     if (vault.rc)
         return err_set(error, vault.rc, "the vault is away");
     for (size_t i = 0; i < n; i++)
-        if (strcmp(texts[i], "Gone") != 0 && asprintf(&ret_pseudonyms[i], "%s.%c%zu", domain, texts[i][0] & 0x7f, strlen(texts[i])) < 0)
+        if (strcmp(texts[i], "Gone") != 0 &&
+            asprintf(&ret_pseudonyms[i], "%s.%c%zu", domain, texts[i][0] & 0x7f, strlen(texts[i])) < 0)
             return ERR_NOMEM;
     return 0;
 }

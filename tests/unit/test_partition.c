@@ -84,7 +84,8 @@ static int take(int64_t epoch, int64_t next_offset)
     batch.last_known_ms = next_offset * 10;
     memset(batch.last_hash, (int)next_offset, sizeof(batch.last_hash));
     buf_put(&parcel, "abcd", 4);
-    int rc = partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel, .n_readings = 3}, NULL);
+    int rc = partition_take(
+        partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel, .n_readings = 3}, NULL);
     buf_free(&parcel);
     batch_free(&batch);
     return rc;
@@ -226,7 +227,8 @@ static void three_holes_make_a_topic_sparse(void **state)
         batch.n_messages = 1;
         batch.hole_from = i * 10 - 9;
         batch.hole_to = i * 10;
-        assert_int_equal(partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel}, NULL), 0);
+        assert_int_equal(
+            partition_take(partition, &(struct taking){.epoch = epoch, .batch = &batch, .parcel = &parcel}, NULL), 0);
         claim(&found);
         epoch = claim(&found);
         assert_int_equal(found.sparse, i >= 3);

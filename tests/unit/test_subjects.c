@@ -10,7 +10,8 @@
 #include "../lib/fake_source.h"
 #include "http/route.h"
 
-static const struct asset assets[] = {{"Customer", "c-1", "", "", "", "", "{}", 0, 0}, {"Customer", "c-2", "", "", "", "", "{}", 0, 0}};
+static const struct asset assets[] = {{"Customer", "c-1", "", "", "", "", "{}", 0, 0},
+                                      {"Customer", "c-2", "", "", "", "", "{}", 0, 0}};
 static const struct fake_series series[] = {
     {{1, "e-1", "HeatPump", "activePower", "W", KIND_GAUGE, false, 0, NULL}, {3, 0, 1740787202000000, {3}}},
     {{2, "e-2", "HeatPump", "activePower", "W", KIND_GAUGE, false, 0, NULL}, {3, 0, 1740787202000000, {3}}},
@@ -63,7 +64,12 @@ static const struct vault_door door = {ask_vault, carry_over, is_pending, retent
 static int set_up(void **state)
 {
     (void)state;
-    fake_source = (struct fake_source){.series = series, .n_series = 2, .assets = assets, .n_assets = 2, .fail_at = -1, .n_rows = 2,
+    fake_source = (struct fake_source){.series = series,
+                                       .n_series = 2,
+                                       .assets = assets,
+                                       .n_assets = 2,
+                                       .fail_at = -1,
+                                       .n_rows = 2,
                                        .step_us = 900000000};
     free(vault.question);
     memset(&vault, 0, sizeof(vault));
@@ -87,8 +93,14 @@ static bool kept;      /* whether somebody on the way may keep it */
 static unsigned ask(const char *method, const char *path, const char *query, const char *body)
 {
     struct server_opts opts = {.vault = &door};
-    struct request request = {.opts = &opts, .method = method, .version = "HTTP/1.1", .target = query, .content_type = "application/json",
-                              .body = body, .body_size = strlen(body), .principal = {.name = "anna", .grants = {.scopes = SCOPES_ALL, .whole = SCOPES_ALL}}};
+    struct request request = {.opts = &opts,
+                              .method = method,
+                              .version = "HTTP/1.1",
+                              .target = query,
+                              .content_type = "application/json",
+                              .body = body,
+                              .body_size = strlen(body),
+                              .principal = {.name = "anna", .grants = {.scopes = SCOPES_ALL, .whole = SCOPES_ALL}}};
     struct reply reply = {0};
     struct err_text error = {0};
     for (const struct route *route = routes; route->method; route++)
@@ -170,7 +182,9 @@ static void one_field_is_searched_and_never_in_the_url(void **state)
     (void)state;
     vault.answer = "{\"ok\":true,\"subjects\":[\"c-1\"]}";
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\"}"), 200);
-    assert_string_equal(vault.question, "{\"actor\":\"anna\",\"do\":\"search\",\"field\":\"email\",\"purpose\":\"billing\",\"value\":\"x\"}");
+    assert_string_equal(
+        vault.question,
+        "{\"actor\":\"anna\",\"do\":\"search\",\"field\":\"email\",\"purpose\":\"billing\",\"value\":\"x\"}");
     assert_string_equal(answered, "{\"subjects\":[\"c-1\"]}\n");
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"name\":\"y\",\"purpose\":\"billing\"}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":7,\"purpose\":\"billing\"}"), 400);
@@ -206,7 +220,8 @@ static void receipt_comes_when_the_curves_are_hidden(void **state)
 static void export_holds_the_readings_as_csv(void **state)
 {
     (void)state;
-    vault.answer = "{\"ok\":true,\"fields\":{\"name\":\"N\"},\"entities\":[\"e-1\"],\"consents\":[],\"restricted\":true,\"accesses\":[]}";
+    vault.answer = "{\"ok\":true,\"fields\":{\"name\":\"N\"},\"entities\":[\"e-1\"],\"consents\":[],\"restricted\":"
+                   "true,\"accesses\":[]}";
     assert_int_equal(ask("GET", SUBJECT "/export", "", ""), 200);
     json_error_t at;
     json_t *export = json_loads(answered, JSON_REJECT_DUPLICATES, &at);
@@ -231,8 +246,10 @@ static void audit_takes_times_and_numbers(void **state)
     (void)state;
     vault.answer = "{\"ok\":true,\"entries\":[],\"next\":null}";
     assert_int_equal(ask("GET", "/v1/audit", "?subject=c-1&from=2025-03-01T01:00:00%2B01:00&after=7", ""), 200);
-    assert_string_equal(vault.question, "{\"actor\":\"anna\",\"after\":7,\"do\":\"audit\",\"from\":\"2025-03-01T00:00:00Z\",\"limit\":100,"
-                                        "\"subject\":\"c-1\"}");
+    assert_string_equal(
+        vault.question,
+        "{\"actor\":\"anna\",\"after\":7,\"do\":\"audit\",\"from\":\"2025-03-01T00:00:00Z\",\"limit\":100,"
+        "\"subject\":\"c-1\"}");
     assert_int_equal(ask("GET", "/v1/audit", "?limit=1001", ""), 400);
     assert_int_equal(ask("GET", "/v1/audit", "?to=never", ""), 400);
 }
