@@ -102,15 +102,18 @@ static int run_audit_verify(const struct args *args)
     struct err_text error = {0};
     struct audit_verdict verdict = {0};
     struct conf *conf = NULL;
+    struct vault *vault = NULL;
     json_t *answer = NULL;
     int code = hash_init();
     if (code == 0)
         code = site_conf(args, &conf, &error);
-    if (code == 0 && ask(conf, json_pack("{s:s}", "do", "verify"), &answer, &error) != 0)
+    if (code == 0 && (vault_site_open(conf, "almanac vault", &vault, &error) != 0 ||
+                      vault_ask(vault, json_pack("{s:s}", "do", "verify"), &answer, &error) != 0))
         fprintf(stderr, "almanac vault audit verify: %s; the files are compared as they are\n", error.text);
     json_decref(answer);
     if (code == 0)
         code = audit_verify(conf->vault_dir, &verdict, &error);
+    vault_close(vault); /* not before: at its end the process writes the file once more */
     conf_free(conf);
     if (code != 0)
         return args_fail(args, code, &error);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The vault's process and `almanac vault`, as an operator and a foreign client see them: no Kafka, no HTTP."""
+import fcntl
 import json
 import os
 import pwd
@@ -27,10 +28,24 @@ def init(folder, *settings, **more):
     return folder
 
 
+def ended(site):
+    """The process of the last command has ended, a moment after the command: only then its files are anybody's."""
+    def free():
+        with open(site / "run" / "vault.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                return False
+    harness.wait_for(free, 20)
+
+
 class Process:
     """A vault's process of its own, spoken to in Python."""
 
     def __init__(self, site, *args, **more):
+        if (site / "run" / "vault.lock").exists():
+            ended(site)
         self.process = subprocess.Popen([VAULTD, "--dir", site, *args], stderr=subprocess.PIPE, text=True, **more)
         path = site / "run" / "vault.sock"
 
@@ -148,6 +163,7 @@ def test_backup_erase_restore(folder):
     assert vault.read(3)["error"] == "notfound" and vault.read(4)["error"] == "restricted"
     assert vault.read(5)["fields"]["name"] == "Canary 5 Novak"
     vault.end()
+    ended(site)
     with sqlite3.connect(site / "vault" / "vault.db") as db:
         assert db.execute("SELECT count(DISTINCT subject) FROM record").fetchone() == (49,)
 
@@ -161,9 +177,11 @@ def test_older_keys_refuse_a_newer_backup(folder):
     refused = run(ALMANAC, "vault", "restore", "--dir", site, folder / "data-2", check=False)
     assert refused.returncode == 1 and "older than the backup" in refused.stderr, refused.stderr
     # and keys of an epoch that is over open nothing at all
+    ended(site)
     aside = (site / "vault" / "keys.db").read_bytes()
     shutil.copy(folder / "keys-1" / "keys.db", site / "vault" / "keys.db")
     assert run(ALMANAC, "vault", "status", "--dir", site, check=False).returncode == 1
+    ended(site)
     (site / "vault" / "keys.db").write_bytes(aside)
     assert run(ALMANAC, "vault", "status", "--dir", site).returncode == 0
 
@@ -172,11 +190,14 @@ def test_the_chain_verifies_until_somebody_edits_it(folder):
     site = folder / "site"
     told = json.loads(run(ALMANAC, "vault", "audit", "verify", "--json", "--dir", site).stdout)
     assert told["broken"] is None and told["entries"] > 50 and told["covered"] == told["entries"], told
+    ended(site)
     whole = (site / "vault" / "audit.db").read_bytes()
     with sqlite3.connect(site / "vault" / "audit.db") as db:
         db.execute("UPDATE entry SET actor = 'nobody' WHERE seq = 20")
+    db.close()
     done = run(ALMANAC, "vault", "audit", "verify", "--dir", site, check=False)
     assert done.returncode == 1 and "entry 20" in done.stderr, done.stderr
+    ended(site)
     (site / "vault" / "audit.db").write_bytes(whole)
     assert run(ALMANAC, "vault", "audit", "verify", "--dir", site).returncode == 0
 
