@@ -15,3 +15,9 @@ CREATE TABLE user (
     scopes     INTEGER NOT NULL, -- as of a token
     created_us INTEGER NOT NULL -- microseconds since 1970 UTC
 );
+CREATE TABLE certificate (
+    spki       BLOB NOT NULL UNIQUE CHECK (length(spki) = 32), -- SHA-256 of the public key (SubjectPublicKeyInfo) of a client's certificate
+    name       TEXT NOT NULL UNIQUE, -- for people: who or what uses it
+    scopes     INTEGER NOT NULL, -- as of a token
+    created_us INTEGER NOT NULL -- microseconds since 1970 UTC
+);

@@ -33,7 +33,8 @@ struct conf {
     enum window_length window;
     struct retention retention;
     int64_t seal_after_us, free_min_bytes, revisions_keep_us;
-    char *listen, *certificate, *key;
+    char *listen, *certificate, *key, *client_ca, *client_revoked;
+    bool client_required;
     char *mappings, *pseudonym_key;
 
     struct topic_opts *per_topic; /* what the sections [topic NAME] say */
