@@ -54,7 +54,7 @@ static const struct arg options[] = {
 
 const struct command cmd_cert_add = {
     .name = "cert add",
-    .summary = "lets in who has the key of this certificate (PEM), which http.client_ca must have signed; prints the key's SHA-256",
+    .summary = "lets in who has the key of this certificate (PEM), signed by http.client_ca; prints the key's SHA-256",
     .operands = "FILE",
     .n_operands = 1,
     .examples = "  almanac cert add --name grafana --scope read grafana.pem\n"

@@ -32,8 +32,8 @@
 #define VERIFIERS 3                  /* two of them begin (http/workers.h): so many passwords at a time, of 64 MiB each */
 #define VERIFIED_WAITING_MAX 32      /* at some tenths of a second each */
 
-/* The profile says how strong a client's certificate must be: 2048 bits of RSA, 256 of a curve. (Verify flags of the credentials must
- * not say so as well: GnuTLS ors both into a profile that is another.) */
+/* The profile says how strong a client's certificate must be: 2048 bits of RSA, 256 of a curve. (Verify flags of the credentials
+ * must not say so as well: GnuTLS ors both into a profile that is another.) */
 static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE:%PROFILE_MEDIUM";
 
 struct server {

@@ -64,8 +64,8 @@ struct server_opts {
 struct server;
 /* ERR_BUSY: the port is in use; ERR_NOTFOUND, ERR_INVALID: certificate or key cannot be read; each with one clear sentence. */
 MUST_CHECK int server_start(const struct server_opts *opts, struct server **ret_server, struct err_text *error);
-/* Looks whether certificate, key, client_ca or client_revoked were changed, and goes on with the new ones; a broken one is refused with
- * its name in the log, and what was there before goes on. always: reads them anyhow. One thread at a time. */
+/* Looks whether certificate, key, client_ca or client_revoked were changed, and goes on with the new ones; a broken one is
+ * refused with its name in the log, and what was there before goes on. always: reads them anyhow. One thread at a time. */
 void server_look(struct server *server, bool always);
 uint16_t server_port(const struct server *server);
 /* Refuses what has not begun, lets running answers finish for grace_ms, then cuts them; a handler that does not end early

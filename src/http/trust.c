@@ -153,8 +153,8 @@ static int load_authorities(struct trust_set *set, const char *path, struct err_
     int n = gnutls_certificate_set_x509_trust_mem(set->credentials, &pem, GNUTLS_X509_FMT_PEM);
     free(text);
     if (n <= 0)
-        return err_set(error, ERR_INVALID, "the authorities of clients \"%s\" cannot be used: name a PEM file with the certificates "
-                       "of those who sign them", path);
+        return err_set(error, ERR_INVALID, "the authorities of clients \"%s\" cannot be used: name a PEM file with the "
+                       "certificates of those who sign them", path);
     gnutls_certificate_set_verify_limits(set->credentials, KEY_BITS_MAX, TRUST_DEPTH_MAX);
     gnutls_certificate_set_verify_function(set->credentials, verify);
     set->asks = true;
@@ -406,7 +406,8 @@ int trust_file_spki(const char *path, uint8_t ret_spki[static HASH_BYTES], struc
         return err_set(error, ERR_NOMEM, "out of memory");
     }
     if (gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM) || spki_of(crt, ret_spki)) {
-        rc = err_set(error, ERR_INVALID, "there is no certificate in \"%s\": name a PEM file that begins with the client's", path);
+        rc = err_set(error, ERR_INVALID, "there is no certificate in \"%s\": name a PEM file that begins with the client's",
+                     path);
     } else {
         const char *why = why_no_client(crt);
         if (why)

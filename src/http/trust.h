@@ -41,8 +41,8 @@ MUST_CHECK int trust_open(const struct trust_opts *opts, struct trust **ret_trus
 /* After every peer was dismissed. */
 void trust_close(struct trust *trust);
 
-/* Looks whether a file was changed: 1 and the new ones are in force, 0 nothing new, or a code with a sentence: what was read before
- * goes on, and the same broken state is told once. always: reads them anyhow, and tells anyhow. One thread at a time. */
+/* Looks whether a file was changed: 1 and the new ones are in force, 0 nothing new, or a code with a sentence: what was read
+ * before goes on, and the same broken state is told once. always: reads them anyhow, and tells anyhow. One thread at a time. */
 MUST_CHECK int trust_look(struct trust *trust, bool always, struct err_text *error);
 
 /* Readies a session before its handshake: in it the client's certificate is verified, and written to peer, which is zeroed and

@@ -26,7 +26,8 @@ static const char *const statements[SQL_N] = {
     [SQL_REMOVE_TOKEN] = "DELETE FROM token WHERE name = :name RETURNING 1",
     [SQL_REMOVE_USER] = "DELETE FROM user WHERE name = :name RETURNING 1",
     [SQL_FIND_CERTIFICATE] = "SELECT name, scopes FROM certificate WHERE spki = :spki",
-    [SQL_ADD_CERTIFICATE] = "INSERT INTO certificate (spki, name, scopes, created_us) VALUES (:spki, :name, :scopes, :created_us)",
+    [SQL_ADD_CERTIFICATE] =
+        "INSERT INTO certificate (spki, name, scopes, created_us) VALUES (:spki, :name, :scopes, :created_us)",
     [SQL_LIST_CERTIFICATES] = "SELECT name, scopes, created_us, spki FROM certificate ORDER BY name",
     [SQL_REMOVE_CERTIFICATE] = "DELETE FROM certificate WHERE name = :name RETURNING 1",
     [SQL_ADD_KEY] = "INSERT INTO secret (id, key) VALUES (1, :key)",

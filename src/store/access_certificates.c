@@ -23,8 +23,8 @@ static int add_certificate(struct access *access, const char *name, unsigned sco
     db_bind_i64(stmt, ":created_us", clock_wall_us());
     rc = db_run(db, stmt);
     if (rc == ERR_EXISTS)
-        err_set_field(error, rc, "name", "there is a certificate \"%s\", or one with this key, already: `almanac cert list` shows "
-                      "them", name);
+        err_set_field(error, rc, "name", "there is a certificate \"%s\", or one with this key, already: `almanac cert list` "
+                      "shows them", name);
     else if (rc)
         db_error(db, error, rc, "write");
     db_close(db);
