@@ -8,7 +8,7 @@ set -eu
 build="gcc libc6-dev make autoconf automake pkg-config libsqlite3-dev librdkafka-dev libmicrohttpd-dev libgnutls28-dev
     libjansson-dev libsodium-dev libseccomp-dev libinih-dev libzstd-dev zlib1g-dev libexpat1-dev
     libcurl4-gnutls-dev|libcurl4-openssl-dev|libcurl4-nss-dev tzdata"
-checks="clang libclang-rt-14-dev libcmocka-dev sqlite3 kcat perl-base curl ca-certificates python3 python3-venv openjdk-17-jre-headless
+checks="clang libclang-rt-14-dev libcmocka-dev sqlite3 kcat perl-base curl ca-certificates python3 python3-cryptography python3-venv openjdk-17-jre-headless
     maven xz-utils git"
 
 # What is not a package. Without it the page /docs says how to get it, so a failure is told and no more.

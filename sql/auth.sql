@@ -13,6 +13,12 @@ CREATE TABLE token (
 CREATE TABLE user (
     name       TEXT NOT NULL UNIQUE, -- of HTTP Basic
     password   TEXT NOT NULL, -- Argon2id with its salt and costs, as libsodium prints it
-    scopes     INTEGER NOT NULL, -- as of a token
+    scopes     NOT NULL, -- as of a token
+    created_us INTEGER NOT NULL -- microseconds since 1970 UTC
+);
+CREATE TABLE certificate (
+    spki       BLOB NOT NULL UNIQUE CHECK (length(spki) = 32), -- SHA-256 of the public key (SubjectPublicKeyInfo) of a client's certificate
+    name       TEXT NOT NULL UNIQUE, -- for people: who or what uses it
+    scopes     NOT NULL, -- as of a token
     created_us INTEGER NOT NULL -- microseconds since 1970 UTC
 );

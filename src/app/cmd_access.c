@@ -1,4 +1,4 @@
-/* almanac token list, token revoke NAME, user list, user remove NAME */
+/* almanac token list, token revoke NAME, user list, user remove NAME, cert list, cert remove NAME */
 #include <config.h>
 
 #include <jansson.h>
@@ -19,23 +19,28 @@ struct listing {
 };
 
 static int print_json(const struct listing *listing, const struct access_entry *entry, const char *created,
-                      char *scopes)
+                      char *scopes, const char *key)
 {
     json_t *names = json_array();
     for (char *rest = NULL, *name = strtok_r(scopes, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
         json_array_append_new(names, json_string(name));
-    return json_print_element(json_pack("{s:s, s:o, s:s}", "name", entry->name, "scopes", names, "created", created), listing->n);
+    json_t *row = json_pack("{s:s, s:o, s:s}", "name", entry->name, "scopes", names, "created", created);
+    if (*key)
+        json_object_set_new(row, "key", json_string(key));
+    return json_print_element(row, listing->n);
 }
 
 static int list_cb(void *arg, const struct access_entry *entry)
 {
     struct listing *listing = arg;
-    char created[CIVIL_TEXT_MAX + 1], scopes[ACCESS_GRANTS_TEXT_MAX];
+    char created[CIVIL_TEXT_MAX + 1], scopes[ACCESS_GRANTS_TEXT_MAX], key[HASH_HEX_MAX] = "";
     created[civil_print_rfc3339(created, entry->created_us, 0, true)] = '\0';
     access_grants_print(entry->grants, scopes);
-    const char *const fields[] = {entry->name, scopes, created};
-    int code = listing->json ? print_json(listing, entry, created, scopes)
-                             : table_row(listing->table, fields, sizeof fields / sizeof *fields);
+    if (entry->spki)
+        hash_hex(entry->spki, key);
+    const char *const fields[] = {entry->name, scopes, created, key};
+    int code = listing->json ? print_json(listing, entry, created, scopes, key)
+                             : table_row(listing->table, fields, entry->spki ? 4 : 3);
     listing->n++;
     return code;
 }
@@ -54,14 +59,14 @@ static int open_access(const struct args *args, struct access **ret_access, stru
 
 static int list(const struct args *args, enum access_kind kind)
 {
-    static const char *const heads[] = {"name", "scopes", "created"};
+    static const char *const heads[] = {"name", "scopes", "created", "key"};
     struct err_text error = {0};
     struct access *access = NULL;
     struct listing listing = {.json = args_has(args, "json")};
     int code = open_access(args, &access, &error);
     if (code == 0 && !listing.json) {
         listing.table = table_new(stdout);
-        code = listing.table ? table_row(listing.table, heads, sizeof heads / sizeof *heads) : ERR_NOMEM;
+        code = listing.table ? table_row(listing.table, heads, kind == ACCESS_CERTIFICATES ? 4 : 3) : ERR_NOMEM;
     }
     if (code == 0 && listing.json)
         putchar('[');
@@ -97,6 +102,11 @@ static int list_users(const struct args *args)
     return list(args, ACCESS_USERS);
 }
 
+static int list_certificates(const struct args *args)
+{
+    return list(args, ACCESS_CERTIFICATES);
+}
+
 static int revoke_token(const struct args *args)
 {
     return take_back(args, ACCESS_TOKENS);
@@ -105,6 +115,11 @@ static int revoke_token(const struct args *args)
 static int remove_user(const struct args *args)
 {
     return take_back(args, ACCESS_USERS);
+}
+
+static int remove_certificate(const struct args *args)
+{
+    return take_back(args, ACCESS_CERTIFICATES);
 }
 
 static const struct arg list_options[] = {
@@ -147,3 +162,20 @@ const struct command cmd_user_remove = {.name = "user remove",
                                         .args = options,
                                         .n_args = sizeof options / sizeof *options,
                                         .run = remove_user};
+
+const struct command cmd_cert_list = {.name = "cert list",
+                                      .summary = "lists the clients' certificates, by the SHA-256 of their keys",
+                                      .operands = "",
+                                      .examples = "  almanac cert list\n  almanac cert list --json\n",
+                                      .args = list_options,
+                                      .n_args = sizeof list_options / sizeof *list_options,
+                                      .run = list_certificates};
+
+const struct command cmd_cert_remove = {.name = "cert remove",
+                                        .summary = "lets a certificate in no more, within a second",
+                                        .operands = "NAME",
+                                        .n_operands = 1,
+                                        .examples = "  almanac cert remove grafana\n",
+                                        .args = options,
+                                        .n_args = sizeof options / sizeof *options,
+                                        .run = remove_certificate};

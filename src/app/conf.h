@@ -33,7 +33,8 @@ struct conf {
     enum window_length window;
     struct retention retention;
     int64_t seal_after_us, free_min_bytes, revisions_keep_us, erase_within_us;
-    char *listen, *certificate, *key;
+    char *listen, *certificate, *key, *client_ca, *client_revoked;
+    bool client_required;
     char *mappings;
     char *vault_dir, *vault_key, *vault_searchable, *vault_user;
     char *tombstones;

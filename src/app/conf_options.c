@@ -253,6 +253,18 @@ static int parse_fields(const struct conf *conf, const char *text, void *field, 
     return set_text(text, field);
 }
 
+static int parse_certificates(const struct conf *conf, const char *text, void *field,
+                              struct err_text *error)
+{
+    (void)conf;
+    bool required = strcmp(text, "required") == 0;
+    if (!required && strcmp(text, "optional") != 0)
+        return err_set(error, ERR_INVALID, "neither required nor optional");
+    if (field)
+        *(bool *)field = required;
+    return 0;
+}
+
 static const struct option_type
     type_path = {"a path, from the folder of this file on", parse_path, true},
     type_path_or_none = {"a path, from the folder of this file on, or nothing", parse_path_or_none,
@@ -270,6 +282,7 @@ static const struct option_type
     type_listen = {"HOST:PORT such as 127.0.0.1:8443 or [::1]:8443", parse_listen, true},
     type_vault_key = {"file:PATH, credential:NAME or passphrase", parse_vault_key, true},
     type_fields = {"names with blanks or commas between", parse_fields, true},
+    type_certificates = {"required or optional", parse_certificates, false},
     type_yes_no = {"yes or no", parse_yes_no, false};
 
 #define ACTS(field) offsetof(struct conf, field), OPTION_ACTS
@@ -333,7 +346,11 @@ const struct option conf_options[] = {
      ACTS(certificate)},
     {"http", "key", &type_path, "tls/server.key", "its private key (PEM)", ACTS(key)},
     {"http", "client_ca", &type_path_or_none, "",
-     "authorities that client certificates are verified by", LATER},
+     "authorities that client certificates are verified by", ACTS(client_ca)},
+    {"http", "client_certificates", &type_certificates, "required",
+     "whether a client may do without, once client_ca is set", ACTS(client_required)},
+    {"http", "client_revoked", &type_path_or_none, "",
+     "SHA-256 of keys whose certificates are refused, one a line", ACTS(client_revoked)},
     {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", ACTS(vault_dir)},
     {"vault", "key", &type_vault_key, "file:keys/vault.key", "the key that unlocks the vault's keys", ACTS(vault_key)},

@@ -36,6 +36,7 @@
 
 #define PACE_MS 100
 #define GRACE_MS 5000
+#define LOOK_EVERY_US (2 * US_PER_SECOND)
 #define EXPIRE_EVERY_US (30 * US_PER_SECOND)
 #define EMBEDDED_PARTITIONS 2
 
@@ -46,6 +47,7 @@ struct daemon {
     struct access *access;
     struct snapshots *snapshots;
     struct exports *exports;
+    int64_t look_next_us;     /* when to look whether certificates were changed; monotonic clock */
     int64_t expire_next_us;   /* when to look for snapshots whose time is over; monotonic clock */
     struct server *server;
     struct embedded *broker;
@@ -207,6 +209,9 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
     struct server_opts opts = {.listen = conf->listen,
                                .certificate = conf->certificate,
                                .key = conf->key,
+                               .client_ca = conf->client_ca,
+                               .client_revoked = conf->client_revoked,
+                               .client_required = conf->client_ca[0] && conf->client_required,
                                .dir = daemon->reader,
                                .access = daemon->access,
                                .snapshots = daemon->snapshots,
@@ -442,6 +447,15 @@ static void tend_snapshots(struct daemon *daemon)
     daemon->expire_next_us = now_us + EXPIRE_EVERY_US;
 }
 
+static void tend_certificates(struct daemon *daemon, bool asked)
+{
+    int64_t now_us = clock_mono_us();
+    if (!daemon->server || (!asked && now_us < daemon->look_next_us))
+        return;
+    server_look(daemon->server, asked);
+    daemon->look_next_us = now_us + LOOK_EVERY_US;
+}
+
 int daemon_wait(struct daemon *daemon, int timeout_ms)
 {
     int64_t end_us = clock_mono_us() + timeout_ms * INT64_C(1000);
@@ -458,13 +472,14 @@ int daemon_wait(struct daemon *daemon, int timeout_ms)
             left_us = PACE_MS * 1000;
         struct timespec time = {.tv_nsec = (long)left_us * 1000};
         int signal_number = sigtimedwait(&set, NULL, &time);
-        if (signal_number > 0) {
+        if (signal_number > 0 && signal_number != SIGHUP) {
             log_event(LOG_INFO, "stopping", "signal=%s", sigabbrev_np(signal_number));
             /* A second signal ends the process at once: the store is safe against that at any
              * moment. */
             pthread_sigmask(SIG_UNBLOCK, &set, NULL);
             return 1;
         }
+        tend_certificates(daemon, signal_number == SIGHUP);
         pace(daemon);
         tend_snapshots(daemon);
     }

@@ -26,8 +26,8 @@ void daemon_block_signals(void);
 MUST_CHECK int daemon_start(const struct daemon_opts *opts, struct daemon **ret_daemon,
                             struct err_text *error);
 
-/* Watches for up to timeout_ms (-1: for ever): 1 when a signal asked to stop, 0 when the time is
- * over. */
+/* Watches for up to timeout_ms (-1: for ever), and reads certificates anew at SIGHUP: 1 when a
+ * signal asked to stop, 0 when the time is over. */
 int daemon_wait(struct daemon *daemon, int timeout_ms);
 
 /* What /readyz shows. From any thread. */

@@ -32,6 +32,7 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_access.c \
 	%D%/cmd_adapt.c \
 	%D%/cmd_backup.c \
+	%D%/cmd_cert_add.c \
 	%D%/cmd_deadletter.c %D%/cmd_deadletter_replay.c %D%/deadletters.h \
 	%D%/cmd_demo.c \
 	%D%/cmd_export.c %D%/export_folder.c %D%/export_folder.h \

@@ -3,6 +3,8 @@
 #include "http/connections.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h> /* its tcp_info knows the bytes received, glibc's does not */
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -41,14 +43,48 @@ static struct timespec in_ms(int ms)
     return at;
 }
 
+/* What has come from the client, as the kernel counts it: records of TLS, whole or not. */
+static uint64_t bytes_received(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) ? 0 : info.tcpi_bytes_received;
+}
+
+static void enter(struct connection *connection, enum connection_stage stage)
+{
+    connection->stage = stage;
+    connection->since_us = clock_mono_us();
+    connection->base_bytes = bytes_received(connection->fd);
+}
+
+static bool is_slow(struct connection *c, int64_t now_us)
+{
+    int64_t took_us = now_us - c->since_us;
+    switch (c->stage) {
+    case CONNECTION_HEAD:
+        return took_us > HEAD_MAX_US;
+    case CONNECTION_BODY:
+        return took_us > BODY_GRACE_US && took_us > BODY_GRACE_US + (int64_t)((bytes_received(c->fd) - c->base_bytes) *
+                                                                              1000000 / BODY_BYTES_A_SECOND);
+    case CONNECTION_IDLE:
+        if (bytes_received(c->fd) == c->base_bytes)
+            return took_us > IDLE_MAX_US;
+        enter(c, CONNECTION_HEAD);
+        return false;
+    default:
+        return false;
+    }
+}
+
 /* Shuts the sockets of slow senders; the HTTP library then sees the end of the connection and closes it. */
 static void cut_slow(struct connections *connections)
 {
     int64_t now_us = clock_mono_us();
     for (struct connection *c = connections->first; c; c = c->next)
-        if (!c->answering && now_us - c->receiving_us > RECEIVE_MAX_US) {
+        if (is_slow(c, now_us)) {
             shutdown(c->fd, SHUT_RDWR);
-            c->receiving_us = now_us; /* counted once */
+            c->since_us = now_us; /* counted once */
             metric_add(&n_cut, 1);
         }
 }
@@ -124,7 +160,7 @@ struct connection *connections_add(struct connections *connections, int fd)
     if (!connection)
         return NULL;
     connection->fd = fd;
-    connection->receiving_us = clock_mono_us();
+    connection->since_us = clock_mono_us();
     pthread_mutex_lock(&connections->lock);
     connection->next = connections->first;
     if (connection->next)
@@ -142,19 +178,26 @@ void connections_remove(struct connections *connections, struct connection *conn
     if (connection->next)
         connection->next->previous = connection->previous;
     *(connection->previous ? &connection->previous->next : &connections->first) = connection->next;
-    connections->n_answering -= connection->answering;
+    connections->n_answering -= connection->stage == CONNECTION_ANSWERING;
     if (!connections->n_answering)
         pthread_cond_broadcast(&connections->settled);
     pthread_mutex_unlock(&connections->lock);
+    trust_dismiss(&connection->peer);
     free(connection);
+}
+
+void connections_receiving(struct connections *connections, struct connection *connection)
+{
+    pthread_mutex_lock(&connections->lock);
+    enter(connection, CONNECTION_BODY);
+    pthread_mutex_unlock(&connections->lock);
 }
 
 void connections_answering(struct connections *connections, struct connection *connection, bool answering)
 {
     pthread_mutex_lock(&connections->lock);
-    connections->n_answering += answering - connection->answering;
-    connection->answering = answering;
-    connection->receiving_us = clock_mono_us();
+    connections->n_answering += answering - (connection->stage == CONNECTION_ANSWERING);
+    enter(connection, answering ? CONNECTION_ANSWERING : CONNECTION_IDLE);
     connection->gone = NULL;
     if (!connections->n_answering)
         pthread_cond_broadcast(&connections->settled);

@@ -59,8 +59,6 @@ static const struct file {
 static void put_headers(struct reply *reply)
 {
     reply_header(reply, "Content-Security-Policy", "%s", POLICY);
-    reply_header(reply, "X-Content-Type-Options", "nosniff");
-    reply_header(reply, "Referrer-Policy", "no-referrer");
     reply_header(reply, "Cache-Control", "public, max-age=3600");
 }
 

@@ -38,8 +38,6 @@ int h_page(struct request *request, struct reply *reply, struct err_text *error)
     hash_bytes(file->text, strlen(file->text), hash);
     hash_base64url(hash, TAG_BYTES, tag);
     reply_header(reply, "Content-Security-Policy", "%s", POLICY);
-    reply_header(reply, "X-Content-Type-Options", "nosniff");
-    reply_header(reply, "Referrer-Policy", "no-referrer");
     reply_header(reply, "Cache-Control", "no-cache");
     reply_header(reply, "ETag", "W/\"%s\"", tag);
     if (etag_is_listed(request->if_none_match, tag)) {

@@ -108,7 +108,7 @@ bool address_is_loopback(const struct sockaddr *address)
 
 /* ---- certificate and key ---- */
 
-static int read_pem(const char *path, const char *what, char **ret_text, struct err_text *error)
+int pem_read(const char *path, const char *what, char **ret_text, struct err_text *error)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -152,9 +152,9 @@ int pem_pair_load(const char *certificate_path, const char *key_path, struct pem
                   struct err_text *error)
 {
     struct pem_pair pair = {0};
-    int rc = read_pem(certificate_path, "certificate", &pair.certificate, error);
+    int rc = pem_read(certificate_path, "certificate", &pair.certificate, error);
     if (!rc)
-        rc = read_pem(key_path, "key", &pair.key, error);
+        rc = pem_read(key_path, "key", &pair.key, error);
     if (!rc)
         rc = check_pair(&pair, certificate_path, key_path, error);
     if (rc) {

@@ -20,6 +20,8 @@ bool address_is_loopback(const struct sockaddr *address);
 struct pem_pair {
     char *certificate, *key;
 };
+/* A file of at most 1 MiB as a text, for the caller to free; what: for messages. */
+MUST_CHECK int pem_read(const char *path, const char *what, char **ret_text, struct err_text *error);
 MUST_CHECK int pem_pair_load(const char *certificate_path, const char *key_path, struct pem_pair *ret_pair,
                              struct err_text *error);
 void pem_pair_free(struct pem_pair *pair); /* wipes the key */

@@ -36,6 +36,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/server.c %D%/server.h \
 	%D%/shape.h \
 	%D%/spec.c %D%/spec.h \
+	%D%/trust.c %D%/trust.h \
 	%D%/workers.c %D%/workers.h
 %C%_libhttp_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
 

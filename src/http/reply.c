@@ -69,6 +69,20 @@ const char *reply_header_value(const struct reply *reply, const char *name)
     return NULL;
 }
 
+void reply_protect(struct reply *reply)
+{
+    static const struct {
+        const char *name, *value;
+    } headers[] = {
+        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+    };
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
+        if (!reply_header_value(reply, headers[i].name))
+            reply_header(reply, headers[i].name, "%s", headers[i].value);
+}
+
 const char *status_title(unsigned status)
 {
     static const struct {

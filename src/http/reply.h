@@ -10,7 +10,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-#define REPLY_HEADERS_MAX 12
+#define REPLY_HEADERS_MAX 16
 
 /* Puts a connection to sleep, from the thread that sends its answer, and wakes it, from any thread and once for each
  * sleep. */
@@ -59,6 +59,10 @@ void reply_json(struct reply *reply);
 struct view;
 /* The headers of every answer from a view: the state it shows, and whether there is more elsewhere. */
 void reply_view(struct reply *reply, const struct view *view);
+/* The headers that tell a browser what an answer may not be used for, on every one; a page has set a policy of its own. There is
+ * no Strict-Transport-Security: nothing is served without TLS, and for a name such as localhost, with a certificate that signs
+ * itself, it would shut people out of what else runs there. */
+void reply_protect(struct reply *reply);
 const char *reply_header_value(const struct reply *reply, const char *name); /* or NULL */
 
 /* Makes the reply a problem (RFC 9457), dropping what it held; field may be "". Headers set before stay. */

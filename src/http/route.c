@@ -161,11 +161,23 @@ static int check_password(struct request *request, const char *text, size_t size
     return rc == ERR_BUSY ? 1 : rc;
 }
 
+static int find_by_certificate(struct request *request, struct reply *reply)
+{
+    int rc = access_check_certificate(request->opts->access, request->certificate, &request->principal);
+    if (rc == ERR_DENIED)
+        return refuse_credentials(request, reply, "the certificate is not known here: `almanac cert add` lets it in");
+    if (rc < 0)
+        reply_error(reply, rc, &(struct err_text){.text = "the credentials could not be checked"});
+    return rc < 0 ? -1 : 0;
+}
+
 /* Who asks: 0, 1 the password is to be computed, or -1 with the reply made. */
 static int find_principal(struct request *request, struct reply *reply, bool may_compute)
 {
     const char *text = request->authorization;
     bool is_token = text && !strncasecmp(text, "Bearer ", 7), is_password = text && !strncasecmp(text, "Basic ", 6);
+    if (!text && request->certificate)
+        return find_by_certificate(request, reply);
     if (!is_token && !is_password)
         return refuse_credentials(request, reply,
                                   "no credentials: send the header Authorization: Bearer TOKEN, or Basic with a user");

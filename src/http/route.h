@@ -26,6 +26,7 @@ struct request {
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
+    const uint8_t *certificate;  /* SHA-256 of the key of the client's verified certificate; NULL: none */
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */
     const char *if_none_match;   /* NULL: none */

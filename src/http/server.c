@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 
 #include "common/clock.h"
@@ -18,6 +19,7 @@
 #include "http/listen.h"
 #include "http/live.h"
 #include "http/route.h"
+#include "http/trust.h"
 #include "http/workers.h"
 
 #define CONNECTIONS_MAX 512
@@ -30,7 +32,9 @@
 #define VERIFIERS 3                  /* two of them begin (http/workers.h): so many passwords at a time, of 64 MiB each */
 #define VERIFIED_WAITING_MAX 32      /* at some tenths of a second each */
 
-static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
+/* The profile says how strong a client's certificate must be: 2048 bits of RSA, 256 of a curve. (Verify flags of the credentials
+ * must not say so as well: GnuTLS ors both into a profile that is another.) */
+static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE:%PROFILE_MEDIUM";
 
 struct server {
     struct server_opts opts;
@@ -40,7 +44,7 @@ struct server {
     struct workers *verifiers; /* of passwords; apart, so that guessing them holds up nobody else */
     struct leases *leases;
     struct live *live;
-    struct pem_pair pem;
+    struct trust *trust;
     uint16_t port;
     _Atomic bool stopping; /* no request is taken any more */
     _Atomic bool cut;      /* no answer is finished any more */
@@ -232,6 +236,7 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
         return MHD_NO;
     if (reply->type)
         (void)MHD_add_response_header(response, "Content-Type", reply->type);
+    reply_protect(reply);
     for (size_t i = 0; i < reply->n_headers; i++)
         (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     if (atomic_load(&exchange->server->stopping))
@@ -290,6 +295,17 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     request->loopback = info && address_is_loopback(info->client_addr);
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->connection = info ? info->socket_context : NULL;
+    if (exchange->connection && trust_stands(exchange->server->trust, &exchange->connection->peer))
+        request->certificate = exchange->connection->peer.spki;
+}
+
+/* Where certificates are required, nobody without one learns anything, but on this machine how we are. */
+static bool is_stranger(const struct exchange *exchange)
+{
+    const struct request *request = &exchange->request;
+    if (!exchange->server->opts.client_required || request->certificate)
+        return false;
+    return !request->loopback || !request->route || request->route->access != ACCESS_LOOPBACK;
 }
 
 static void refuse_body(struct exchange *exchange)
@@ -311,10 +327,14 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
     unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
     exchange->headed = true;
+    if (exchange->connection)
+        connections_receiving(exchange->server->connections, exchange->connection);
     if (atomic_load(&exchange->server->stopping))
         refuse_stopping(exchange);
     else
         route_head(&exchange->request, &exchange->reply);
+    if (is_stranger(exchange))
+        return MHD_NO;
     if (!exchange->reply.status && size > LIMIT_BODY_BYTES)
         refuse_body(exchange);
     bool waits = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Expect") != NULL;
@@ -455,6 +475,26 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
         free_exchange(&exchange->job);
 }
 
+/* Without memory for this the session has no certificate of ours, and its handshake fails. */
+static void greet(struct server *server, struct MHD_Connection *connection, struct connection *added)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    bool loopback = info && address_is_loopback(info->client_addr);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info)
+        trust_greet(server->trust, info->tls_session, server->opts.client_required && !loopback, &added->peer);
+}
+
+/* The HTTP library wants one way to a certificate; greet has given the session its own before this could be asked. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int n_authorities,
+                          const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **ret_chain,
+                          unsigned *ret_n_chain, gnutls_privkey_t *ret_key)
+{
+    (void)session, (void)authorities, (void)n_authorities, (void)algorithms, (void)n_algorithms;
+    (void)ret_chain, (void)ret_n_chain, (void)ret_key;
+    return -1;
+}
+
 static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -462,7 +502,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *socket_context = connections_add(server->connections, info->connect_fd);
+        struct connection *added = connections_add(server->connections, info->connect_fd);
+        *socket_context = added;
+        if (added)
+            greet(server, connection, added);
     } else {
         connections_remove(server->connections, *socket_context);
         *socket_context = NULL;
@@ -501,8 +544,7 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, n_threads,
-        MHD_OPTION_HTTPS_MEM_CERT, server->pem.certificate,
-        MHD_OPTION_HTTPS_MEM_KEY, server->pem.key,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate,
         MHD_OPTION_HTTPS_PRIORITIES, tls_priorities,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
@@ -530,7 +572,7 @@ static void free_server(struct server *server)
     live_stop(server->live);
     connections_stop(server->connections);
     leases_free(server->leases);
-    pem_pair_free(&server->pem);
+    trust_close(server->trust);
     free(server);
 }
 
@@ -541,7 +583,8 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
     if (!server)
         return err_set(error, ERR_NOMEM, "out of memory");
     server->opts = *opts;
-    int rc = pem_pair_load(opts->certificate, opts->key, &server->pem, error);
+    struct trust_opts trust = {opts->certificate, opts->key, opts->client_ca, opts->client_revoked, opts->client_required};
+    int rc = trust_open(&trust, &server->trust, error);
     if (!rc)
         rc = listen_open(opts->listen, &fd, &server->port, error);
     if (!rc && !(server->leases = leases_new()))
@@ -560,6 +603,16 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
     }
     *ret_server = server;
     return 0;
+}
+
+void server_look(struct server *server, bool always)
+{
+    struct err_text error = {0};
+    int rc = trust_look(server->trust, always, &error);
+    if (rc > 0)
+        log_event(LOG_INFO, "certificates_read", "certificate=\"%s\"", server->opts.certificate);
+    else if (rc < 0)
+        log_event(LOG_ERROR, "certificates_refused", "text=\"%s\" what_was_read_before=\"goes on\"", error.text);
 }
 
 uint16_t server_port(const struct server *server)

@@ -57,6 +57,9 @@ struct server_opts {
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443"; port 0: a free one */
     const char *certificate; /* PEM files */
     const char *key;
+    const char *client_ca;   /* PEM: who signs the certificates of clients; NULL or "": they are not asked for any */
+    const char *client_revoked; /* a SHA-256 of a public key a line; NULL or "": none */
+    bool client_required;    /* a connection without a certificate gets no answer, but health and metrics on loopback */
     struct reader_dir *dir;  /* borrowed */
     struct access *access;   /* borrowed */
     struct snapshots *snapshots; /* borrowed */
@@ -79,6 +82,9 @@ struct server_opts {
 struct server;
 /* ERR_BUSY: the port is in use; ERR_NOTFOUND, ERR_INVALID: certificate or key cannot be read; each with one clear sentence. */
 MUST_CHECK int server_start(const struct server_opts *opts, struct server **ret_server, struct err_text *error);
+/* Looks whether certificate, key, client_ca or client_revoked were changed, and goes on with the new ones; a broken one is
+ * refused with its name in the log, and what was there before goes on. always: reads them anyhow. One thread at a time. */
+void server_look(struct server *server, bool always);
 uint16_t server_port(const struct server *server);
 /* Refuses what has not begun, lets running answers finish for grace_ms, then cuts them; a handler that does not end early
  * (request_is_over) is waited for, since a thread cannot be cut. */

@@ -14,7 +14,7 @@
 /* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
 #define FRESH_US INT64_C(1000000)
 
-const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 2, false};
+const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 3, false};
 
 static const char *const statements[SQL_N] = {
     [SQL_GET_KEY] = "SELECT key FROM secret",
@@ -25,6 +25,11 @@ static const char *const statements[SQL_N] = {
     [SQL_LIST_USERS] = "SELECT name, scopes, created_us FROM user ORDER BY name",
     [SQL_REMOVE_TOKEN] = "DELETE FROM token WHERE name = :name RETURNING 1",
     [SQL_REMOVE_USER] = "DELETE FROM user WHERE name = :name RETURNING 1",
+    [SQL_FIND_CERTIFICATE] = "SELECT name, scopes FROM certificate WHERE spki = :spki",
+    [SQL_ADD_CERTIFICATE] =
+        "INSERT INTO certificate (spki, name, scopes, created_us) VALUES (:spki, :name, :scopes, :created_us)",
+    [SQL_LIST_CERTIFICATES] = "SELECT name, scopes, created_us, spki FROM certificate ORDER BY name",
+    [SQL_REMOVE_CERTIFICATE] = "DELETE FROM certificate WHERE name = :name RETURNING 1",
     [SQL_ADD_KEY] = "INSERT INTO secret (id, key) VALUES (1, :key)",
     [SQL_ADD] = "INSERT INTO token (hash, name, scopes, created_us) VALUES (:hash, :name, :scopes, :created_us)",
     [SQL_VERSION] = "PRAGMA data_version",
@@ -266,6 +271,15 @@ int access_check_token(struct access *access, const char *token, size_t size, st
 
 /* ---- listing and taking back ---- */
 
+static const struct {
+    const char *name; /* of its commands, too */
+    int list, remove;
+} kinds[] = {
+    [ACCESS_TOKENS] = {"token", SQL_LIST_TOKENS, SQL_REMOVE_TOKEN},
+    [ACCESS_USERS] = {"user", SQL_LIST_USERS, SQL_REMOVE_USER},
+    [ACCESS_CERTIFICATES] = {"cert", SQL_LIST_CERTIFICATES, SQL_REMOVE_CERTIFICATE},
+};
+
 int access_each(struct access *access, enum access_kind kind, int (*row)(void *arg, const struct access_entry *entry), void *arg,
                 struct err_text *error)
 {
@@ -273,14 +287,15 @@ int access_each(struct access *access, enum access_kind kind, int (*row)(void *a
     int rc = access_open_file(access->path, DB_READ, &db, error);
     if (rc)
         return rc;
-    sqlite3_stmt *stmt = db_stmt(db, kind == ACCESS_USERS ? SQL_LIST_USERS : SQL_LIST_TOKENS);
+    sqlite3_stmt *stmt = db_stmt(db, kinds[kind].list);
     struct grants grants;
     int answer = 0;
     while (!answer && (rc = db_step(db, stmt)) > 0) {
         answer = access_read_grants(stmt, 1, &grants);
         if (!answer)
             answer = row(arg, &(struct access_entry){(const char *)sqlite3_column_text(stmt, 0), &grants,
-                                                     sqlite3_column_int64(stmt, 2)});
+                                                     sqlite3_column_int64(stmt, 2),
+                                                     kind == ACCESS_CERTIFICATES ? sqlite3_column_blob(stmt, 3) : NULL});
     }
     if (rc < 0)
         db_error(db, error, rc, "read");
@@ -291,11 +306,11 @@ int access_each(struct access *access, enum access_kind kind, int (*row)(void *a
 int access_remove(struct access *access, enum access_kind kind, const char *name, struct err_text *error)
 {
     struct db *db;
-    const char *what = kind == ACCESS_USERS ? "user" : "token";
+    const char *what = kinds[kind].name;
     int rc = access_open_file(access->path, DB_WRITE, &db, error);
     if (rc)
         return rc;
-    sqlite3_stmt *stmt = db_stmt(db, kind == ACCESS_USERS ? SQL_REMOVE_USER : SQL_REMOVE_TOKEN);
+    sqlite3_stmt *stmt = db_stmt(db, kinds[kind].remove);
     db_bind_text(stmt, ":name", name);
     rc = db_step(db, stmt);
     if (rc < 0)

@@ -48,12 +48,18 @@ MUST_CHECK int access_token_create(struct access *access, const char *name, cons
 MUST_CHECK int access_user_add(struct access *access, const char *name, const char *scopes, const char *password,
                                struct err_text *error);
 
-/* Tokens and users as they are listed, by name. */
-enum access_kind { ACCESS_TOKENS, ACCESS_USERS };
+/* Lets in whoever has a verified certificate with this key. spki: SHA-256 of its SubjectPublicKeyInfo; name: as of a token.
+ * ERR_EXISTS: of the name or of the key. */
+MUST_CHECK int access_certificate_add(struct access *access, const char *name, const char *scopes, const uint8_t *spki,
+                                      struct err_text *error);
+
+/* Tokens, users and certificates as they are listed, by name. */
+enum access_kind { ACCESS_TOKENS, ACCESS_USERS, ACCESS_CERTIFICATES };
 struct access_entry {
     const char *name; /* valid during the call */
     const struct grants *grants;
     int64_t created_us;
+    const uint8_t *spki; /* of a certificate; else NULL */
 };
 MUST_CHECK int access_each(struct access *access, enum access_kind kind,
                            int (*row)(void *arg, const struct access_entry *entry), void *arg, struct err_text *error);
@@ -86,5 +92,8 @@ MUST_CHECK int access_check_token(struct access *access, const char *token, size
  * not there it takes as long. */
 MUST_CHECK int access_check_password(struct access *access, const char *name, const char *password, bool may_compute,
                                      struct principal *ret_principal);
+
+/* The same of a client's certificate, which the caller has verified. */
+MUST_CHECK int access_check_certificate(struct access *access, const uint8_t *spki, struct principal *ret_principal);
 
 #endif

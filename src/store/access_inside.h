@@ -12,7 +12,8 @@
 
 enum {
     SQL_GET_KEY, SQL_FIND, SQL_FIND_USER, SQL_ADD_KEY, SQL_ADD, SQL_ADD_USER, SQL_LIST_TOKENS, SQL_LIST_USERS, SQL_REMOVE_TOKEN,
-    SQL_REMOVE_USER, SQL_VERSION, SQL_N
+    SQL_REMOVE_USER, SQL_FIND_CERTIFICATE, SQL_ADD_CERTIFICATE, SQL_LIST_CERTIFICATES, SQL_REMOVE_CERTIFICATE,
+    SQL_VERSION, SQL_N
 };
 
 /* Who was found before, in the slot that its hash begins with: of a token, or of a user's name and password. */

@@ -269,7 +269,7 @@ def test_too_little_disk_pauses_ingest_and_says_so(context):
 # ---- ends ----
 
 def test_signals_end_it_in_order(context):
-    for number in signal.SIGINT, signal.SIGHUP, signal.SIGTERM:
+    for number in signal.SIGINT, signal.SIGTERM:
         context.site.process.send_signal(number)
         assert context.site.process.wait(30) == 0
         assert not [path for path in context.site.folder.rglob("*") if path.name.endswith(("-wal", "-shm", "-journal"))]

@@ -37,6 +37,7 @@ ACCEPT += %D%/80-vault.py
 ACCEPT += %D%/81-erase.py
 ACCEPT += %D%/75-hanging.py
 ACCEPT += %D%/82-people.py
+ACCEPT += %D%/81-certificates.py
 QUERY_MODEL = tests/oracle/query/__init__.py tests/oracle/query/answers.py tests/oracle/query/cases.py tests/oracle/query/exact.py
 QUERY_MODEL += tests/oracle/query/grid.py tests/oracle/query/history.py tests/oracle/query/questions.py tests/oracle/query/selftest.py
 QUERY_MODEL += tests/oracle/query/units.py tests/oracle/query/wire.py tests/oracle/query/world.py

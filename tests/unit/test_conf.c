@@ -166,7 +166,7 @@ static void what_this_version_lacks_is_refused_or_warned_about(void **state)
 {
     (void)state;
     REFUSED("[store]\nreadable = no\n", 2, "not in this version", "yes");
-    REFUSED("[http]\nclient_ca = ca.pem\n", 2, "not in this version");
+    REFUSED("[http]\nclient_certificates = sometimes\n", 2, "required or optional");
     struct conf *conf = load_good(
         "[store]\nerase_within = P1D\n[topic a.b]\n");
     assert_int_equal(conf->n_warnings, 0);
