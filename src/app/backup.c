@@ -324,7 +324,8 @@ int backup_restore(const struct restore_opts *opts, struct progress *progress, s
     if (code == 0)
         code = check_manifest(&work, error);
     if (code == 0)
-        code = store_copy(&(struct copy_opts){.dir = opts->backup, .dest = opts->dir, .copied = copied_cb, .finish = finish_restore,
+        code = store_copy(&(struct copy_opts){.dir = opts->backup, .dest = opts->dir, .copied = copied_cb,
+                                              .finish = finish_restore,
                                               .arg = &work}, error);
     progress_done(progress);
     *ret_counts = work.counts;

@@ -21,11 +21,11 @@ MUST_CHECK int backup_make(const struct conf *conf, const char *dest, struct pro
 struct restore_opts {
     const char *backup;
     const char *dir;    /* must not exist or be empty */
-    const char *erased; /* a list of erased entities (erased.db) that is newer than the backup's; NULL: vault.tombstones */
+    const char *erased; /* a list of erased entities that is newer than the backup's; NULL: vault.tombstones */
 };
 
-/* Makes the data directory dir out of a backup whose every digest was checked first. It is a store of its own that reads on at the
- * offsets of the backup, without what was erased since. A certificate that the configuration names below dir is made anew.
+/* Makes the data directory dir out of a backup whose every digest was checked first. It is a store of its own that reads on at
+ * the offsets of the backup, without what was erased since. A certificate that the configuration names below dir is made anew.
  * ERR_NOTFOUND (no backup, or no list), ERR_CORRUPT, and as above. */
 MUST_CHECK int backup_restore(const struct restore_opts *opts, struct progress *progress, struct backup_counts *ret_counts,
                               struct err_text *error);

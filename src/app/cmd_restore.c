@@ -9,8 +9,8 @@
 #include "app/stop.h"
 
 static const struct arg options[] = {
-    {"erased", 0, "FILE", "the newest list of erased entities (erased.db of the directory that was backed up, or its copy); default: "
-     "the one that the backup's configuration names as vault.tombstones"},
+    {"erased", 0, "FILE", "the newest list of erased entities: erased.db of the directory that was backed up, or a copy; "
+     "default: the one that the backup's configuration names as vault.tombstones"},
 };
 
 static int run(const struct args *args)
@@ -20,7 +20,8 @@ static int run(const struct args *args)
     struct backup_counts counts = {0};
     const char *dir = args->operands[1];
     stop_catch();
-    int code = backup_restore(&(struct restore_opts){args->operands[0], dir, args_get(args, "erased")}, &progress, &counts, &error);
+    struct restore_opts opts = {args->operands[0], dir, args_get(args, "erased")};
+    int code = backup_restore(&opts, &progress, &counts, &error);
     if (code != 0)
         return args_fail(args, code, &error);
     fprintf(stderr, "%" PRId64 " files, %" PRId64 " bytes checked and restored. Start the daemon: almanacd -c %s/" CONF_FILE "\n",

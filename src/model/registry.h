@@ -67,7 +67,8 @@ MUST_CHECK int registry_load_series(struct registry *registry, uint32_t id, cons
                                     const char *property, const char *unit_text, enum kind kind, bool step);
 
 /* The entity of that name with that type; made when new. Refuses: REFUSED_ENTITY (grammar, length), REFUSED_TYPE
- * (unknown type, or the entity has another one), REFUSED_ERASED. ERR_NOMEM; a refusal is ERR_INVALID with *ret_reason set. The name need
+ * (unknown type, or the entity has another one), REFUSED_ERASED. ERR_NOMEM; a
+ * refusal is ERR_INVALID with *ret_reason set. The name need
  * not end in NUL. A new entity is remembered with its first series only: until then *ret_entity is valid to the next call. */
 MUST_CHECK int registry_entity(struct registry *registry, const char *name, size_t name_size, const char *type,
                                size_t type_size, struct entity **ret_entity, enum refusal_reason *ret_reason);

@@ -27,7 +27,8 @@ struct catalog;
 /* Makes catalog.db with the models of sql/models.sql and a new uuid. ERR_EXISTS. */
 MUST_CHECK int catalog_create(const char *dir, struct err_text *error);
 
-/* Its calls come from any thread. Opens it for writing, adds models that this version brings and the file lacks, and fills registry. */
+/* Its calls come from any thread. Opens it for writing, adds models that this version brings and the file lacks, and
+ * fills registry. */
 MUST_CHECK int catalog_open(const char *dir, struct registry *registry, struct catalog **ret_catalog,
                             struct err_text *error);
 /* Fills registry with the models and series of the catalog, and only reads. */
@@ -51,8 +52,8 @@ MUST_CHECK int catalog_source(struct catalog *catalog, const char *topic, int32_
 MUST_CHECK int catalog_persist(struct catalog *catalog, struct registry *registry, int64_t source,
                                const uint32_t *series_i, size_t n_series, struct err_text *error);
 
-/* Takes erased entities and their series out, and writes the file anew so that nothing is left of them; *ret_whole as of db_forget.
- * Their ids are never given again. */
+/* Takes erased entities and their series out, and writes the file anew so that nothing is left of them; *ret_whole as of
+ * db_forget. Their ids are never given again. */
 struct erased;
 MUST_CHECK int catalog_forget(struct catalog *catalog, struct erased *erased, bool *ret_whole, struct err_text *error);
 /* The same in a copy that nobody writes. */

@@ -293,7 +293,8 @@ bool erased_is_named(struct erased *erased, const char *text, size_t size)
         size_t bare = n;
         while (bare && strchr(".:/-", text[i + bare - 1]))
             bare--;
-        if (n && n <= LIMIT_ENTITY_BYTES && (erased_has(erased, text + i, n) || (bare && bare < n && erased_has(erased, text + i, bare))))
+        bool is_name = n && n <= LIMIT_ENTITY_BYTES;
+        if (is_name && (erased_has(erased, text + i, n) || (bare && bare < n && erased_has(erased, text + i, bare))))
             return true;
         i += n + 1;
     }

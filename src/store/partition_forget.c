@@ -9,7 +9,8 @@
 static int find_letters(struct partition *partition, struct erased *erased, struct forget_ids *ids)
 {
     sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(db_handle(partition->db), "SELECT id, entity FROM dead WHERE entity IS NOT NULL", -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(db_handle(partition->db), "SELECT id, entity FROM dead WHERE entity IS NOT NULL", -1, &stmt,
+                                NULL);
     if (rc != SQLITE_OK)
         return db_code(rc);
     while ((rc = db_step(partition->db, stmt)) == 1) {

@@ -703,7 +703,8 @@ static int read_dead(const struct view *view, const struct view_source *source, 
     sqlite3_stmt *stmt = db_stmt(db, n ? 0 : 1);
     db_bind_i64(stmt, ":payloads", payloads);
     while ((rc = db_step(db, stmt)) == 1) {
-        if (sqlite3_column_bytes(stmt, 9) == ERASED_HASH_BYTES && erased_has_hash(view->dir->erased, sqlite3_column_blob(stmt, 9)))
+        if (sqlite3_column_bytes(stmt, 9) == ERASED_HASH_BYTES &&
+            erased_has_hash(view->dir->erased, sqlite3_column_blob(stmt, 9)))
             continue;
         struct dead_letter letter = {
             .topic = source->topic, .partition = source->partition, .id = sqlite3_column_int64(stmt, 0),

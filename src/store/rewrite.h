@@ -18,8 +18,8 @@ struct rewrite_opts {
     void *arg;
 };
 
-/* Rewrites one partition to which nothing of erased entities comes any more: 0, 1 when it has to be called again (it was stopped, or
- * a reader holds a log), or a code. The files that it replaced are retired. */
+/* Rewrites one partition to which nothing of erased entities comes any more: 0, 1 when it has to be called again (it was stopped,
+ * or a reader holds a log), or a code. The files that it replaced are retired. */
 MUST_CHECK int rewrite_partition(const struct rewrite_opts *opts, struct err_text *error);
 
 /* The series of erased entities in the catalog of a store. */

@@ -1,4 +1,5 @@
-/* Inside of seal.h: how sealed files come to be, for seal.c, which settles windows, and seal_without.c, which leaves out series. */
+/* Inside of seal.h: how sealed files come to be, for seal.c, which settles windows, and seal_without.c, which leaves out
+ * series. */
 #ifndef STORE_SEAL_INSIDE_H
 #define STORE_SEAL_INSIDE_H
 

@@ -74,7 +74,8 @@ static int write_rest(struct partition *partition, const char *path, const struc
     struct window_file *raw = NULL;
     struct tier_file *tier = NULL;
     bool is_raw = to->kind == FILE_RAW;
-    int rc = is_raw ? window_file_create(tmp_path, FILE_RAW, &facts, &raw, error) : tier_file_create(tmp_path, &facts, &tier, error);
+    int rc = is_raw ? window_file_create(tmp_path, FILE_RAW, &facts, &raw, error)
+                    : tier_file_create(tmp_path, &facts, &tier, error);
     if (!rc) {
         struct db *db = is_raw ? window_file_db(raw) : tier_file_db(tier);
         if ((rc = copy_rest(db, path, gone, is_raw, to)))

@@ -1,5 +1,5 @@
-/* Verify: the list of erased entities, and that the catalog has none of those that are done. A file that has still something of one
- * is found as any other whose series the catalog does not know. */
+/* Verify: the list of erased entities, and that the catalog has none of those that are done. A file that has still something of
+ * one is found as any other whose series the catalog does not know. */
 #include <config.h>
 
 #include "store/verify_inside.h"
