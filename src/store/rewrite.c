@@ -111,12 +111,28 @@ int rewrite_partition(const struct rewrite_opts *opts, struct err_text *error)
     return rc ? rc : !(whole && emptied);
 }
 
+/* Only a writer can roll back what a process left that died while it closed the file. */
+static int open_catalog(const char *path, struct db **ret_db, struct err_text *error)
+{
+    struct db_opts opts = {.path = path, .mode = DB_READ, .format = &catalog_format};
+    int rc = db_open(&opts, ret_db, NULL);
+    if (!rc || rc == ERR_NOTFOUND || rc == ERR_NOMEM)
+        return rc ? err_set(error, rc, "cannot read \"%s\": %s", path, err_name(rc)) : 0;
+    opts.mode = DB_WRITE;
+    opts.sync_each_commit = true;
+    if ((rc = db_open(&opts, ret_db, error)))
+        return rc;
+    db_close_settled(*ret_db);
+    opts.mode = DB_READ;
+    return db_open(&opts, ret_db, error);
+}
+
 int rewrite_find(const char *dir, struct erased *erased, struct forget_ids *ids, struct err_text *error)
 {
     char path[4096];
     struct db *db;
     snprintf(path, sizeof(path), "%s/catalog.db", dir);
-    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format}, &db, error);
+    int rc = open_catalog(path, &db, error);
     if (rc)
         return rc;
     if ((rc = forget_find(db, "SELECT s.id, e.name FROM series s JOIN entity e ON e.id = s.entity", erased, ids)))
@@ -143,12 +159,13 @@ static int get_synced(const struct copy *copy, const char *topic, int32_t number
     char path[4096];
     struct db *db;
     snprintf(path, sizeof(path), "%s/store/%s/%d/ingest.db", copy->dir, topic, number);
-    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format}, &db, copy->error);
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &ingest_format, .sync_each_commit = true}, &db,
+                     copy->error);
     if (rc)
         return rc;
     if ((rc = db_get_i64(db, "SELECT synced_batch FROM source", ret_synced)))
         db_error(db, copy->error, rc, "read");
-    db_close(db);
+    db_close_settled(db);
     return rc;
 }
 
@@ -207,10 +224,8 @@ static int rewrite_assets(const char *dir, struct erased *erased, struct err_tex
 int rewrite_copy(const char *dir, struct erased *erased, int64_t since_us, struct err_text *error)
 {
     struct copy copy = {.dir = dir, .erased = erased, .since_us = since_us, .error = error};
-    int rc = catalog_reader_open(dir, &copy.catalog, error);
-    if (rc)
-        return rc;
-    rc = rewrite_find(dir, erased, &copy.series, error);
+    int rc = rewrite_find(dir, erased, &copy.series, error);
+    rc = rc ? rc : catalog_reader_open(dir, &copy.catalog, error);
     rc = rc ? rc : folders_walk(dir, visit_partition, &copy);
     forget_ids_free(&copy.series);
     catalog_reader_close(copy.catalog);
