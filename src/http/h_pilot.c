@@ -58,8 +58,8 @@ static int ask_names(struct names *names)
     const struct vault_door *vault = names->request->opts->vault;
     struct err_text ignored = {0};
     json_t *answer = NULL;
-    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:O}", "do", "names", "actor", names->request->principal.name, "purpose", "display",
-                                 "field", "name", "subjects", names->ids);
+    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:O}", "do", "names", "actor", names->request->principal.name,
+                                 "purpose", "display", "field", "name", "subjects", names->ids);
     int rc = question ? personal_limit(names->request, SCOPE_PERSONAL_READ, question) : ERR_NOMEM;
     if (rc) {
         json_decref(question);

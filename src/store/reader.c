@@ -222,7 +222,8 @@ static bool matches(const struct reader_dir *dir, const struct series_filter *fi
            matches_any(filter->types, filter->n_types, info->type) &&
            matches_any(filter->properties, filter->n_properties, info->property) &&
            matches_any(filter->units, filter->n_units, info->unit) && has_words(filter, info) &&
-           (!filter->limit || globs_match(filter->limit, info->entity)) && !erased_has(dir->erased, info->entity, strlen(info->entity));
+           (!filter->limit || globs_match(filter->limit, info->entity)) &&
+           !erased_has(dir->erased, info->entity, strlen(info->entity));
 }
 
 /* Rows of the catalog with texts of their own. */
