@@ -44,12 +44,12 @@ static bool is_suspect(const struct points *points, size_t i)
     return (points->quality[i] & QUALITY_CLASS_MASK) == QUALITY_SUSPECT;
 }
 
-/* The whole number that a reading is, where int64 has it. */
+/* The whole number that a reading is, where int64 has it, whatever the exponent under which it was stored. */
 static bool whole_value(const struct points *points, size_t i, int64_t *ret_value)
 {
-    int e = points->e[i];
-    return !points->m[i] ? (*ret_value = 0, true)
-                         : e >= 0 && e <= 18 && !__builtin_mul_overflow(points->m[i], decimal_pow10[e], ret_value);
+    struct decimal value = decimal_canonical((struct decimal){points->m[i], points->e[i]});
+    return !value.m ? (*ret_value = 0, true)
+                    : value.e >= 0 && value.e <= 18 && !__builtin_mul_overflow(value.m, decimal_pow10[value.e], ret_value);
 }
 
 /* A register's long numbers differ little within a day: where all of rows [begin, end) are whole, they are written as distances

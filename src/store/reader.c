@@ -31,8 +31,8 @@ static const char *const sql[SQL_N] = {
     [SQL_VERSION] = "PRAGMA data_version",
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
-    [SQL_PLACES] = "SELECT s.kind, ss.source, e.name FROM series s JOIN entity e ON e.id = s.entity "
-                   "LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series",
+    [SQL_PLACES] = ("SELECT s.kind, ss.source, e.name FROM series s JOIN entity e ON e.id = s.entity "
+                    "LEFT JOIN series_source ss ON ss.series = s.id WHERE s.id = :series"),
     [SQL_ELSEWHERE] = "SELECT value FROM info WHERE name = 'elsewhere' AND value > 0",
     [SQL_UNITS] = UNITS_SQL,
     [SQL_ALIASES] = UNIT_ALIASES_SQL,

@@ -137,6 +137,10 @@ static void a_register_of_whole_numbers_shows_distances_from_the_first(void **st
                         "20000 at grid base 12345678 value [0,22,-12345678,23] quality measured\n");
     assert_string_equal(days_of(KIND_GAUGE, &points),
                         "20000 at grid value [12345678,12345700,0,12345701] quality measured\n");
+    points.m[3] = 123457010; /* the same number, as a chunk with tenths in it has it */
+    points.e[3] = -1;
+    assert_string_equal(days_of(KIND_COUNTER, &points),
+                        "20000 at grid base 12345678 value [0,22,-12345678,23] quality measured\n");
     points.m[3] = 123457015;
     points.e[3] = -1; /* one fraction, and all stand as they are */
     assert_string_equal(days_of(KIND_COUNTER, &points),
