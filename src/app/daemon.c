@@ -204,6 +204,7 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
     daemon->door = (struct vault_door){.ask = vaulting_ask,
                                        .carry_over = vaulting_carry_over,
                                        .is_pending = vaulting_is_pending,
+                                       .retentions = vaulting_retentions,
                                        .arg = daemon->vaulting,
                                        .erase_within_us = conf->erase_within_us};
     struct server_opts opts = {.listen = conf->listen,

@@ -19,7 +19,9 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "ingest/kept.h"
 #include "store/erasure.h"
+#include "store/folders.h"
 #include "vault/client.h"
 #include "vault/seal.h"
 
@@ -251,6 +253,8 @@ static int hide(struct vaulting *vaulting, const json_t *erasure, struct err_tex
         t_us = clock_wall_us();
     int rc = erasure_add(vaulting->conf->data, entities, n, t_us, error);
     free(entities);
+    if (rc == 0 && vaulting->conf->tombstones[0]) /* before anybody is told that they are erased */
+        rc = erasure_copy(vaulting->conf->data, vaulting->conf->tombstones, error);
     return rc;
 }
 
@@ -290,4 +294,56 @@ int vaulting_is_pending(void *arg, const char *const *entities, size_t n, bool *
     if (rc == 0)
         *ret_pending = state == ERASURE_PENDING;
     return rc;
+}
+
+/* ---- what erasing cannot reach ---- */
+
+struct topics {
+    char **at;
+    size_t n;
+};
+
+static int note_topic(void *arg, const char *topic, int32_t partition)
+{
+    struct topics *topics = arg;
+    (void)partition;
+    for (size_t i = 0; i < topics->n; i++)
+        if (strcmp(topics->at[i], topic) == 0)
+            return 0;
+    char **more = realloc(topics->at, (topics->n + 1) * sizeof(*more));
+    if (!more)
+        return ERR_NOMEM;
+    topics->at = more;
+    more[topics->n] = strdup(topic);
+    return more[topics->n] ? (topics->n++, 0) : ERR_NOMEM;
+}
+
+static void note_kept(void *arg, const char *topic, int64_t kept_ms)
+{
+    char text[CIVIL_TEXT_MAX + 1] = "none";
+    struct duration kept = {.days = (int32_t)(kept_ms / (US_PER_DAY / 1000)), .us = kept_ms % (US_PER_DAY / 1000) * 1000};
+    if (kept_ms != KEPT_FOR_EVER)
+        text[civil_print_duration(text, &kept)] = '\0';
+    json_object_set_new(arg, topic, json_string(text));
+}
+
+json_t *vaulting_retentions(void *arg)
+{
+    const struct vaulting *vaulting = arg;
+    const struct conf *conf = vaulting->conf;
+    struct topics topics = {0};
+    struct err_text error = {0};
+    json_t *kept = json_object();
+    int rc = kept ? folders_walk(conf->data, note_topic, &topics) : ERR_NOMEM;
+    for (size_t i = 0; i < topics.n && rc == 0; i++)
+        rc = json_object_set_new(kept, topics.at[i], json_null()) ? ERR_NOMEM : 0;
+    if (rc == 0 && conf_kafka(conf, "bootstrap.servers")) /* the embedded broker does not tell, and keeps little */
+        rc = kept_each(conf->kafka, conf->n_kafka, (const char *const *)topics.at, topics.n, note_kept, kept, &error);
+    for (size_t i = 0; i < topics.n; i++)
+        free(topics.at[i]);
+    free(topics.at);
+    if (rc == 0 || rc == ERR_BUSY)
+        return kept;
+    json_decref(kept);
+    return NULL;
 }

@@ -48,6 +48,9 @@ MUST_CHECK int vaulting_carry_over(void *arg, struct err_text *error);
 /* Whether files still hold something of these entities. */
 MUST_CHECK int vaulting_is_pending(void *arg, const char *const *entities, size_t n, bool *ret_pending, struct err_text *error);
 
+/* How long Kafka keeps the topics that the store has readings of, as struct vault_door has it: some seconds at most. */
+struct json_t *vaulting_retentions(void *arg);
+
 /* Who asks from the command line: "local:" and the name of the user. */
 #define VAULTING_ACTOR_MAX 72
 void vaulting_actor(char out[static VAULTING_ACTOR_MAX]);

@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/ends.c %D%/ends.h \
 	%D%/feed.c %D%/feed.h \
 	%D%/group.c %D%/group.h \
+	%D%/kept.c %D%/kept.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/members.c %D%/members.h \
 	%D%/place.c %D%/place.h \

@@ -10,7 +10,7 @@
 #include "common/err.h"
 
 #define FRAME_HEAD_BYTES 4
-#define FRAME_BYTES_MAX (1 << 20)
+#define FRAME_BYTES_MAX (1 << 21) /* a dead letter of 1 MiB, sealed, in base64 */
 
 /* The length that a head tells; ERR_LIMIT when it is 0 or above FRAME_BYTES_MAX. */
 MUST_CHECK int frame_length(const uint8_t head[static FRAME_HEAD_BYTES], size_t *ret_size);

@@ -113,7 +113,7 @@ class Kafka:
         done = subprocess.run(["kcat", "-C", "-q", "-b", self.bootstrap, "-t", topic, "-o", "beginning", "-e", "-J"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)   # sealed payloads are bytes
         assert done.returncode == 0 or "Unknown topic" in done.stderr, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in done.stdout.split("\n") if line]  # sealed payloads may hold other ends of lines
 
 
 class Site:
