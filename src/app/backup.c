@@ -26,6 +26,7 @@
 
 #define MANIFEST "manifest"
 #define AUTH "auth.db"
+#define VAULT_PUBLIC "vault.public" /* what dead letters are sealed to: no secret */
 
 /* One backup or restore under way. */
 struct work {
@@ -54,6 +55,25 @@ static int copy_auth(const char *from_dir, const char *folder, struct err_text *
     if (code == 0 && chmod(to, S_IRUSR | S_IWUSR) != 0)
         code = err_set(error, ERR_IO, "the access rights of \"%s\" cannot be set", to);
     return code;
+}
+
+static bool lies_below(const char *path, const char *folder)
+{
+    size_t size = strlen(folder);
+    return strncmp(path, folder, size) == 0 && path[size] == '/';
+}
+
+/* The vault has backups of its own. What is needed to go on without it is its public key, where it lies in the directory: so a
+ * restored one stores what comes, and its people are told of when the vault is there, too. */
+static int copy_public_key(const struct conf *conf, const char *folder, struct err_text *error)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    snprintf(from, sizeof from, "%s/public.key", conf->vault_dir);
+    snprintf(to, sizeof to, "%s/" VAULT_PUBLIC, folder);
+    int code = lies_below(conf->vault_dir, conf->base) ? files_copy(from, to, NULL, NULL) : 0;
+    return code == 0 || code == ERR_NOTFOUND
+               ? 0
+               : err_set(error, code, "cannot copy \"%s\" to \"%s\": %s", from, to, err_name(code));
 }
 
 /* ---- files below a folder ---- */
@@ -198,6 +218,8 @@ static int finish_backup(void *arg, const char *folder, struct err_text *error)
     if (code != 0)
         return err_set(error, code, "cannot copy \"%s\" to \"%s\": %s", work->conf->file, path, err_name(code));
     code = copy_auth(work->conf->data, folder, error);
+    if (code == 0)
+        code = copy_public_key(work->conf, folder, error);
     return code == 0 ? write_manifest(work, folder, error) : code;
 }
 
@@ -279,6 +301,23 @@ static int restore_certificate(const char *folder, struct err_text *error)
     return code;
 }
 
+static int restore_public_key(const struct work *work, const char *folder, struct err_text *error)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    struct conf *conf = NULL;
+    snprintf(from, sizeof from, "%s/" VAULT_PUBLIC, work->from);
+    snprintf(to, sizeof to, "%s/" CONF_FILE, folder);
+    int code = conf_load(to, NULL, 0, &conf, error);
+    if (code == 0 && lies_below(conf->vault_dir, conf->base) && access(from, F_OK) == 0) {
+        snprintf(to, sizeof to, "%s/public.key", conf->vault_dir);
+        code = mkdir(conf->vault_dir, S_IRWXU) != 0 && errno != EEXIST ? ERR_IO : files_copy(from, to, NULL, NULL);
+        if (code != 0)
+            err_set(error, code, "cannot make \"%s\": %s", to, err_name(code));
+    }
+    conf_free(conf);
+    return code;
+}
+
 /* The configuration's second copy of the list is the newer one, where it names one. */
 static int merge_tombstones(const char *folder, struct err_text *error)
 {
@@ -310,6 +349,8 @@ static int finish_restore(void *arg, const char *folder, struct err_text *error)
         code = copy_auth(work->from, folder, error);
     if (code == 0)
         code = restore_certificate(folder, error);
+    if (code == 0)
+        code = restore_public_key(work, folder, error);
     if (code == 0)
         code = catalog_restore(folder, error);
     return code == 0 ? remove_erased(work, folder, error) : code;

@@ -12,12 +12,15 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
 
-static const struct shape entry_shape = {
-    .is_open = true,
-    .fields = FIELDS(FIELD("time", FORM_TIME, false, NULL), FIELD("actor", FORM_TEXT, false, "\"admin\""),
-                     FIELD("action", FORM_TEXT, false, "\"read\""))};
+/* purpose, result and detail are "" where there is none; subject is null to whoever may not know it, and once it is erased. */
+const struct shape audit_entry_shape = {
+    .fields = FIELDS(FIELD("seq", FORM_WHOLE, false, "1"), FIELD("time", FORM_TIME, false, NULL),
+                     FIELD("actor", FORM_TEXT, false, "\"admin\""), FIELD("action", FORM_TEXT, false, "\"read\""),
+                     FIELD("purpose", FORM_TEXT, false, "\"billing\""), FIELD("result", FORM_TEXT, false, "\"ok\""),
+                     FIELD("detail", FORM_TEXT, false, "\"\""), FIELD("subject", FORM_TEXT, true, "\"c-1\""),
+                     FIELD("pseudonym", FORM_TEXT, false, "\"0f1e2d3c4b5a69788796a5b4c3d2e1f0\""))};
 const struct shape audit_shape = {
-    .fields = FIELDS(SHAPE_LIST("entries", &entry_shape), FIELD("next", FORM_WHOLE, true, "null"))};
+    .fields = FIELDS(SHAPE_LIST("entries", &audit_entry_shape), FIELD("next", FORM_WHOLE, true, "null"))};
 
 static int put_time(const struct request *request, const char *name, json_t *question, struct err_text *error)
 {

@@ -16,10 +16,6 @@
 
 static const struct shape consent_shape = {
     .fields = FIELDS(FIELD("purpose", FORM_TEXT, false, "\"billing\""), FIELD("until", FORM_TIME, true, NULL))};
-static const struct shape access_shape = {
-    .is_open = true,
-    .fields = FIELDS(FIELD("time", FORM_TIME, false, NULL), FIELD("actor", FORM_TEXT, false, "\"admin\""),
-                     FIELD("action", FORM_TEXT, false, "\"read\""))};
 static const struct shape series_shape = {
     .fields = FIELDS(FIELD("id", FORM_WHOLE, false, "7"), FIELD("entity", FORM_TEXT, false, "\"p2-meter-0142\""),
                      FIELD("type", FORM_TEXT, false, "\"SmartMeter\""), FIELD("property", FORM_TEXT, false, "\"activePower\""),
@@ -30,7 +26,7 @@ const struct shape subject_export_shape = {
                      FIELD("fields", FORM_OBJECT, false, "{\"name\":\"Zdenka Novak\"}"),
                      FIELD("entities", FORM_TEXTS, false, "[\"p2-meter-0142\"]"),
                      SHAPE_LIST("consents", &consent_shape), FIELD("restricted", FORM_BOOLEAN, false, NULL),
-                     SHAPE_LIST("accesses", &access_shape), SHAPE_LIST("series", &series_shape))};
+                     SHAPE_LIST("accesses", &audit_entry_shape), SHAPE_LIST("series", &series_shape))};
 
 /* A series of the subject: id, and what stands before its CSV. */
 struct curve {

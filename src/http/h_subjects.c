@@ -30,7 +30,7 @@ static const struct shape series_shape = {.fields = FIELDS(SERIES)};
 const struct shape receipt_shape = {
     .fields = FIELDS(SUBJECT, FIELD("erased_at", FORM_TIME, false, NULL), FIELD("again", FORM_BOOLEAN, false, NULL),
                      SHAPE_LIST("series", &series_shape), FIELD("state", FORM_TEXT, false, "\"pending\""),
-                     FIELD("by", FORM_TIME, true, NULL), FIELD("kafka", FORM_OBJECT, true, "{\"readings.main\":\"P7D\"}"),
+                     FIELD("by", FORM_TIME, true, NULL), FIELD("kafka", FORM_OBJECT, false, "{\"readings.main\":\"P7D\"}"),
                      FIELD("beyond", FORM_TEXT, false, "\"What erasing cannot reach\""))};
 
 /* ---- asking and changing ---- */
@@ -196,7 +196,7 @@ static int put_receipt(const struct request *request, const json_t *answer, json
                   json_object_get(answer, "erased_at"), "again", json_is_true(json_object_get(answer, "again")),
                   "series", series, "state", is_pending ? "pending" : "done", "by",
                   is_pending ? latest(request, json_string_value(json_object_get(answer, "erased_at"))) : json_null(),
-                  "kafka", kafka ? kafka : json_null(), "beyond", beyond);
+                  "kafka", kafka ? kafka : json_object(), "beyond", beyond);
     return receipt ? personal_reply(reply, 200, receipt) : ERR_NOMEM;
 }
 

@@ -7,6 +7,7 @@
 extern const struct shape entities_shape, entity_shape;
 extern const struct shape optimization_taken_shape, optimization_outputs_shape;
 
+extern const struct shape audit_entry_shape;
 extern const struct shape subject_put_shape, subject_shape, subjects_shape, subject_export_shape, subject_done_shape,
     receipt_shape, audit_shape;
 

@@ -48,7 +48,7 @@ struct vault_door {
     /* Whether files still hold curves of these entities, which are hidden. */
     int (*is_pending)(void *arg, const char *const *entities, size_t n, bool *ret_pending, struct err_text *error);
     /* The topics of readings with how long Kafka keeps each: `{"topic":"P7D"}`, "none" for ever, null where that is not told.
-     * NULL: nothing is known. */
+     * NULL is no topic. */
     struct json_t *(*retentions)(void *arg);
     void *arg;
     int64_t erase_within_us; /* when files are rewritten at the latest */

@@ -28,7 +28,6 @@ struct shape_field {
 
 struct shape {
     bool is_list;           /* the whole is a list of such objects */
-    bool is_open;           /* more members may stand in it */
     const struct shape_field *fields; /* all are there; ended by a NULL name */
 };
 
