@@ -115,6 +115,17 @@ class Kafka:
         assert done.returncode == 0 or "Unknown topic" in done.stderr, done.stderr
         return [json.loads(line) for line in done.stdout.split("\n") if line]  # sealed payloads may hold other ends of lines
 
+    def payloads(self, topic):
+        """(partition, offset) -> bytes of every message that the topic has now."""
+        rest = subprocess.run(["kcat", "-C", "-q", "-b", self.bootstrap, "-t", topic, "-o", "beginning", "-e", "-f", "%p %o %S\\n%s"],
+                              stdout=subprocess.PIPE, timeout=60, check=True).stdout
+        found = {}
+        while rest:
+            head, rest = rest.split(b"\n", 1)
+            partition, offset, size = map(int, head.split())
+            found[partition, offset], rest = rest[:max(size, 0)], rest[max(size, 0):]
+        return found
+
 
 class Site:
     """A data directory with its daemon."""
