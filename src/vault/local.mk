@@ -36,7 +36,6 @@ tests_unit_test_erase_SOURCES = tests/unit/test_erase.c tests/lib/vault_rig.c
 tests_unit_test_erase_LDADD = $(vault_libs) $(CMOCKA_LIBS)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c tests/lib/vault_rig.c
 tests_unit_test_audit_LDADD = $(vault_libs) $(CMOCKA_LIBS)
-tests/unit/test_client.log: almanac-vaultd
 endif
 
 if FUZZING
