@@ -29,6 +29,8 @@
 #define BATCH_MESSAGES 1000
 #define BATCH_BYTES (4 << 20)
 #define BATCH_US 200000
+#define ASSIGN_US 1000000 /* between two assignments: librdkafka 2.0.2 aborts where the second comes before it has stopped
+                           * the partitions of the first (rd_kafka_assignment_partition_stopped) */
 enum { TOPIC_ASSETS, TOPIC_OPTIMIZATION, TOPIC_SUBJECTS, N_TOPICS };
 
 static struct metric read_total = {.name = "almanac_documents_total", .type = METRIC_COUNTER,
@@ -44,6 +46,7 @@ struct post {
     bool verify;         /* the message before next is to be the one that was stored last */
     uint8_t last_hash[HASH_BYTES];
     bool at_end;
+    bool adrift;         /* to be read from elsewhere, once that is assigned */
 };
 
 struct documents_reader {
@@ -60,6 +63,8 @@ struct documents_reader {
     struct post *posts;
     size_t n_posts, posts_cap;
     int64_t ask_us;                      /* when to ask for partitions */
+    int64_t assigned_us;                 /* when they were assigned last */
+    bool reassign;                       /* some are adrift */
     bool doubt;                          /* the broker was away: it may have come back with other topics of the same names */
     bool asked;                          /* the broker has answered, so that n_partitions is right */
     struct documents batch;
@@ -108,7 +113,7 @@ static void assign(struct documents_reader *reader)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->n_posts + 1);
     for (size_t i = 0; i < reader->n_posts; i++) {
         struct post *post = &reader->posts[i];
-        post->at_end = false;
+        post->at_end = post->adrift = false;
         rd_kafka_topic_partition_list_add(list, reader->topics[post->topic], post->partition)->offset =
             post->next < 0 ? RD_KAFKA_OFFSET_BEGINNING : post->next - post->verify;
     }
@@ -118,6 +123,13 @@ static void assign(struct documents_reader *reader)
         reader->doubt = true;
     }
     rd_kafka_topic_partition_list_destroy(list);
+    reader->assigned_us = clock_mono_us();
+    reader->reassign = false;
+}
+
+static bool may_assign(const struct documents_reader *reader, int64_t now_us)
+{
+    return now_us >= reader->assigned_us + ASSIGN_US;
 }
 
 static void start_over(struct documents_reader *reader, struct post *post)
@@ -125,8 +137,8 @@ static void start_over(struct documents_reader *reader, struct post *post)
     log_event(LOG_INFO, "documents_again", "partition=%s/%" PRId32 " why=\"the topic was made anew or cut\"",
               reader->topics[post->topic], post->partition);
     post->next = -1;
-    post->verify = false;
-    assign(reader);
+    post->verify = post->at_end = false;
+    post->adrift = reader->reassign = true;
 }
 
 /* How many partitions each topic has, 0 where it does not exist; false: nobody knows. One question for all: it may have
@@ -167,6 +179,10 @@ static void look_around(struct documents_reader *reader, int64_t now_us)
         reader->ask_us = now_us + BATCH_US;
     if (!differs || reader->n_messages)
         return;
+    if (!may_assign(reader, now_us)) {
+        reader->ask_us = reader->assigned_us + ASSIGN_US;
+        return;
+    }
     reader->n_posts = 0;
     int rc = 0;
     for (int topic = 0; topic < N_TOPICS; topic++)
@@ -320,7 +336,7 @@ static void note_end(struct documents_reader *reader, struct post *post)
 static void take_message(struct documents_reader *reader, const rd_kafka_message_t *message)
 {
     struct post *post = find_post(reader, message);
-    if (!post || reader->doubt)
+    if (!post || post->adrift || reader->doubt)
         return;
     if (!message->err)
         note_message(reader, post, message);
@@ -469,6 +485,8 @@ static void *run(void *arg)
             drop_batch(reader);
         if (now_us >= reader->ask_us)
             look_around(reader, now_us);
+        if (reader->reassign && may_assign(reader, now_us))
+            assign(reader);
         rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->rk, WAIT_MS);
         if (message && is_full(reader)) { /* the store cannot take it: what comes now is read again from what it has */
             reader->doubt = true;
