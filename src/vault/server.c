@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "vault/frame.h"
 
 #define PEERS_MAX 64
 #define TICK_MS 1000
+#define FIRST_US (60 * INT64_C(1000000)) /* who started the process and did not come until then is gone */
 
 struct peer {
     int fd;
@@ -183,7 +185,8 @@ int server_run(const struct server_opts *opts)
         return ERR_NOMEM;
     server->opts = opts;
     int code = 0;
-    while (opts->stays || !server->had_one || server->n_peers > 0) {
+    int64_t begin_us = clock_mono_us();
+    while (opts->stays || server->n_peers > 0 || (!server->had_one && clock_mono_us() < begin_us + FIRST_US)) {
         struct pollfd fds[PEERS_MAX + 2];
         size_t n = server->n_peers;
         for (size_t i = 0; i < n; i++)

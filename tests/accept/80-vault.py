@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The vault's process and `almanac vault`, as an operator and a foreign client see them: no Kafka, no HTTP."""
+import atexit
 import fcntl
 import json
 import os
@@ -46,7 +47,9 @@ class Process:
     def __init__(self, site, *args, **more):
         if (site / "run" / "vault.lock").exists():
             ended(site)
-        self.process = subprocess.Popen([VAULTD, "--dir", site, *args], stderr=subprocess.PIPE, text=True, **more)
+        self.process = subprocess.Popen([VAULTD, "--dir", site, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        **more)
+        atexit.register(self.process.kill)
         path = site / "run" / "vault.sock"
 
         def dialled():
@@ -113,7 +116,7 @@ def test_init_makes_a_vault_that_answers_and_ends(folder):
 
 def test_frames_that_are_none_cost_their_sender_the_connection(folder):
     vault = Process(folder / "site", "--stay")
-    for frame in (b"\0\0\0\0", b"\xff\xff\xff\xff", struct.pack("<I", (1 << 20) + 1)):
+    for frame in (b"\0\0\0\0", b"\xff\xff\xff\xff", struct.pack("<I", (1 << 21) + 1)):
         other = socket.socket(socket.AF_UNIX)
         other.connect(str(folder / "site" / "run" / "vault.sock"))
         other.sendall(frame)
