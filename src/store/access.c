@@ -18,14 +18,14 @@ const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 
 
 static const char *const statements[SQL_N] = {
     [SQL_GET_KEY] = "SELECT key FROM secret",
-    [SQL_FIND] = "SELECT name, scopes FROM token WHERE hash = :hash",
+    [SQL_FIND] = "SELECT name, scopes FROM token WHERE hash = :key",
     [SQL_FIND_USER] = "SELECT password, scopes FROM user WHERE name = :name",
     [SQL_ADD_USER] = "INSERT INTO user (name, password, scopes, created_us) VALUES (:name, :password, :scopes, :created_us)",
     [SQL_LIST_TOKENS] = "SELECT name, scopes, created_us FROM token ORDER BY name",
     [SQL_LIST_USERS] = "SELECT name, scopes, created_us FROM user ORDER BY name",
     [SQL_REMOVE_TOKEN] = "DELETE FROM token WHERE name = :name RETURNING 1",
     [SQL_REMOVE_USER] = "DELETE FROM user WHERE name = :name RETURNING 1",
-    [SQL_FIND_CERTIFICATE] = "SELECT name, scopes FROM certificate WHERE spki = :spki",
+    [SQL_FIND_CERTIFICATE] = "SELECT name, scopes FROM certificate WHERE spki = :key",
     [SQL_ADD_CERTIFICATE] =
         "INSERT INTO certificate (spki, name, scopes, created_us) VALUES (:spki, :name, :scopes, :created_us)",
     [SQL_LIST_CERTIFICATES] = "SELECT name, scopes, created_us, spki FROM certificate ORDER BY name",
@@ -222,13 +222,14 @@ int access_refresh(struct access *access)
     return 0;
 }
 
-static int find(struct access *access, const uint8_t *hash, struct principal *ret_principal)
+static int find(struct access *access, int sql, const uint8_t *key, struct principal *ret_principal)
 {
-    sqlite3_stmt *stmt = db_stmt(access->db, SQL_FIND);
-    db_bind_blob(stmt, ":hash", hash, HASH_BYTES);
+    sqlite3_stmt *stmt = db_stmt(access->db, sql);
+    db_bind_blob(stmt, ":key", key, HASH_BYTES);
     int rc = db_step(access->db, stmt);
     if (rc <= 0)
         return rc ? rc : ERR_DENIED;
+    *ret_principal = (struct principal){0};
     rc = access_read_grants(stmt, 1, &ret_principal->grants);
     snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_reset(stmt);
@@ -249,24 +250,30 @@ void access_remember(struct access *access, const uint8_t hash[static HASH_BYTES
     memcpy(slot->hash, hash, HASH_BYTES);
 }
 
-int access_check_token(struct access *access, const char *token, size_t size, struct principal *ret_principal)
+int access_check_key(struct access *access, int sql, const uint8_t key[static HASH_BYTES], const uint8_t hash[static HASH_BYTES],
+                     struct principal *ret_principal)
 {
-    uint8_t hash[HASH_BYTES];
     struct principal principal;
-    if (!size || size >= TOKEN_TEXT_MAX)
-        return ERR_DENIED;
-    hash_keyed(access->key, token, size, hash);
     pthread_mutex_lock(&access->lock);
     int rc = access_refresh(access);
     const struct cached *known = rc ? NULL : access_recall(access, hash);
     if (known)
         principal = known->principal;
-    else if (!rc && !(rc = find(access, hash, &principal)))
+    else if (!rc && !(rc = find(access, sql, key, &principal)))
         access_remember(access, hash, &principal, INT64_MAX);
     pthread_mutex_unlock(&access->lock);
     if (!rc)
         *ret_principal = principal;
     return rc;
+}
+
+int access_check_token(struct access *access, const char *token, size_t size, struct principal *ret_principal)
+{
+    uint8_t hash[HASH_BYTES];
+    if (!size || size >= TOKEN_TEXT_MAX)
+        return ERR_DENIED;
+    hash_keyed(access->key, token, size, hash);
+    return access_check_key(access, SQL_FIND, hash, hash, ret_principal);
 }
 
 /* ---- listing and taking back ---- */

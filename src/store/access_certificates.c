@@ -1,7 +1,6 @@
 /* Clients with certificates, which the HTTPS server has verified. */
 #include <config.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -44,37 +43,12 @@ int access_certificate_add(struct access *access, const char *name, const char *
 
 /* ---- checking one ---- */
 
-static int find_certificate(struct access *access, const uint8_t *spki, struct principal *ret_principal)
-{
-    sqlite3_stmt *stmt = db_stmt(access->db, SQL_FIND_CERTIFICATE);
-    db_bind_blob(stmt, ":spki", spki, HASH_BYTES);
-    int rc = db_step(access->db, stmt);
-    if (rc <= 0)
-        return rc ? rc : ERR_DENIED;
-    *ret_principal = (struct principal){0};
-    rc = access_read_grants(stmt, 1, &ret_principal->grants);
-    snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_reset(stmt);
-    return rc;
-}
-
 int access_check_certificate(struct access *access, const uint8_t *spki, struct principal *ret_principal)
 {
     static const char kind[] = "cert:"; /* so that no token is taken for it */
     uint8_t text[sizeof(kind) - 1 + HASH_BYTES], hash[HASH_BYTES];
-    struct principal principal;
     memcpy(text, kind, sizeof(kind) - 1);
     memcpy(text + sizeof(kind) - 1, spki, HASH_BYTES);
     hash_keyed(access->key, text, sizeof(text), hash);
-    pthread_mutex_lock(&access->lock);
-    int rc = access_refresh(access);
-    const struct cached *known = rc ? NULL : access_recall(access, hash);
-    if (known)
-        principal = known->principal;
-    else if (!rc && !(rc = find_certificate(access, spki, &principal)))
-        access_remember(access, hash, &principal, INT64_MAX);
-    pthread_mutex_unlock(&access->lock);
-    if (!rc)
-        *ret_principal = principal;
-    return rc;
+    return access_check_key(access, SQL_FIND_CERTIFICATE, spki, hash, ret_principal);
 }

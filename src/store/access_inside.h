@@ -42,6 +42,9 @@ MUST_CHECK int access_refresh(struct access *access);
 const struct cached *access_recall(const struct access *access, const uint8_t hash[static HASH_BYTES]);
 void access_remember(struct access *access, const uint8_t hash[static HASH_BYTES], const struct principal *principal,
                      int64_t until_us);
+/* Who has the key, which statement sql finds; it is remembered under hash. ERR_DENIED: nobody. */
+MUST_CHECK int access_check_key(struct access *access, int sql, const uint8_t key[static HASH_BYTES],
+                                const uint8_t hash[static HASH_BYTES], struct principal *ret_principal);
 /* The column `scopes`: bits where nothing is limited, else text. */
 void access_bind_grants(sqlite3_stmt *stmt, const struct grants *grants, char text[static ACCESS_GRANTS_TEXT_MAX]);
 MUST_CHECK int access_read_grants(sqlite3_stmt *stmt, int column, struct grants *ret_grants);
