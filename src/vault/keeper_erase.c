@@ -124,6 +124,7 @@ static int erase(struct asked *asked, bool deletes_series, int64_t erased_us)
     if (code == 0)
         code = erase_key(asked, deletes_series, erased_us);
     step("key gone");
+    keeper->unfinished |= code == 0;
     if (code == 0)
         code = erase_records(keeper, asked->name);
     step("records gone");
@@ -135,7 +136,10 @@ static int erase(struct asked *asked, bool deletes_series, int64_t erased_us)
     if (code == 0)
         code = note_done(keeper, asked->actor, asked->name);
     step("erase-done noted");
-    return code == 0 ? keys_done(keeper->keys, asked->name) : code;
+    code = code == 0 ? keys_done(keeper->keys, asked->name) : code;
+    if (code == 0)
+        keeper->unfinished = false;
+    return code;
 }
 
 static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool again)
@@ -150,6 +154,7 @@ static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool ag
 static json_t *erase_asked(struct asked *asked, const char *series)
 {
     struct keys_tomb tomb;
+    struct err_text error;
     bool limited = json_object_get(asked->question, "globs") != NULL;
     bool may = asked->has_subject && (!limited || asked_may_see(asked));
     int64_t erased_us = clock_wall_us();
@@ -163,6 +168,8 @@ static json_t *erase_asked(struct asked *asked, const char *series)
         code = asked_note(asked, again ? "again" : "notfound");
         if (code == 0 && !again)
             return answer_absent();
+        if (code == 0 && asked->keeper->unfinished)
+            code = keeper_finish(asked->keeper, &error);
         erased_us = tomb.erased_us;
     }
     return code == 0 ? tell_erased(asked, erased_us, again) : answer_code(code);
@@ -261,5 +268,6 @@ int keeper_finish(struct keeper *keeper, struct err_text *error)
     }
     if (code == 0 && rc < 0)
         code = rc;
+    keeper->unfinished = code != 0;
     return code == 0 ? 0 : err_set(error, code, "what was being erased cannot be finished: %s", err_name(code));
 }
