@@ -17,8 +17,6 @@
 #include "vault/keeper_inside.h"
 #include "vault/step.h"
 
-#define ENTITIES_MAX 4096
-
 /* ---- looking for what must be gone ---- */
 
 /* Whether a file holds the bytes; a file that went away meanwhile does not. */
@@ -87,7 +85,7 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
 {
     struct keeper *keeper = asked->keeper;
     struct crypt_place place = {.kind = CRYPT_PENDING, .subject = asked->name, .field = ""};
-    const char *entities[ENTITIES_MAX];
+    const char *entities[KEEPER_ENTITIES_MAX];
     struct keys_erasing erasing = {.name = asked->name,
                                    .ground = asked->actor,
                                    .erased_us = erased_us,
@@ -96,7 +94,7 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
     struct buf sealed = {0};
     json_t *list = json_object_get(asked->whole, "entities"), *entity;
     size_t i;
-    json_array_foreach(list, i, entity) if (erasing.n_entities < ENTITIES_MAX) entities[erasing.n_entities++] =
+    json_array_foreach(list, i, entity) if (erasing.n_entities < KEEPER_ENTITIES_MAX) entities[erasing.n_entities++] =
         json_string_value(entity);
     char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
     int code =
@@ -185,9 +183,6 @@ json_t *keeper_erase(struct keeper *keeper, const json_t *question)
     asked.detail = series;
     if (!answer && strcmp(series, "delete") != 0 && strcmp(series, "keep") != 0)
         answer = server_error("invalid", "series", "series: delete or keep");
-    if (!answer && json_array_size(json_object_get(asked.whole, "entities")) > ENTITIES_MAX)
-        answer = server_error("invalid", "entities", "a subject of more than %d entities: take some from it first",
-                              ENTITIES_MAX);
     if (!answer)
         answer = erase_asked(&asked, series);
     asked_end(&asked);

@@ -21,6 +21,8 @@ struct keeper {
 
 #define KEEPER_SUBJECT_MAX 256
 #define KEEPER_TEXT_MAX 16384
+#define KEEPER_ENTITIES_MAX 4096
+#define KEEPER_WHOLE_MAX (1 << 20) /* all of a subject as JSON: it fits an answer */
 
 /* A question of somebody about a subject. */
 struct asked {

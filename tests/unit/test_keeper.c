@@ -73,6 +73,24 @@ static void a_member_replaces_null_removes_and_what_is_absent_stays(void **state
     json_decref(answer);
 }
 
+/* So much that it can still be told. */
+static void a_subject_has_an_end(void **state)
+{
+    char text[16000];
+    int n = 0;
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+#define PUT_NEXT "{'do':'put','actor':'a','subject':'s-1','fields':{'f%d':'%s'}}"
+    while (n < 100 && strcmp(vault_rig_word(&rig, PUT_NEXT, n, text), "ok") == 0)
+        n++;
+    assert_int_equal(n, 65); /* times 16 kB, and no more */
+    json_t *answer = vault_rig_ask(&rig, "{'do':'export','actor':'a','subject':'s-1'}");
+    assert_int_equal(json_object_size(json_object_get(answer, "fields")), 65);
+    json_decref(answer);
+    assert_string_equal(vault_rig_word(&rig, PUT_NEXT, n, "x"), "ok"); /* and what is short goes on */
+}
+
 static void a_search_finds_equal_values_of_who_consents(void **state)
 {
     (void)state;
@@ -368,6 +386,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(what_was_put_is_read_after_reopening),
         CASE(a_member_replaces_null_removes_and_what_is_absent_stays),
+        CASE(a_subject_has_an_end),
         CASE(a_search_finds_equal_values_of_who_consents),
         CASE(denied_is_told_as_absent),
         CASE(consent_ends_at_its_time_and_when_it_is_withdrawn),
