@@ -147,9 +147,9 @@ static json_t *check_whole(const struct asked *asked, const json_t *fields, cons
     size_t size = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         size += parts[i] ? json_dumpb(parts[i], NULL, 0, JSON_COMPACT) : 0;
-    return size <= KEEPER_WHOLE_MAX ? NULL
-                                    : server_error("invalid", "fields", "all of a subject has at most %d bytes: this would be %zu",
-                                                   KEEPER_WHOLE_MAX, size);
+    if (size <= KEEPER_WHOLE_MAX)
+        return NULL;
+    return server_error("invalid", "fields", "all of a subject has at most %d bytes: this would be %zu", KEEPER_WHOLE_MAX, size);
 }
 
 static json_t *put(struct keeper *keeper, const json_t *question, struct asked *asked)
