@@ -14,7 +14,7 @@
 /* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
 #define FRESH_US INT64_C(1000000)
 
-const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 3, false};
+const struct db_format access_format = {ACCESS_FORMAT, 3, false};
 
 static const char *const statements[SQL_N] = {
     [SQL_GET_KEY] = "SELECT key FROM secret",
@@ -52,7 +52,21 @@ int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, st
         .n_sql = SQL_N,
         .rollback_journal = true,
     };
-    return db_open(&opts, ret_db, error);
+    struct err_text why;
+    int rc = db_open(&opts, ret_db, error);
+    if (rc != ERR_VERSION)
+        return rc;
+    int upgraded = access_upgrade(path, &why);
+    if (upgraded && upgraded != ERR_VERSION) {
+        *error = why;
+        return upgraded;
+    }
+    return db_open(&opts, ret_db, error); /* as another process may have left it meanwhile, too */
+}
+
+int access_open_db(const char *path, struct db **ret_db, struct err_text *error)
+{
+    return access_open_file(path, DB_READ, ret_db, error);
 }
 
 /* ---- making the file ---- */

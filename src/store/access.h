@@ -28,9 +28,6 @@ struct grants {
 #define AGGREGATE_K 15
 #define AGGREGATE_SHARE_PERCENT 15
 
-struct db_format;
-extern const struct db_format access_format; /* of auth.db */
-
 struct access;
 
 /* Makes auth.db with a random key. ERR_EXISTS. */
@@ -38,6 +35,13 @@ MUST_CHECK int access_create(const char *dir, struct err_text *error);
 
 MUST_CHECK int access_open(const char *dir, struct access **ret_access, struct err_text *error);
 void access_close(struct access *access);
+
+/* The file itself, for who looks whether it is whole; of an earlier version it is upgraded, as by access_open. */
+struct db;
+MUST_CHECK int access_open_db(const char *path, struct db **ret_db, struct err_text *error);
+
+/* Copies the file auth.db, of an earlier version, too, as db_copy does. */
+MUST_CHECK int access_copy(const char *from, const char *to, struct err_text *error);
 
 /* Makes a token: 256 random bits, given out once. scopes: names of contract section 8 separated by commas or blanks, each with
  * an entity glob or without (docs/HTTP.md, "Who may do what"). name: 1..64 printable bytes; ERR_EXISTS. */

@@ -34,7 +34,13 @@ struct access {
     struct cached cache[CACHE_SLOTS];
 };
 
-/* A connection that writes. */
+extern const struct db_format access_format; /* of auth.db */
+#define ACCESS_FORMAT "access file", 0x414c4d61 /* "ALMa" */ /* of every version */
+
+/* Brings a file of an earlier version to the newest, in one transaction. ERR_VERSION: it is of none. */
+MUST_CHECK int access_upgrade(const char *path, struct err_text *error);
+
+/* In any mode; a file of an earlier version is upgraded. */
 MUST_CHECK int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error);
 /* Forgets what was found once another process has changed the file; under the lock. */
 MUST_CHECK int access_refresh(struct access *access);
