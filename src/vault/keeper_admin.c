@@ -133,17 +133,41 @@ static int note(struct keeper *keeper, const json_t *question, const char *actio
     return actor && actor[0] ? audit_add(keeper->audit, &entry) : ERR_INVALID;
 }
 
-json_t *keeper_rotate(struct keeper *keeper, const json_t *question)
+static json_t *tell_rotated(const struct keeper *keeper, int code, int64_t n)
 {
-    struct err_text error;
-    int64_t n;
-    int code = note(keeper, question, "rotate");
-    if (code == 0)
-        code = keys_rotate(keeper->keys, &n, &error);
     if (code != 0)
         return answer_code(code);
     return json_pack("{s:b, s:I, s:I}", "ok", 1, "epoch", (json_int_t)keys_epoch(keeper->keys), "rewrapped",
                      (json_int_t)n);
+}
+
+json_t *keeper_rotate(struct keeper *keeper, const json_t *question)
+{
+    struct err_text error;
+    int64_t n = 0;
+    int code = note(keeper, question, "rotate");
+    if (code == 0)
+        code = keys_rotate(keeper->keys, &n, &error);
+    return tell_rotated(keeper, code, n);
+}
+
+json_t *keeper_rewrap(struct keeper *keeper, const json_t *question)
+{
+    const char *passphrase = json_string_value(json_object_get(question, "passphrase")),
+               *hex = json_string_value(json_object_get(question, "key"));
+    struct err_text error;
+    uint8_t key[CRYPT_KEY_BYTES];
+    size_t size = 0;
+    int64_t n = 0;
+    if (!passphrase == !hex || (passphrase && !passphrase[0]))
+        return server_error("invalid", "passphrase", "either passphrase: a text, or key: 32 bytes in hexadecimal");
+    if (hex && (sodium_hex2bin(key, sizeof key, hex, strlen(hex), NULL, &size, NULL) != 0 || size != sizeof key))
+        return server_error("invalid", "key", "key: 32 bytes in hexadecimal");
+    int code = note(keeper, question, "rewrap");
+    if (code == 0)
+        code = keys_relock(keeper->keys, passphrase, hex ? key : NULL, &n, &error);
+    sodium_memzero(key, sizeof key);
+    return tell_rotated(keeper, code, n);
 }
 
 /* ---- copies ---- */

@@ -73,6 +73,7 @@ json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question);
 json_t *keeper_verify(struct keeper *keeper, const json_t *question);
 json_t *keeper_status(struct keeper *keeper, const json_t *question);
 json_t *keeper_rotate(struct keeper *keeper, const json_t *question);
+json_t *keeper_rewrap(struct keeper *keeper, const json_t *question);
 json_t *keeper_backup(struct keeper *keeper, const json_t *question);
 
 /* The bytes of base64 in a member, unsealed; the caller drops them. NULL, or the answer that says what is wrong. */

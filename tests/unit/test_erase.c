@@ -199,6 +199,105 @@ static void a_rotation_that_died_loses_nobody(void **state)
     assert_true(n >= 6);
 }
 
+/* ---- another unlocking key ---- */
+
+#define OTHER_KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static int try_open(const char *key, struct keeper **ret_keeper)
+{
+    struct err_text error = {0};
+    struct keeper_opts opts = {.folder = rig.folder, .key = key, .searchable = "email"};
+    return keeper_open(&opts, ret_keeper, &error);
+}
+
+/* At whatever step it dies, one of the two keys opens the vault and the other does not; everybody is there. */
+static void another_unlocking_key_opens_and_the_one_before_does_not(void **state)
+{
+    char key_file[320], other[330], before[330];
+    uint8_t bytes[CRYPT_KEY_BYTES];
+    struct err_text error;
+    int n = 0, n_old = 0, n_new = 0;
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(put(i), "ok");
+    vault_rig_close(&rig);
+    snprintf(key_file, sizeof key_file, "%s/other.key", rig.dir);
+    snprintf(other, sizeof other, "file:%s", key_file);
+    snprintf(before, sizeof before, "%s", rig.key);
+    assert_int_equal(sodium_hex2bin(bytes, sizeof bytes, OTHER_KEY, 64, NULL, NULL, NULL), 0);
+    assert_int_equal(epoch_write_file(key_file, 0600, bytes, sizeof bytes), 0);
+    for (bool dies = true; dies; n++) {
+        dies = dies_at(n, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}");
+        struct keeper *wrong;
+        int with_old = try_open(before, &rig.keeper);
+        if (with_old == 0) {
+            assert_true(dies && n_new == 0); /* later steps only go further */
+            n_old++;
+            vault_rig_close(&rig);
+            assert_int_equal(try_open(other, &wrong), ERR_DENIED);
+            vault_rig_open(&rig);
+        } else {
+            n_new++;
+            assert_int_equal(with_old, ERR_DENIED);
+            assert_int_equal(try_open(other, &rig.keeper), 0);
+        }
+        assert_int_equal(n_epoch_files(), 1);
+        for (int i = 0; i < 5; i++)
+            assert_string_equal(read_back(i), "ok");
+        if (with_old != 0) { /* back to the first one, for the next step */
+            uint8_t unlocking[CRYPT_KEY_BYTES];
+            char hex[65];
+            assert_int_equal(epoch_read_unlocking(before, unlocking, &error), 0);
+            sodium_bin2hex(hex, sizeof hex, unlocking, sizeof unlocking);
+            assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'%s'}", hex), "ok");
+        }
+        vault_rig_close(&rig);
+    }
+    assert_true(n_old >= 2 && n_new >= 6);
+    print_message("# %d steps: after %d the old key opens, after %d the new one\n", n, n_old, n_new);
+}
+
+static void a_passphrase_takes_the_place_of_a_file_and_goes_again(void **state)
+{
+    struct keeper *wrong;
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'correct horse'}"), "ok");
+    assert_string_equal(read_back(1), "ok"); /* who has it open goes on */
+    vault_rig_close(&rig);
+    vault_rig_open(&rig); /* the file's key is asked for nothing */
+    assert_string_equal(read_back(1), "locked");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'battery'}"), "locked");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'battery'}"), "denied");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'correct horse'}"), "ok");
+    assert_string_equal(read_back(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'battery'}"), "ok");
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'correct horse'}"), "denied");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'battery'}"), "ok");
+    assert_string_equal(read_back(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}"), "ok");
+    vault_rig_close(&rig);
+    assert_int_equal(try_open("passphrase", &wrong), ERR_DENIED);
+    assert_int_equal(try_open(rig.key, &wrong), ERR_DENIED); /* the file of the beginning */
+}
+
+static void a_rewrap_that_makes_no_sense_changes_nothing(void **state)
+{
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    static const char *const questions[] = {"{'do':'rewrap','actor':'a'}", "{'do':'rewrap','actor':'a','passphrase':''}",
+                                            "{'do':'rewrap','actor':'a','key':'00ff'}",
+                                            "{'do':'rewrap','actor':'a','passphrase':'x','key':'" OTHER_KEY "'}",
+                                            "{'do':'rewrap','key':'" OTHER_KEY "'}"};
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        assert_string_equal(vault_rig_word(&rig, "%s", questions[i]), "invalid");
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(1), "ok");
+}
+
 /* ---- the red team: every older copy, and the keys of today ---- */
 
 #define SUBJECTS 110
@@ -314,6 +413,29 @@ static void no_older_copy_gives_an_erased_subject_back(void **state)
         assert_string_equal(read_back(i), i < 100 ? "notfound" : "ok");
 }
 
+/* A copy of the old epoch's file and the old key together give an epoch's key that wraps nothing any more. */
+static void the_old_key_with_the_old_file_opens_nothing(void **state)
+{
+    char stolen[400];
+    uint8_t keys[1][CRYPT_KEY_BYTES], old[CRYPT_KEY_BYTES];
+    int64_t epochs[1] = {1}, first, last;
+    struct err_text error;
+    int n_rows = 0;
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    snprintf(stolen, sizeof stolen, "%s/epoch.1", rig.dir);
+    vault_rig_save(&rig, "epoch.1", stolen);
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}"), "ok");
+    assert_int_equal(epoch_range(rig.folder, &first, &last), 0);
+    assert_true(first == 2 && last == 2);
+    assert_int_equal(epoch_read_unlocking(rig.key, old, &error), 0);
+    assert_int_equal(epoch_read(rig.dir, 1, old, keys[0]), 0);
+    snprintf(stolen, sizeof stolen, "%s/keys.db", rig.folder);
+    assert_int_equal(n_opened(stolen, keys, epochs, 1, &n_rows), 0);
+    assert_int_equal(n_rows, 1);
+    assert_int_equal(epoch_read(rig.folder, 2, old, keys[0]), ERR_DENIED);
+}
+
 /* The old vault and the old keys together, put back under the process of today: it does not even open. */
 static void old_keys_do_not_open_under_the_new_epoch(void **state)
 {
@@ -339,6 +461,10 @@ int main(void)
         CASE(an_older_vault_db_serves_who_is_not_erased),
         CASE(an_erasure_that_died_is_finished_or_has_not_begun),
         CASE(a_rotation_that_died_loses_nobody),
+        CASE(another_unlocking_key_opens_and_the_one_before_does_not),
+        CASE(a_passphrase_takes_the_place_of_a_file_and_goes_again),
+        CASE(a_rewrap_that_makes_no_sense_changes_nothing),
+        CASE(the_old_key_with_the_old_file_opens_nothing),
         CASE(no_older_copy_gives_an_erased_subject_back),
         CASE(old_keys_do_not_open_under_the_new_epoch),
     };
