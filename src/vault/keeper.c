@@ -113,7 +113,7 @@ static const struct {
     {"verify", keeper_verify, false},     {"status", keeper_status, true},
     {"rotate", keeper_rotate, false},     {"backup", keeper_backup, false},
     {"rewrap", keeper_rewrap, false},     {"hello", say_hello, true},
-    {"unlock", unlock, true},
+    {"unlock", unlock, true},             {"reconcile", keeper_reconcile, false},
 };
 
 json_t *keeper_answer(struct keeper *keeper, json_t *question)

@@ -182,20 +182,6 @@ static int add_found(void *arg, const uint8_t *name)
     return 0;
 }
 
-/* Loads a subject that was found by its name; its id comes from its records. */
-static int load_found(struct asked *asked, const uint8_t *name)
-{
-    memcpy(asked->name, name, CRYPT_NAME_BYTES);
-    int code = keys_find(asked->keeper->keys, name, &asked->key);
-    asked->has_subject = code == 1;
-    if (code != 1)
-        return code;
-    struct records_subject subject = {asked->name, asked->key.key, asked->key.id};
-    code = records_read(asked->keeper->records, &subject, &asked->whole, &asked->consents);
-    asked->subject = json_string_value(json_object_get(asked->whole, "id"));
-    return code == ERR_NOTFOUND ? 0 : code;
-}
-
 static json_t *search(struct keeper *keeper, struct asked *base, const char *field, const char *value)
 {
     uint8_t hash[CRYPT_NAME_BYTES];
@@ -209,7 +195,8 @@ static json_t *search(struct keeper *keeper, struct asked *base, const char *fie
     size_t n = 0;
     for (; n < found.n && code == 0; n++) {
         all[n] = *base;
-        code = load_found(&all[n], found.names[n]);
+        memcpy(all[n].name, found.names[n], CRYPT_NAME_BYTES);
+        code = asked_load_named(&all[n]);
         results[n] = judge(&all[n]);
         if (!all[n].subject)
             all[n].has_subject = false;

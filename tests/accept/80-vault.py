@@ -171,6 +171,30 @@ def test_backup_erase_restore(folder):
         assert db.execute("SELECT count(DISTINCT subject) FROM record").fetchone() == (49,)
 
 
+def test_lost_keys_are_put_back_and_know_what_came_since(folder):
+    site = folder / "site"
+    stale = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-1", check=False)
+    assert stale.returncode == 1 and "is there" in stale.stderr, stale.stderr
+    run(ALMANAC, "vault", "backup", "--keys", "--dir", site, folder / "keys-2")
+    vault = Process(site)
+    assert vault.ask("restrict", actor="t", subject="s-6", restricted=True)["ok"]
+    assert vault.put(100)["created"] is True
+    vault.end()
+    ended(site)
+    (site / "vault" / "keys.db").unlink()
+    assert run(ALMANAC, "vault", "status", "--dir", site, check=False).returncode == 1
+    ended(site)
+    stale = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-1", check=False)
+    assert stale.returncode == 1 and "destroyed by" in stale.stderr, stale.stderr
+    done = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-2")
+    assert "1 subjects were added since" in done.stderr, done.stderr
+    vault = Process(site)
+    assert vault.put(3)["error"] == "erased" and vault.read(6)["error"] == "restricted" and vault.read(100)["error"] == "notfound"
+    assert vault.read(5)["fields"]["name"] == "Canary 5 Novak"
+    assert vault.ask("restrict", actor="t", subject="s-6", restricted=False)["ok"]
+    vault.end()
+
+
 def test_older_keys_refuse_a_newer_backup(folder):
     site = folder / "site"
     run(ALMANAC, "vault", "backup", "--dir", site, folder / "data-2")
@@ -272,7 +296,10 @@ def test_the_unlocking_key_is_changed(folder):
     assert vault.ask("unlock", passphrase="correct horse")["error"] == "denied"
     run(ALMANAC, "vault", "unlock", *set_to, env=env)
     assert vault.read(1)["fields"]["name"] == "Canary 1 Novak"
+    run(ALMANAC, "vault", "backup", *set_to, folder / "word-1")
     vault.end()
+    ended(site)
+    run(ALMANAC, "vault", "restore", *set_to, folder / "word-1", env=env)     # which has to unlock it
 
 
 def test_a_directory_without_a_vault_is_given_one(folder):

@@ -199,6 +199,99 @@ static void a_rotation_that_died_loses_nobody(void **state)
     assert_true(n >= 6);
 }
 
+/* ---- keys.db was lost, and a copy of this epoch is put back ---- */
+
+static void put_keys_back(const char *copy)
+{
+    vault_rig_close(&rig);
+    vault_rig_load(&rig, copy, "keys.db");
+    vault_rig_open(&rig);
+}
+
+static int64_t n_lost(void)
+{
+    json_t *answer = vault_rig_ask(&rig, "{'do':'reconcile','actor':'a'}");
+    assert_true(json_is_true(json_object_get(answer, "ok")));
+    int64_t lost = json_integer_value(json_object_get(answer, "lost"));
+    json_decref(answer);
+    return lost;
+}
+
+#define CONSENTS "{'do':'consents','actor':'a','subject':'s-%d','consents':[%s]}"
+#define RESTRICT "{'do':'restrict','actor':'a','subject':'s-%d','restricted':%s}"
+
+static void keys_put_back_catch_up_with_the_chain(void **state)
+{
+    char copy[400], granted[400];
+    (void)state;
+    snprintf(copy, sizeof copy, "%s/copy.db", rig.dir);
+    snprintf(granted, sizeof granted, "%s/granted.db", rig.dir);
+    for (int i = 1; i <= 4; i++)
+        assert_string_equal(put(i), "ok");
+    assert_string_equal(erase(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 4, "true"), "ok");
+    vault_rig_save(&rig, "keys.db", copy);
+    /* after the copy: */
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 2, "true"), "ok");
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 4, "false"), "ok");
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, "{'purpose':'billing'}"), "ok");
+    vault_rig_save(&rig, "vault.db", granted);
+    assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, ""), "ok");
+    assert_string_equal(put(5), "ok");
+    put_keys_back(copy);
+    assert_int_equal(n_lost(), 1);
+    assert_string_equal(put(1), "erased");
+    assert_string_equal(read_back(2), "restricted");
+    assert_string_equal(read_back(3), "notfound");
+    assert_string_equal(read_back(4), "ok");
+    assert_string_equal(read_back(5), "notfound");
+    vault_rig_close(&rig); /* and a vault.db of when the consent was there, too, changes nothing */
+    vault_rig_load(&rig, granted, "vault.db");
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(3), "notfound");
+    assert_string_equal(read_back(2), "restricted");
+    assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, "{'purpose':'billing'}"), "ok");
+    assert_string_equal(read_back(3), "ok");
+    assert_string_equal(put(5), "ok");
+    json_t *answer = vault_rig_ask(&rig, "{'do':'verify'}");
+    assert_true(json_is_null(json_object_get(answer, "broken")));
+    json_decref(answer);
+}
+
+/* The erasure dies, and then the keys are lost: a copy of before would bring the subject back, as would an older vault.db. */
+static void an_erasure_that_died_is_not_undone_by_keys_of_before(void **state)
+{
+    char copy[400], data[400], now[400];
+    (void)state;
+    snprintf(copy, sizeof copy, "%s/copy.db", rig.dir);
+    snprintf(data, sizeof data, "%s/data.db", rig.dir);
+    for (int n = 1; n <= 8; n++) {
+        char question[128];
+        assert_string_equal(put(n), "ok");
+        vault_rig_close(&rig);
+        vault_rig_save(&rig, "keys.db", copy);
+        vault_rig_save(&rig, "vault.db", data);
+        snprintf(question, sizeof question, "{'do':'erase','actor':'a','subject':'s-%d','series':'delete'}", n);
+        assert_true(dies_at(n, question)); /* n is at least 1: erase-begin is in the chain */
+        vault_rig_load(&rig, copy, "keys.db");
+        vault_rig_load(&rig, data, "vault.db");
+        snprintf(now, sizeof now, "%s/keys.db-journal", rig.folder);
+        unlink(now);
+        snprintf(now, sizeof now, "%s/vault.db-journal", rig.folder);
+        unlink(now);
+        vault_rig_open(&rig);
+        assert_int_equal(n_lost(), 0);
+        assert_string_equal(read_back(n), "notfound");
+        assert_string_equal(put(n), "erased");
+        assert_int_equal(n_epoch_files(), 1);
+        json_t *answer = vault_rig_ask(&rig, "{'do':'erasures'}"); /* the store is told, from the records of the older file */
+        json_t *pending = json_array_get(json_object_get(answer, "pending"), json_array_size(json_object_get(answer, "pending")) - 1);
+        assert_int_equal(json_array_size(json_object_get(pending, "entities")), 1);
+        json_decref(answer);
+    }
+}
+
 /* ---- another unlocking key ---- */
 
 #define OTHER_KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -461,6 +554,8 @@ int main(void)
         CASE(an_older_vault_db_serves_who_is_not_erased),
         CASE(an_erasure_that_died_is_finished_or_has_not_begun),
         CASE(a_rotation_that_died_loses_nobody),
+        CASE(keys_put_back_catch_up_with_the_chain),
+        CASE(an_erasure_that_died_is_not_undone_by_keys_of_before),
         CASE(another_unlocking_key_opens_and_the_one_before_does_not),
         CASE(a_passphrase_takes_the_place_of_a_file_and_goes_again),
         CASE(a_rewrap_that_makes_no_sense_changes_nothing),
