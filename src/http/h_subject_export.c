@@ -178,13 +178,41 @@ static int find_series(struct export *export)
     return rc;
 }
 
+/* Who read what comes in pages; the answer has them all. As personal_ask. */
+static int ask_rest(struct request *request, json_t *answer, struct reply *reply, struct err_text *error)
+{
+    int rc = 0;
+    while (!rc && json_is_integer(json_object_get(answer, "next"))) {
+        json_t *page, *question = personal_question(request, "export");
+        if (question)
+            json_object_set(question, "after", json_object_get(answer, "next"));
+        rc = request_is_over(request) ? ERR_CANCELLED : 0;
+        if (rc)
+            json_decref(question);
+        rc = rc ? rc : personal_ask(request, question, &page, reply, error);
+        if (rc)
+            return rc;
+        if (json_array_extend(json_object_get(answer, "accesses"), json_object_get(page, "accesses")) ||
+            json_object_set(answer, "next", json_object_get(page, "next")))
+            rc = ERR_NOMEM;
+        json_decref(page);
+    }
+    return rc;
+}
+
 int h_subject_export(struct request *request, struct reply *reply, struct err_text *error)
 {
     json_t *answer;
     int rc = personal_ask(request, personal_question(request, "export"), &answer, reply, error);
     if (rc)
         return rc > 0 ? 0 : rc;
+    rc = ask_rest(request, answer, reply, error);
+    if (rc) {
+        json_decref(answer);
+        return rc > 0 ? 0 : rc;
+    }
     json_object_del(answer, "ok");
+    json_object_del(answer, "next");
     json_object_set_new(answer, "subject", json_string(request->id));
     struct export *export = calloc(1, sizeof(*export));
     if (!export) {

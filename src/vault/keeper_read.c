@@ -104,14 +104,17 @@ json_t *keeper_export(struct keeper *keeper, const json_t *question)
     json_t *accesses = NULL, *answer = asked_begin(&asked, keeper, question, false);
     if (!answer) {
         bool may = asked_may_see(&asked), more = false;
-        struct audit_range range = {.subject = asked.name, .to_us = INT64_MAX};
+        struct audit_range range = {
+            .subject = asked.name, .to_us = INT64_MAX, .after = json_integer_value(json_object_get(question, "after"))};
         int code = asked_note(&asked, may ? "done" : "notfound");
         if (code == 0 && may) {
             accesses = json_array();
-            code = accesses ? list_entries(keeper, &range, NAMES_MAX, accesses, &more) : ERR_NOMEM;
+            code = accesses ? list_entries(keeper, &range, ENTRIES_MAX, accesses, &more) : ERR_NOMEM;
         }
         answer = code != 0 ? answer_code(ERR_IO) : may ? tell_whole(&asked) : answer_absent();
-        if (code == 0 && may && json_object_set(answer, "accesses", accesses) != 0)
+        if (code == 0 && may &&
+            (json_object_set(answer, "accesses", accesses) != 0 ||
+             json_object_set_new(answer, "next", more ? json_integer(range.after) : json_null()) != 0))
             json_decref(answer), answer = NULL;
     }
     json_decref(accesses);
