@@ -148,6 +148,38 @@ static void a_token_taken_out_of_the_file_is_refused_after_a_second(void **state
     access_close(access);
 }
 
+static void who_was_let_in_is_asked_for_again(void **state)
+{
+    struct err_text error = {0};
+    struct principal principals[3];
+    char tokens[2][TOKEN_TEXT_MAX];
+    const uint8_t spki[32] = {9};
+    int64_t now_us = clock_mono_us(), versions[3] = {0};
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "same", "read", tokens[0], &error), 0);
+    assert_int_equal(access_user_add(access, "same", "read", "a long password", &error), 0);
+    assert_int_equal(access_certificate_add(access, "same", "read", spki, &error), 0);
+    clock_freeze(now_us);
+    assert_int_equal(check(access, tokens[0], &principals[ACCESS_TOKENS]), 0);
+    assert_int_equal(access_check_password(access, "same", "a long password", true, &principals[ACCESS_USERS]), 0);
+    assert_int_equal(access_check_certificate(access, spki, &principals[ACCESS_CERTIFICATES]), 0);
+    int64_t version = access_version(access);
+    for (int gone = 0; gone < 3; gone++) {
+        assert_int_equal(access_remove(access, (enum access_kind)gone, "same", &error), 0);
+        clock_freeze(now_us += 1000001);
+        assert_true(access_version(access) != version);
+        version = access_version(access);
+        for (int i = 0; i < 3; i++)
+            for (int twice = 0; twice < 2; twice++)
+                assert_int_equal(access_check_again(access, &principals[i], &versions[i]), i <= gone ? ERR_DENIED : 0);
+    }
+    assert_int_equal(access_token_create(access, "same", "read", tokens[1], &error), 0); /* of that name, but another one */
+    clock_freeze(now_us += 1000001);
+    assert_int_equal(access_check_again(access, &principals[ACCESS_TOKENS], &versions[ACCESS_TOKENS]), ERR_DENIED);
+    access_close(access);
+}
+
 static void the_file_holds_no_token_and_is_its_owners_alone(void **state)
 {
     struct err_text error = {0};
@@ -510,6 +542,7 @@ int main(void)
         CASE(nobody_else_is_let_in),
         CASE(a_token_of_another_process_is_valid_at_once),
         CASE(a_token_taken_out_of_the_file_is_refused_after_a_second),
+        CASE(who_was_let_in_is_asked_for_again),
         CASE(the_file_holds_no_token_and_is_its_owners_alone),
         CASE(names_and_scopes_are_checked),
         CASE(a_limited_scope_shows_what_its_globs_match),
