@@ -17,7 +17,6 @@
 #include "app/stop.h"
 #include "common/files.h"
 #include "common/hash.h"
-#include "db/db.h"
 #include "store/access.h"
 #include "store/catalog.h"
 #include "store/copy.h"
@@ -51,7 +50,7 @@ static int copy_auth(const char *from_dir, const char *folder, struct err_text *
     snprintf(to, sizeof to, "%s/" AUTH, folder);
     if (access(from, F_OK) != 0 && errno == ENOENT)
         return 0;
-    int code = db_copy(from, &access_format, to, error);
+    int code = access_copy(from, to, error);
     if (code == 0 && chmod(to, S_IRUSR | S_IWUSR) != 0)
         code = err_set(error, ERR_IO, "the access rights of \"%s\" cannot be set", to);
     return code;

@@ -31,6 +31,8 @@ extern const struct command cmd_vault_open;
 extern const struct command cmd_verify;
 extern const struct command cmd_backup;
 extern const struct command cmd_restore;
+extern const struct command cmd_vault_init;
+extern const struct command cmd_vault_rewrap;
 extern const struct command cmd_vault_status;
 extern const struct command cmd_vault_rotate;
 extern const struct command cmd_vault_unlock;

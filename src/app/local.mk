@@ -47,6 +47,8 @@ almanac_SOURCES = %D%/main_almanac.c %D%/cmd.h %D%/demo_data.c %D%/demo_data.h \
 	%D%/cmd_token_create.c \
 	%D%/cmd_user_add.c \
 	%D%/cmd_vault.c \
+	%D%/cmd_vault_copies.c \
+	%D%/cmd_vault_keys.c \
 	%D%/cmd_vault_seal.c \
 	%D%/cmd_verify.c \
 	%D%/cmd_version.c

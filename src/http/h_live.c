@@ -18,6 +18,7 @@
 #include "http/filter.h"
 #include "http/live.h"
 #include "http/render.h"
+#include "http/trust.h"
 
 enum wanted { WANTED_UNKNOWN, WANTED_NO, WANTED_YES };
 
@@ -26,6 +27,11 @@ struct live_stream {
     struct listener listener;
     struct live *live;
     struct reader_dir *dir;
+    const struct server_opts *opts;
+    struct principal principal;
+    const struct peer *peer;  /* whose certificate stood at first; or NULL */
+    struct trust *trust;
+    int64_t access_version;   /* of which the principal is known to be let in */
     struct filter filter;
     uint8_t *wanted;          /* enum wanted of a series, by id */
     size_t n_wanted;
@@ -266,9 +272,21 @@ static void finish(struct live_stream *live, struct buf *out)
     live->now = NULL;
 }
 
+/* A stream has no end, so who is not let in any more is told no more. */
+static bool may_go_on(struct live_stream *live)
+{
+    if (live->peer && !trust_stands(live->trust, live->peer))
+        return false;
+    return access_check_again(live->opts->access, &live->principal, &live->access_version) != ERR_DENIED;
+}
+
 static int fill_live(struct stream *stream, struct buf *out, struct err_text *error)
 {
     struct live_stream *live = (struct live_stream *)stream;
+    if (!may_go_on(live)) {
+        drop(live, "the credentials are not valid any more", out);
+        return 0;
+    }
     int rc = live->now ? 0 : look(live, error);
     bool more = live->now != NULL;
     while (!rc && more && out->n < STREAM_BYTES && !out->failed) {
@@ -359,6 +377,10 @@ int h_live(struct request *request, struct reply *reply, struct err_text *error)
         return ERR_NOMEM;
     live->stream = (struct stream){.fill = fill_live, .wait = wait_live, .close = close_live};
     live->dir = request->dir;
+    live->opts = request->opts;
+    live->principal = request->principal;
+    live->peer = request->peer;
+    live->trust = request->trust;
     live->said_us = clock_mono_us();
     live->behind_max_us = request->opts->behind_max_us ? request->opts->behind_max_us : SERVER_BEHIND_US;
     int rc = begin_live(live, request, error);

@@ -19,7 +19,7 @@ static const struct shape consent_shape = {
 const struct shape subject_put_shape = {
     .fields = FIELDS(SUBJECT, FIELD("created", FORM_BOOLEAN, false, NULL), FIELD("revision", FORM_WHOLE, false, "1"))};
 const struct shape subject_done_shape = {.fields = FIELDS(SUBJECT)};
-const struct shape subjects_shape = {.fields = FIELDS(FIELD("subjects", FORM_TEXTS, false, "[\"c-1\"]"))};
+const struct shape subjects_shape = {.fields = FIELDS(FIELD("subjects", FORM_TEXTS, false, "[\"c-1\"]"), FIELD("next", FORM_TEXT, true, "null"))};
 const struct shape subject_shape = {
     .fields = FIELDS(SUBJECT, FIELD("fields", FORM_OBJECT, false, "{\"name\":\"Zdenka Novak\"}"),
                      FIELD("entities", FORM_TEXTS, false, "[\"p2-meter-0142\"]"), SHAPE_LIST("consents", &consent_shape),
@@ -104,36 +104,80 @@ int h_subject_get(struct request *request, struct reply *reply, struct err_text 
     return ask_and_answer(request, "read", json_pack("{s:s}", "purpose", purpose), reply, error);
 }
 
-int h_subjects_search(struct request *request, struct reply *reply, struct err_text *error)
+/* Members of a search that name no field. */
+static bool is_of_search(const char *name)
 {
-    json_t *body, *value, *answer, *question;
-    const char *name, *field = NULL;
-    int rc = personal_body(request, NULL, &body, error);
-    if (rc)
-        return rc;
-    const char *purpose = json_string_value(json_object_get(body, "purpose")), *text = NULL;
-    rc = purpose && *purpose ? 0 : need_purpose(error);
-    json_object_foreach(body, name, value)
+    return !strcmp(name, "purpose") || !strcmp(name, "limit") || !strcmp(name, "cursor");
+}
+
+/* The question of a search. */
+static int read_search(const struct request *request, const json_t *body, json_t **ret_question, struct err_text *error)
+{
+    const char *name, *field = NULL, *purpose = json_string_value(json_object_get(body, "purpose"));
+    json_t *value, *cursor = json_object_get(body, "cursor");
+    int rc = purpose && *purpose ? 0 : need_purpose(error);
+    if (!rc && cursor && !json_is_string(cursor))
+        rc = err_set_field(error, ERR_INVALID, "cursor", "the cursor is a text: the \"next\" of the page before");
+    json_object_foreach((json_t *)body, name, value)
     {
-        if (rc || !strcmp(name, "purpose"))
+        if (rc || is_of_search(name))
             continue;
         if (field)
             rc = err_set_field(error, ERR_INVALID, name, "one field is searched at a time");
         else if (!json_is_string(value))
             rc = err_set_field(error, ERR_INVALID, name, "the value that is searched is a text");
         field = name;
-        text = json_string_value(value);
     }
     if (!rc && !field)
         rc = err_set(error, ERR_INVALID, "which field? Send its name and value, such as \"email\"");
-    question = rc ? NULL : personal_question(request, "search");
-    if (question) {
-        json_object_set_new(question, "field", json_string(field));
-        json_object_set_new(question, "value", json_string(text));
-        json_object_set_new(question, "purpose", json_string(purpose));
+    if (rc)
+        return rc;
+    json_t *question = personal_question(request, "search");
+    if (!question || json_object_set_new(question, "field", json_string(field)) ||
+        json_object_set(question, "value", json_object_get(body, field)) || json_object_set_new(question, "purpose", json_string(purpose)) ||
+        (cursor && json_object_set(question, "cursor", cursor)) ||
+        (json_object_get(body, "limit") && json_object_set(question, "limit", json_object_get(body, "limit")))) {
+        json_decref(question);
+        return ERR_NOMEM;
     }
+    *ret_question = question;
+    return 0;
+}
+
+/* One page, or without limit all of them, put together. As personal_ask. */
+static int ask_pages(const struct request *request, const json_t *question, json_t **ret_answer, struct reply *reply,
+                     struct err_text *error)
+{
+    bool all = !json_object_get(question, "limit");
+    json_t *subjects = json_array(), *page;
+    int rc = personal_ask(request, json_copy((json_t *)question), &page, reply, error);
+    while (!rc) {
+        json_t *next = json_incref(json_object_get(page, "next")), *more;
+        rc = json_array_extend(subjects, json_object_get(page, "subjects")) ? ERR_NOMEM : 0;
+        json_decref(page);
+        if (rc || !all || !json_is_string(next)) {
+            *ret_answer = rc ? NULL : json_pack("{s:O, s:O}", "subjects", subjects, "next", next);
+            json_decref(next);
+            break;
+        }
+        more = json_copy((json_t *)question);
+        json_object_set_new(more, "cursor", next);
+        rc = request_is_over(request) ? ERR_CANCELLED : personal_ask(request, more, &page, reply, error);
+    }
+    json_decref(subjects);
+    return rc;
+}
+
+int h_subjects_search(struct request *request, struct reply *reply, struct err_text *error)
+{
+    json_t *body, *answer = NULL, *question = NULL;
+    int rc = personal_body(request, NULL, &body, error);
+    if (rc)
+        return rc;
+    rc = read_search(request, body, &question, error);
     json_decref(body);
-    rc = rc ? rc : personal_ask(request, question, &answer, reply, error);
+    rc = rc ? rc : ask_pages(request, question, &answer, reply, error);
+    json_decref(question);
     return rc ? (rc > 0 ? 0 : rc) : personal_reply(reply, 200, answer);
 }
 

@@ -16,6 +16,8 @@
 
 struct live {
     struct reader_dir *dir;
+    struct access *access;
+    int64_t access_version;   /* the ticker's */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;   /* somebody listens, or it is over */
@@ -64,6 +66,13 @@ static bool look(struct live *live)
     return changed;
 }
 
+static bool look_at_access(struct live *live)
+{
+    int64_t before = live->access_version;
+    live->access_version = live->access ? access_version(live->access) : 0;
+    return before != live->access_version;
+}
+
 static void *tick(void *arg)
 {
     struct live *live = arg;
@@ -75,6 +84,7 @@ static void *tick(void *arg)
         }
         pthread_mutex_unlock(&live->lock);
         bool changed = look(live);
+        changed = look_at_access(live) || changed;
         pthread_mutex_lock(&live->lock);
         live->version += changed;
         for (struct listener *listener = live->first; listener; listener = listener->next)
@@ -92,13 +102,14 @@ static void *tick(void *arg)
     return NULL;
 }
 
-int live_start(struct reader_dir *dir, struct live **ret_live)
+int live_start(struct reader_dir *dir, struct access *access, struct live **ret_live)
 {
     struct live *live = calloc(1, sizeof(*live));
     pthread_condattr_t monotonic;
     if (!live)
         return ERR_NOMEM;
     live->dir = dir;
+    live->access = access;
     pthread_mutex_init(&live->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

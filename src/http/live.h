@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "http/reply.h"
+#include "store/access.h"
 #include "store/reader.h"
 
 #define LIVE_LISTENERS_MAX 64
@@ -26,8 +27,8 @@ struct listener {
     int64_t due_us;
 };
 
-/* dir is borrowed. ERR_NOMEM. */
-MUST_CHECK int live_start(struct reader_dir *dir, struct live **ret_live);
+/* What is given is borrowed; access: whose changes wake everybody, so that each sees whether he may go on; or NULL. ERR_NOMEM. */
+MUST_CHECK int live_start(struct reader_dir *dir, struct access *access, struct live **ret_live);
 /* Nobody may sleep any more; all are woken. */
 void live_refuse(struct live *live);
 /* After the last listener was removed. */

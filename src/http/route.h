@@ -26,6 +26,8 @@ struct request {
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
+    const struct peer *peer;     /* the client with a verified certificate, as long as its connection; NULL: none */
+    struct trust *trust;         /* that is asked whether it stands */
     const uint8_t *certificate;  /* SHA-256 of the key of the client's verified certificate; NULL: none */
     const char *accept;          /* NULL: none */
     const char *accept_encoding; /* NULL: none */

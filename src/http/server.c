@@ -296,7 +296,9 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->connection = info ? info->socket_context : NULL;
     if (exchange->connection && trust_stands(exchange->server->trust, &exchange->connection->peer))
-        request->certificate = exchange->connection->peer.spki;
+        request->peer = &exchange->connection->peer;
+    request->certificate = request->peer ? request->peer->spki : NULL;
+    request->trust = exchange->server->trust;
 }
 
 /* Where certificates are required, nobody without one learns anything, but on this machine how we are. */
@@ -590,7 +592,7 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
     if (!rc && !(server->leases = leases_new()))
         rc = err_set(error, ERR_NOMEM, "out of memory");
     if (!rc && ((rc = connections_start(&server->connections)) || (rc = start_workers(server)) ||
-                (rc = live_start(opts->dir, &server->live))))
+                (rc = live_start(opts->dir, opts->access, &server->live))))
         err_set(error, rc, "no memory or thread for the server on \"%s\"", opts->listen);
     if (!rc && !(server->daemon = start_daemon(server, fd)))
         rc = err_set(error, ERR_IO, "the server on \"%s\" cannot be started: threads, memory or files are short",

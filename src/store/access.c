@@ -14,18 +14,18 @@
 /* How old the knowledge may be that no other process changed the file: a token taken back acts within this time. */
 #define FRESH_US INT64_C(1000000)
 
-const struct db_format access_format = {"access file", 0x414c4d61 /* "ALMa" */, 3, false};
+const struct db_format access_format = {ACCESS_FORMAT, 3, false};
 
 static const char *const statements[SQL_N] = {
     [SQL_GET_KEY] = "SELECT key FROM secret",
-    [SQL_FIND] = "SELECT name, scopes FROM token WHERE hash = :key",
-    [SQL_FIND_USER] = "SELECT password, scopes FROM user WHERE name = :name",
+    [SQL_FIND] = "SELECT name, scopes, created_us FROM token WHERE hash = :key",
+    [SQL_FIND_USER] = "SELECT password, scopes, created_us FROM user WHERE name = :name",
     [SQL_ADD_USER] = "INSERT INTO user (name, password, scopes, created_us) VALUES (:name, :password, :scopes, :created_us)",
     [SQL_LIST_TOKENS] = "SELECT name, scopes, created_us FROM token ORDER BY name",
     [SQL_LIST_USERS] = "SELECT name, scopes, created_us FROM user ORDER BY name",
     [SQL_REMOVE_TOKEN] = "DELETE FROM token WHERE name = :name RETURNING 1",
     [SQL_REMOVE_USER] = "DELETE FROM user WHERE name = :name RETURNING 1",
-    [SQL_FIND_CERTIFICATE] = "SELECT name, scopes FROM certificate WHERE spki = :key",
+    [SQL_FIND_CERTIFICATE] = "SELECT name, scopes, created_us FROM certificate WHERE spki = :key",
     [SQL_ADD_CERTIFICATE] =
         "INSERT INTO certificate (spki, name, scopes, created_us) VALUES (:spki, :name, :scopes, :created_us)",
     [SQL_LIST_CERTIFICATES] = "SELECT name, scopes, created_us, spki FROM certificate ORDER BY name",
@@ -33,6 +33,9 @@ static const char *const statements[SQL_N] = {
     [SQL_ADD_KEY] = "INSERT INTO secret (id, key) VALUES (1, :key)",
     [SQL_ADD] = "INSERT INTO token (hash, name, scopes, created_us) VALUES (:hash, :name, :scopes, :created_us)",
     [SQL_VERSION] = "PRAGMA data_version",
+    [SQL_TOKEN_AGAIN] = "SELECT 1 FROM token WHERE name = :name AND created_us = :created_us",
+    [SQL_USER_AGAIN] = "SELECT 1 FROM user WHERE name = :name AND created_us = :created_us",
+    [SQL_CERTIFICATE_AGAIN] = "SELECT 1 FROM certificate WHERE name = :name AND created_us = :created_us",
 };
 
 static char *auth_path(const char *dir)
@@ -52,7 +55,21 @@ int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, st
         .n_sql = SQL_N,
         .rollback_journal = true,
     };
-    return db_open(&opts, ret_db, error);
+    struct err_text why;
+    int rc = db_open(&opts, ret_db, error);
+    if (rc != ERR_VERSION)
+        return rc;
+    int upgraded = access_upgrade(path, &why);
+    if (upgraded && upgraded != ERR_VERSION) {
+        *error = why;
+        return upgraded;
+    }
+    return db_open(&opts, ret_db, error); /* as another process may have left it meanwhile, too */
+}
+
+int access_open_db(const char *path, struct db **ret_db, struct err_text *error)
+{
+    return access_open_file(path, DB_READ, ret_db, error);
 }
 
 /* ---- making the file ---- */
@@ -229,7 +246,8 @@ static int find(struct access *access, int sql, const uint8_t *key, struct princ
     int rc = db_step(access->db, stmt);
     if (rc <= 0)
         return rc ? rc : ERR_DENIED;
-    *ret_principal = (struct principal){0};
+    *ret_principal = (struct principal){.kind = sql == SQL_FIND ? ACCESS_TOKENS : ACCESS_CERTIFICATES,
+                                        .created_us = sqlite3_column_int64(stmt, 2)};
     rc = access_read_grants(stmt, 1, &ret_principal->grants);
     snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_reset(stmt);
@@ -280,12 +298,42 @@ int access_check_token(struct access *access, const char *token, size_t size, st
 
 static const struct {
     const char *name; /* of its commands, too */
-    int list, remove;
+    int list, remove, again;
 } kinds[] = {
-    [ACCESS_TOKENS] = {"token", SQL_LIST_TOKENS, SQL_REMOVE_TOKEN},
-    [ACCESS_USERS] = {"user", SQL_LIST_USERS, SQL_REMOVE_USER},
-    [ACCESS_CERTIFICATES] = {"cert", SQL_LIST_CERTIFICATES, SQL_REMOVE_CERTIFICATE},
+    [ACCESS_TOKENS] = {"token", SQL_LIST_TOKENS, SQL_REMOVE_TOKEN, SQL_TOKEN_AGAIN},
+    [ACCESS_USERS] = {"user", SQL_LIST_USERS, SQL_REMOVE_USER, SQL_USER_AGAIN},
+    [ACCESS_CERTIFICATES] = {"cert", SQL_LIST_CERTIFICATES, SQL_REMOVE_CERTIFICATE, SQL_CERTIFICATE_AGAIN},
 };
+
+static int find_again(struct access *access, const struct principal *principal)
+{
+    sqlite3_stmt *stmt = db_stmt(access->db, kinds[principal->kind].again);
+    db_bind_text(stmt, ":name", principal->name);
+    db_bind_i64(stmt, ":created_us", principal->created_us);
+    int rc = db_step(access->db, stmt);
+    sqlite3_reset(stmt);
+    return rc < 0 ? rc : rc ? 0 : ERR_DENIED;
+}
+
+int access_check_again(struct access *access, const struct principal *principal, int64_t *version)
+{
+    pthread_mutex_lock(&access->lock);
+    int rc = access_refresh(access);
+    if (!rc && *version != access->version)
+        rc = find_again(access, principal);
+    if (!rc)
+        *version = access->version;
+    pthread_mutex_unlock(&access->lock);
+    return rc;
+}
+
+int64_t access_version(struct access *access)
+{
+    pthread_mutex_lock(&access->lock);
+    int64_t version = access_refresh(access) ? -1 : access->version;
+    pthread_mutex_unlock(&access->lock);
+    return version;
+}
 
 int access_each(struct access *access, enum access_kind kind, int (*row)(void *arg, const struct access_entry *entry), void *arg,
                 struct err_text *error)

@@ -28,9 +28,6 @@ struct grants {
 #define AGGREGATE_K 15
 #define AGGREGATE_SHARE_PERCENT 15
 
-struct db_format;
-extern const struct db_format access_format; /* of auth.db */
-
 struct access;
 
 /* Makes auth.db with a random key. ERR_EXISTS. */
@@ -38,6 +35,13 @@ MUST_CHECK int access_create(const char *dir, struct err_text *error);
 
 MUST_CHECK int access_open(const char *dir, struct access **ret_access, struct err_text *error);
 void access_close(struct access *access);
+
+/* The file itself, for who looks whether it is whole; of an earlier version it is upgraded, as by access_open. */
+struct db;
+MUST_CHECK int access_open_db(const char *path, struct db **ret_db, struct err_text *error);
+
+/* Copies the file auth.db, of an earlier version, too, as db_copy does. */
+MUST_CHECK int access_copy(const char *from, const char *to, struct err_text *error);
 
 /* Makes a token: 256 random bits, given out once. scopes: names of contract section 8 separated by commas or blanks, each with
  * an entity glob or without (docs/HTTP.md, "Who may do what"). name: 1..64 printable bytes; ERR_EXISTS. */
@@ -78,6 +82,8 @@ MUST_CHECK int access_grants_parse(const char *text, struct grants *ret_grants, 
 struct principal {
     char name[65];
     struct grants grants;
+    enum access_kind kind;
+    int64_t created_us; /* another one of this name has another */
 };
 /* Whose entities a principal may see by one scope; nobody's where it is not held. */
 void principal_globs(const struct principal *principal, enum scope scope, struct globs *ret_globs);
@@ -95,5 +101,12 @@ MUST_CHECK int access_check_password(struct access *access, const char *name, co
 
 /* The same of a client's certificate, which the caller has verified. */
 MUST_CHECK int access_check_certificate(struct access *access, const uint8_t *spki, struct principal *ret_principal);
+
+/* Of who was let in before: whether the credential is there still, within a second. *version: 0 at first; nothing is looked up while
+ * the file is as at the last call. ERR_DENIED. */
+MUST_CHECK int access_check_again(struct access *access, const struct principal *principal, int64_t *version);
+
+/* Another number when the file was changed, within a second; -1 where that cannot be told. */
+int64_t access_version(struct access *access);
 
 #endif

@@ -13,7 +13,7 @@
 enum {
     SQL_GET_KEY, SQL_FIND, SQL_FIND_USER, SQL_ADD_KEY, SQL_ADD, SQL_ADD_USER, SQL_LIST_TOKENS, SQL_LIST_USERS, SQL_REMOVE_TOKEN,
     SQL_REMOVE_USER, SQL_FIND_CERTIFICATE, SQL_ADD_CERTIFICATE, SQL_LIST_CERTIFICATES, SQL_REMOVE_CERTIFICATE,
-    SQL_VERSION, SQL_N
+    SQL_VERSION, SQL_TOKEN_AGAIN, SQL_USER_AGAIN, SQL_CERTIFICATE_AGAIN, SQL_N
 };
 
 /* Who was found before, in the slot that its hash begins with: of a token, or of a user's name and password. */
@@ -34,7 +34,13 @@ struct access {
     struct cached cache[CACHE_SLOTS];
 };
 
-/* A connection that writes. */
+extern const struct db_format access_format; /* of auth.db */
+#define ACCESS_FORMAT "access file", 0x414c4d61 /* "ALMa" */ /* of every version */
+
+/* Brings a file of an earlier version to the newest, in one transaction. ERR_VERSION: it is of none. */
+MUST_CHECK int access_upgrade(const char *path, struct err_text *error);
+
+/* In any mode; a file of an earlier version is upgraded. */
 MUST_CHECK int access_open_file(const char *path, enum db_mode mode, struct db **ret_db, struct err_text *error);
 /* Forgets what was found once another process has changed the file; under the lock. */
 MUST_CHECK int access_refresh(struct access *access);

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
-	%D%/access.c %D%/access.h %D%/access_grants.c %D%/access_inside.h %D%/access_certificates.c %D%/access_users.c \
+	%D%/access.c %D%/access.h %D%/access_grants.c %D%/access_inside.h %D%/access_certificates.c %D%/access_upgrade.c %D%/access_users.c \
 	%D%/assets.c %D%/assets.h %D%/assets_reader.c %D%/assets_reader.h \
 	%D%/assets_file.c %D%/assets_file.h \
 	%D%/carry.c %D%/carry.h \

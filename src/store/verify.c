@@ -480,7 +480,7 @@ static void check_auth(struct verify *verify)
     struct db *db;
     snprintf(path, sizeof(path), "%s/auth.db", verify->dir);
     snprintf(told, sizeof(told), "%sauth.db", verify->prefix);
-    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &access_format}, &db, &error);
+    int rc = access_open_db(path, &db, &error);
     if (rc == ERR_NOTFOUND)
         return;
     verify->counts.n_files++;

@@ -96,9 +96,8 @@ static bool are_texts(const json_t *list)
     return true;
 }
 
-int asked_load(struct asked *asked)
+static int load(struct asked *asked)
 {
-    asked_name(asked->keeper, asked->subject, asked->name);
     int code = keys_find(asked->keeper->keys, asked->name, &asked->key);
     asked->has_subject = code == 1;
     if (code != 1)
@@ -106,6 +105,19 @@ int asked_load(struct asked *asked)
     struct records_subject subject = {asked->name, asked->key.key, asked->key.id};
     code = records_read(asked->keeper->records, &subject, &asked->whole, &asked->consents);
     return code == ERR_NOTFOUND ? 0 : code; /* an older vault.db does not know it */
+}
+
+int asked_load(struct asked *asked)
+{
+    asked_name(asked->keeper, asked->subject, asked->name);
+    return load(asked);
+}
+
+int asked_load_named(struct asked *asked)
+{
+    int code = load(asked);
+    asked->subject = json_string_value(json_object_get(asked->whole, "id"));
+    return code;
 }
 
 json_t *asked_begin(struct asked *asked, struct keeper *keeper, const json_t *question, bool needs_purpose)

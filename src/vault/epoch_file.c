@@ -54,6 +54,9 @@ int epoch_read_unlocking(const char *spec, uint8_t ret_key[static CRYPT_KEY_BYTE
 {
     char path[PATH_MAX];
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (strcmp(spec, "passphrase") == 0)
+        return err_set_field(error, ERR_DENIED, "vault.key",
+                             "the vault is unlocked by a file or a credential, not by a passphrase: name it in vault.key");
     if (strncmp(spec, "file:", 5) == 0)
         snprintf(path, sizeof path, "%s", spec + 5);
     else if (strncmp(spec, "credential:", 11) != 0)
@@ -68,6 +71,16 @@ int epoch_read_unlocking(const char *spec, uint8_t ret_key[static CRYPT_KEY_BYTE
     return code == 0
                ? 0
                : err_set(error, code, "the vault's unlocking key \"%s\" cannot be read: %s", path, err_name(code));
+}
+
+int epoch_make_unlocking(const char *spec, uint8_t ret_key[static CRYPT_KEY_BYTES], struct err_text *error)
+{
+    if (strncmp(spec, "file:", 5) != 0 || access(spec + 5, F_OK) == 0)
+        return epoch_read_unlocking(spec, ret_key, error);
+    randombytes_buf(ret_key, CRYPT_KEY_BYTES);
+    int code = epoch_write_file(spec + 5, 0600, ret_key, CRYPT_KEY_BYTES);
+    return code == 0 ? 0
+                     : err_set(error, code, "the vault's unlocking key \"%s\" cannot be written: %s", spec + 5, strerror(errno));
 }
 
 int epoch_range(const char *folder, int64_t *ret_first, int64_t *ret_last)
@@ -165,19 +178,44 @@ int epoch_read(const char *folder, int64_t epoch, const uint8_t unlocking[static
     return crypt_unwrap(unlocking, file + HEAD_BYTES, "epoch", file, HEAD_BYTES, epoch, ret_key) == 0 ? 0 : ERR_DENIED;
 }
 
+/* Overwrites, syncs and closes. */
+static int overwrite(int fd)
+{
+    uint8_t noise[FILE_BYTES];
+    randombytes_buf(noise, sizeof noise);
+    bool good = write(fd, noise, sizeof noise) == (ssize_t)sizeof noise && fsync(fd) == 0;
+    good = close(fd) == 0 && good;
+    return good ? 0 : ERR_IO;
+}
+
+int epoch_replace(const char *folder, int64_t epoch, const struct epoch_lock *lock,
+                  const uint8_t unlocking[static CRYPT_KEY_BYTES], const uint8_t key[static CRYPT_KEY_BYTES])
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/epoch.%" PRId64, folder, epoch) >= (int)sizeof path)
+        return ERR_INVALID;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_IO;
+    int code = epoch_write(folder, epoch, lock, unlocking, key);
+    step("epoch replaced");
+    if (code == 0)
+        return overwrite(fd);
+    close(fd);
+    return code;
+}
+
 int epoch_destroy(const char *folder, int64_t epoch)
 {
     char path[PATH_MAX];
-    uint8_t noise[FILE_BYTES];
     if (snprintf(path, sizeof path, "%s/epoch.%" PRId64, folder, epoch) >= (int)sizeof path)
         return ERR_INVALID;
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : ERR_IO;
-    randombytes_buf(noise, sizeof noise);
-    bool good = write(fd, noise, sizeof noise) == (ssize_t)sizeof noise && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
+    int code = overwrite(fd);
     step("old epoch overwritten");
-    int code = good ? files_unlink(path) : ERR_IO;
+    if (code == 0)
+        code = files_unlink(path);
     return code == 0 ? files_sync_folder_of(path) : code;
 }

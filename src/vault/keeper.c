@@ -123,7 +123,8 @@ static const struct {
     {"subjects", keeper_subjects, false}, {"audit", keeper_audit, false},
     {"verify", keeper_verify, false},     {"status", keeper_status, true},
     {"rotate", keeper_rotate, false},     {"backup", keeper_backup, false},
-    {"hello", say_hello, true},           {"unlock", unlock, true},
+    {"rewrap", keeper_rewrap, false},     {"hello", say_hello, true},
+    {"unlock", unlock, true},             {"reconcile", keeper_reconcile, false},
 };
 
 json_t *keeper_answer(struct keeper *keeper, json_t *question)

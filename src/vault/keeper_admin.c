@@ -125,7 +125,7 @@ json_t *keeper_status(struct keeper *keeper, const json_t *question)
                      (json_int_t)counts.pending, "pseudonyms", (json_int_t)counts.pseudonyms);
 }
 
-static int note(struct keeper *keeper, const json_t *question, const char *action)
+int keeper_note(struct keeper *keeper, const json_t *question, const char *action)
 {
     const char *actor = json_string_value(json_object_get(question, "actor"));
     struct audit_entry entry = {
@@ -133,17 +133,41 @@ static int note(struct keeper *keeper, const json_t *question, const char *actio
     return actor && actor[0] ? audit_add(keeper->audit, &entry) : ERR_INVALID;
 }
 
-json_t *keeper_rotate(struct keeper *keeper, const json_t *question)
+static json_t *tell_rotated(const struct keeper *keeper, int code, int64_t n)
 {
-    struct err_text error;
-    int64_t n;
-    int code = note(keeper, question, "rotate");
-    if (code == 0)
-        code = keys_rotate(keeper->keys, &n, &error);
     if (code != 0)
         return answer_code(code);
     return json_pack("{s:b, s:I, s:I}", "ok", 1, "epoch", (json_int_t)keys_epoch(keeper->keys), "rewrapped",
                      (json_int_t)n);
+}
+
+json_t *keeper_rotate(struct keeper *keeper, const json_t *question)
+{
+    struct err_text error;
+    int64_t n = 0;
+    int code = keeper_note(keeper, question, "rotate");
+    if (code == 0)
+        code = keys_rotate(keeper->keys, &n, &error);
+    return tell_rotated(keeper, code, n);
+}
+
+json_t *keeper_rewrap(struct keeper *keeper, const json_t *question)
+{
+    const char *passphrase = json_string_value(json_object_get(question, "passphrase")),
+               *hex = json_string_value(json_object_get(question, "key"));
+    struct err_text error;
+    uint8_t key[CRYPT_KEY_BYTES];
+    size_t size = 0;
+    int64_t n = 0;
+    if (!passphrase == !hex || (passphrase && !passphrase[0]))
+        return server_error("invalid", "passphrase", "either passphrase: a text, or key: 32 bytes in hexadecimal");
+    if (hex && (sodium_hex2bin(key, sizeof key, hex, strlen(hex), NULL, &size, NULL) != 0 || size != sizeof key))
+        return server_error("invalid", "key", "key: 32 bytes in hexadecimal");
+    int code = keeper_note(keeper, question, "rewrap");
+    if (code == 0)
+        code = keys_relock(keeper->keys, passphrase, hex ? key : NULL, &n, &error);
+    sodium_memzero(key, sizeof key);
+    return tell_rotated(keeper, code, n);
 }
 
 /* ---- copies ---- */
@@ -186,7 +210,7 @@ json_t *keeper_backup(struct keeper *keeper, const json_t *question)
     json_t *files = json_array();
     if (snprintf(into, sizeof into, "%s/backup", keeper->folder) >= (int)sizeof into)
         return answer_code(ERR_INVALID);
-    int code = note(keeper, question, keys ? "backup-keys" : "backup");
+    int code = keeper_note(keeper, question, keys ? "backup-keys" : "backup");
     if (code == 0)
         code = audit_sign(keeper->audit, keys_own(keeper->keys, KEYS_AUDIT));
     files_remove_tree(into); /* what an earlier one left */

@@ -140,6 +140,19 @@ static int erase(struct asked *asked, bool deletes_series, int64_t erased_us)
     return code;
 }
 
+int keeper_erase_named(struct keeper *keeper, const uint8_t name[static CRYPT_NAME_BYTES], const char *series)
+{
+    struct asked asked = {.keeper = keeper, .actor = "almanac-vaultd", .purpose = "", .detail = series};
+    memcpy(asked.name, name, CRYPT_NAME_BYTES);
+    int code = asked_load_named(&asked);
+    bool has_key = asked.has_subject;
+    asked.has_subject = has_key && asked.subject; /* else there is nothing that the chain's entry could be linked with */
+    if (code == 0 && has_key)
+        code = erase(&asked, strcmp(series, "keep") != 0, clock_wall_us());
+    asked_end(&asked);
+    return code;
+}
+
 static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool again)
 {
     char time[CIVIL_TEXT_MAX];
@@ -247,8 +260,8 @@ static int has_no_key(void *arg, const uint8_t *name)
 int keeper_finish(struct keeper *keeper, struct err_text *error)
 {
     struct keys_tomb tomb;
-    int64_t n, removed;
-    int code = records_sweep(keeper->records, has_no_key, keeper, &removed);
+    int64_t n;
+    int code = records_sweep(keeper->records, has_no_key, keeper, &keeper->n_swept);
     int rc = code == 0 ? keys_undone(keeper->keys, &tomb) : 0;
     if (rc == 1) {
         code = keys_rotate(keeper->keys, &n, error);

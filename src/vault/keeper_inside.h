@@ -17,6 +17,7 @@ struct keeper {
     struct audit *audit;
     bool unfinished;        /* a subject's key is gone, and what follows on it failed */
     int64_t finish_next_us; /* when that is tried again */
+    int64_t n_swept; /* subjects whose records went at opening, since there is no key of theirs */
 };
 
 #define KEEPER_SUBJECT_MAX 256
@@ -42,6 +43,8 @@ void asked_end(struct asked *asked);
 void asked_name(struct keeper *keeper, const char *subject, uint8_t ret_name[static CRYPT_NAME_BYTES]);
 /* Reads the subject of that name; ERR_NOTFOUND is no failure, has_subject tells. */
 MUST_CHECK int asked_load(struct asked *asked);
+/* The same by asked->name, which is filled in: the subject's id comes from its records. */
+MUST_CHECK int asked_load_named(struct asked *asked);
 
 /* Whether the asker's globs let him see the subject; whether it consents to the purpose at this moment. */
 bool asked_may_see(const struct asked *asked);
@@ -49,6 +52,9 @@ bool asked_consents(const struct asked *asked);
 
 /* Writes down what was asked and what it came to. */
 MUST_CHECK int asked_note(struct asked *asked, const char *result);
+
+/* The same of what is about nobody. ERR_INVALID: the question names no actor. */
+MUST_CHECK int keeper_note(struct keeper *keeper, const json_t *question, const char *action);
 
 json_t *answer_absent(void);   /* the one answer for denied and for absent */
 json_t *answer_code(int code); /* of an ERR_ code */
@@ -72,12 +78,16 @@ json_t *keeper_erasures(struct keeper *keeper, const json_t *question);
 json_t *keeper_erased(struct keeper *keeper, const json_t *question);
 /* What a process that died had begun, or a disk that was full stopped. */
 MUST_CHECK int keeper_finish(struct keeper *keeper, struct err_text *error);
+MUST_CHECK int keeper_erase_named(struct keeper *keeper, const uint8_t name[static CRYPT_NAME_BYTES], const char *series);
+
+json_t *keeper_reconcile(struct keeper *keeper, const json_t *question);
 
 json_t *keeper_unseal(struct keeper *keeper, const json_t *question);
 json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question);
 json_t *keeper_verify(struct keeper *keeper, const json_t *question);
 json_t *keeper_status(struct keeper *keeper, const json_t *question);
 json_t *keeper_rotate(struct keeper *keeper, const json_t *question);
+json_t *keeper_rewrap(struct keeper *keeper, const json_t *question);
 json_t *keeper_backup(struct keeper *keeper, const json_t *question);
 
 /* The bytes of base64 in a member, unsealed; the caller drops them. NULL, or the answer that says what is wrong. */

@@ -181,63 +181,94 @@ static int note_all(struct keeper *keeper, struct asked *asked, size_t n, const 
     return code != 0 ? code : rc;
 }
 
-struct found {
-    uint8_t names[64][CRYPT_NAME_BYTES];
-    size_t n;
+#define PAGE_MAX 1000 /* subjects of one answer */
+#define BATCH 64      /* looked at in one transaction of the chain */
+
+struct search {
+    const struct asked *base;
+    const char *field;
+    uint8_t hash[CRYPT_NAME_BYTES], after[CRYPT_NAME_BYTES]; /* of the value; the subject that was looked at last */
+    uint8_t names[BATCH][CRYPT_NAME_BYTES];
+    size_t n_names, limit;
+    json_t *subjects;
+    uint8_t told[CRYPT_NAME_BYTES]; /* the last of subjects */
+    bool more;                      /* there is another one that might be told */
 };
 
 static int add_found(void *arg, const uint8_t *name)
 {
-    struct found *found = arg;
-    if (found->n == sizeof found->names / sizeof *found->names)
-        return ERR_LIMIT;
-    memcpy(found->names[found->n++], name, CRYPT_NAME_BYTES);
+    struct search *search = arg;
+    memcpy(search->names[search->n_names++], name, CRYPT_NAME_BYTES);
     return 0;
 }
 
-/* Loads a subject that was found by its name; its id comes from its records. */
-static int load_found(struct asked *asked, const uint8_t *name)
+/* Tells one of them, where the page is not full; the first for whom it is ends the search. */
+static int tell_found(struct search *search, const struct asked *found)
 {
-    memcpy(asked->name, name, CRYPT_NAME_BYTES);
-    int code = keys_find(asked->keeper->keys, name, &asked->key);
-    asked->has_subject = code == 1;
-    if (code != 1)
-        return code;
-    struct records_subject subject = {asked->name, asked->key.key, asked->key.id};
-    code = records_read(asked->keeper->records, &subject, &asked->whole, &asked->consents);
-    asked->subject = json_string_value(json_object_get(asked->whole, "id"));
-    return code == ERR_NOTFOUND ? 0 : code;
+    if (json_array_size(search->subjects) == search->limit) {
+        search->more = true;
+        return 0;
+    }
+    memcpy(search->told, found->name, CRYPT_NAME_BYTES);
+    return json_array_append_new(search->subjects, json_string(found->subject)) == 0 ? 0 : ERR_NOMEM;
 }
 
-static json_t *search(struct keeper *keeper, struct asked *base, const char *field, const char *value)
+/* Looks at the names that were found, and writes down what it came to; not of the one that is left for the next page. */
+static int tell_batch(struct search *search)
 {
-    uint8_t hash[CRYPT_NAME_BYTES];
-    struct found found = {.n = 0};
-    struct asked all[64];
-    const char *results[64];
-    json_t *subjects = json_array();
-    name_value(keeper, field, value, hash);
-    base->subject = NULL;
-    int code = records_search(keeper->records, field, hash, add_found, &found);
+    struct keeper *keeper = search->base->keeper;
+    struct asked all[BATCH];
+    const char *results[BATCH];
     size_t n = 0;
-    for (; n < found.n && code == 0; n++) {
-        all[n] = *base;
-        code = load_found(&all[n], found.names[n]);
+    int code = 0;
+    for (; n < search->n_names && code == 0 && !search->more; n++) {
+        all[n] = *search->base;
+        memcpy(all[n].name, search->names[n], CRYPT_NAME_BYTES);
+        code = asked_load_named(&all[n]);
         results[n] = judge(&all[n]);
-        if (!all[n].subject)
-            all[n].has_subject = false;
+        all[n].has_subject = all[n].has_subject && all[n].subject;
         if (code == 0 && strcmp(results[n], "done") == 0)
-            code = json_array_append_new(subjects, json_string(all[n].subject)) == 0 ? 0 : ERR_NOMEM;
+            code = tell_found(search, &all[n]);
     }
     if (code == 0)
-        code = n > 0 ? note_all(keeper, all, n, results) : asked_note(base, "notfound");
+        code = note_all(keeper, all, n - search->more, results);
     for (size_t i = 0; i < n; i++)
         asked_end(&all[i]);
+    return code;
+}
+
+static int search_all(struct search *search)
+{
+    struct records *records = search->base->keeper->records;
+    int code, looked_at = 0;
+    do {
+        search->n_names = 0;
+        code = records_search(records, search->field, search->hash, search->after, BATCH, add_found, search);
+        if (code == 0 && search->n_names > 0) {
+            memcpy(search->after, search->names[search->n_names - 1], CRYPT_NAME_BYTES);
+            code = tell_batch(search);
+            looked_at = 1;
+        }
+    } while (code == 0 && search->n_names == BATCH && !search->more);
+    if (code == 0 && !looked_at) {
+        struct asked nobody = *search->base;
+        code = asked_note(&nobody, "notfound");
+    }
+    return code;
+}
+
+static json_t *search(struct search *search)
+{
+    char next[2 * CRYPT_NAME_BYTES + 1];
+    search->subjects = json_array();
+    int code = search->subjects ? search_all(search) : ERR_NOMEM;
     if (code != 0) {
-        json_decref(subjects);
+        json_decref(search->subjects);
         return answer_code(code);
     }
-    return json_pack("{s:b, s:o}", "ok", 1, "subjects", subjects);
+    sodium_bin2hex(next, sizeof next, search->told, sizeof search->told);
+    return json_pack("{s:b, s:o, s:o}", "ok", 1, "subjects", search->subjects, "next",
+                     search->more ? json_string(next) : json_null());
 }
 
 /* Fills in what search and names have in common. */
@@ -261,16 +292,28 @@ static json_t *begin_many(struct asked *base, struct keeper *keeper, const json_
 json_t *keeper_search(struct keeper *keeper, const json_t *question)
 {
     struct asked base;
-    const char *field, *value = json_string_value(json_object_get(question, "value"));
-    json_t *bad = begin_many(&base, keeper, question, &field);
+    struct search found = {.base = &base, .limit = PAGE_MAX};
+    const char *value = json_string_value(json_object_get(question, "value")),
+               *cursor = json_string_value(json_object_get(question, "cursor"));
+    const json_t *limit = json_object_get(question, "limit");
+    size_t size;
+    json_t *bad = begin_many(&base, keeper, question, &found.field);
     if (bad)
         return bad;
     if (!value || !value[0])
         return server_error("invalid", "value", "value: a text");
-    if (!is_searchable(keeper, field))
+    if (!is_searchable(keeper, found.field))
         return server_error("invalid", "field", "\"%s\" cannot be searched for: vault.searchable names the fields",
-                            field);
-    return search(keeper, &base, field, value);
+                            found.field);
+    if (limit && (!json_is_integer(limit) || json_integer_value(limit) < 1 || json_integer_value(limit) > PAGE_MAX))
+        return server_error("invalid", "limit", "limit: a whole number from 1 to %d", PAGE_MAX);
+    if (cursor && (sodium_hex2bin(found.after, sizeof found.after, cursor, strlen(cursor), NULL, &size, NULL) != 0 ||
+                   size != sizeof found.after))
+        return server_error("invalid", "cursor", "cursor: the \"next\" of the page before");
+    if (limit)
+        found.limit = (size_t)json_integer_value(limit);
+    name_value(keeper, found.field, value, found.hash);
+    return search(&found);
 }
 
 static int tell_name(struct keeper *keeper, const struct asked *base, const char *subject, const char *field,

@@ -85,7 +85,7 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
 static int fail_open(struct err_text *error, int code, const char *what, const char *folder)
 {
     return err_set(error, code, "%s of the vault \"%s\" cannot be used: %s", what, folder,
-                   code == ERR_DENIED ? "the unlocking key does not fit" : err_name(code));
+                   code == ERR_DENIED ? "the unlocking key does not fit (vault.key names it)" : err_name(code));
 }
 
 static int read_own(struct keys *keys)
@@ -215,10 +215,10 @@ static int write_public(const char *folder, struct keys_room *room)
     crypto_scalarmult_base(box, room->own[KEYS_BOX]);
     crypto_sign_seed_keypair(sign, secret, room->own[KEYS_AUDIT]);
     sodium_memzero(secret, sizeof secret);
-    snprintf(path, sizeof path, "%s/public.key", folder);
-    int code = epoch_write_file(path, 0644, box, sizeof box);
     snprintf(path, sizeof path, "%s/audit.pub", folder);
-    return code == 0 ? epoch_write_file(path, 0644, sign, sizeof sign) : code;
+    int code = epoch_write_file(path, 0644, sign, sizeof sign);
+    snprintf(path, sizeof path, "%s/public.key", folder); /* the last: where it is, the vault is whole */
+    return code == 0 ? epoch_write_file(path, 0644, box, sizeof box) : code;
 }
 
 static int write_own(struct keys *keys)
@@ -250,14 +250,7 @@ static int make_unlocking(struct keys *keys, const char *spec, const char *passp
         int code = epoch_derive(&keys->lock, passphrase, keys->room->unlocking);
         return code == 0 ? 0 : err_set(error, code, "the passphrase cannot be worked up: %s", err_name(code));
     }
-    if (strncmp(spec, "file:", 5) == 0 && access(spec + 5, F_OK) != 0) {
-        randombytes_buf(keys->room->unlocking, CRYPT_KEY_BYTES);
-        int code = epoch_write_file(spec + 5, 0600, keys->room->unlocking, CRYPT_KEY_BYTES);
-        return code == 0 ? 0
-                         : err_set(error, code, "the vault's unlocking key \"%s\" cannot be written: %s", spec + 5,
-                                   strerror(errno));
-    }
-    return epoch_read_unlocking(spec, keys->room->unlocking, error);
+    return epoch_make_unlocking(spec, keys->room->unlocking, error);
 }
 
 int keys_create(const char *folder, const char *spec, const char *passphrase, struct err_text *error)

@@ -55,6 +55,12 @@ MUST_CHECK int keys_update(struct keys *keys, const uint8_t name[static CRYPT_NA
  * good when the process dies in between: keys_open goes on. After a failure all keys are there as before. */
 MUST_CHECK int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *error);
 
+/* Another unlocking key: a passphrase, or the bytes of a file or credential (the other is NULL). The epoch's file is replaced by
+ * one that only the new key opens; then as keys_rotate, so that a copy of the old file is worth nothing, either. Before the
+ * replacing the old key opens the vault, after it the new one, also where the process dies. */
+MUST_CHECK int keys_relock(struct keys *keys, const char *passphrase, const uint8_t *unlocking, int64_t *ret_rewrapped,
+                           struct err_text *error);
+
 /* ---- erasing ---- */
 
 struct keys_tomb {

@@ -170,6 +170,49 @@ int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *erro
                      : err_set(error, code, "the next epoch of the vault's keys cannot be made: %s", err_name(code));
 }
 
+/* One that could not be entered is wrapped by the unlocking key of then, and would be taken for the newest at the next start. */
+static int destroy_newer(struct keys *keys)
+{
+    int64_t first, last;
+    int code = epoch_range(keys->folder, &first, &last);
+    for (int64_t epoch = keys->epoch + 1; code == 0 && epoch <= last; epoch++)
+        code = epoch_destroy(keys->folder, epoch);
+    return code;
+}
+
+static int make_next_unlocking(struct keys *keys, const char *passphrase, const uint8_t *unlocking, struct epoch_lock *ret_lock)
+{
+    if (unlocking) {
+        memcpy(keys->room->next, unlocking, CRYPT_KEY_BYTES);
+        *ret_lock = (struct epoch_lock){0};
+        return 0;
+    }
+    epoch_lock_new(ret_lock);
+    return epoch_derive(ret_lock, passphrase, keys->room->next);
+}
+
+int keys_relock(struct keys *keys, const char *passphrase, const uint8_t *unlocking, int64_t *ret_rewrapped,
+                struct err_text *error)
+{
+    struct epoch_lock lock;
+    struct keys_room *room = keys->room;
+    int code = destroy_newer(keys);
+    if (code == 0)
+        code = make_next_unlocking(keys, passphrase, unlocking, &lock);
+    step("before the other unlocking key");
+    if (code == 0)
+        code = epoch_replace(keys->folder, keys->epoch, &lock, room->next, room->epoch);
+    /* also where only the syncing failed: what comes has to fit the file that is there */
+    if (epoch_read(keys->folder, keys->epoch, room->next, room->older) == 0) {
+        memcpy(room->unlocking, room->next, CRYPT_KEY_BYTES);
+        keys->lock = lock;
+    }
+    sodium_memzero(room->next, sizeof room->next);
+    sodium_memzero(room->older, sizeof room->older);
+    return code == 0 ? keys_rotate(keys, ret_rewrapped, error)
+                     : err_set(error, code, "the vault's unlocking key cannot be changed: %s", err_name(code));
+}
+
 /* ---- erasing ---- */
 
 static int take_tomb(struct keys *keys, sqlite3_stmt *stmt, struct keys_tomb *ret_tomb)

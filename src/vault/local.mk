@@ -9,7 +9,7 @@ noinst_LIBRARIES += %D%/libvault.a
 	%D%/frame.c %D%/frame.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/keeper.c %D%/keeper.h %D%/keeper_inside.h \
-	%D%/keeper_admin.c %D%/keeper_erase.c %D%/keeper_read.c %D%/keeper_write.c \
+	%D%/keeper_admin.c %D%/keeper_erase.c %D%/keeper_read.c %D%/keeper_reconcile.c %D%/keeper_write.c \
 	%D%/keys.c %D%/keys.h %D%/keys_inside.h %D%/keys_end.c \
 	%D%/records.c %D%/records.h \
 	%D%/seal.c %D%/seal.h \

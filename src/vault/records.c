@@ -32,7 +32,8 @@ static const char *const statements[SQL_N] = {
     [SQL_READ] = "SELECT kind, field, revision, sealed FROM record WHERE subject = :name",
     [SQL_BLIND_DROP] = "DELETE FROM blind WHERE subject = :name AND field = :field",
     [SQL_BLIND_ADD] = "INSERT INTO blind (field, hash, subject) VALUES (:field, :hash, :name)",
-    [SQL_SEARCH] = "SELECT subject FROM blind WHERE field = :field AND hash = :hash",
+    [SQL_SEARCH] =
+        "SELECT subject FROM blind WHERE field = :field AND hash = :hash AND subject > :after ORDER BY subject LIMIT :limit",
     [SQL_ERASE] = "DELETE FROM record WHERE subject = :name",
     [SQL_ERASE_BLIND] = "DELETE FROM blind WHERE subject = :name",
     [SQL_NEXT] = "SELECT min(subject) FROM (SELECT min(subject) AS subject FROM record WHERE subject > :after"
@@ -234,11 +235,14 @@ int records_read(struct records *records, const struct records_subject *subject,
 }
 
 int records_search(struct records *records, const char *field, const uint8_t hash[static CRYPT_NAME_BYTES],
+                   const uint8_t after[static CRYPT_NAME_BYTES], int64_t limit,
                    int (*each)(void *arg, const uint8_t *name), void *arg)
 {
     sqlite3_stmt *stmt = db_stmt(records->db, SQL_SEARCH);
     db_bind_text(stmt, ":field", field);
     db_bind_blob(stmt, ":hash", hash, CRYPT_NAME_BYTES);
+    db_bind_blob(stmt, ":after", after, CRYPT_NAME_BYTES);
+    db_bind_i64(stmt, ":limit", limit);
     int code;
     while ((code = db_step(records->db, stmt)) == 1) {
         code =

@@ -38,8 +38,10 @@ MUST_CHECK int records_read(struct records *records, const struct records_subjec
 /* The blind index of a field: the hash of its value, none (NULL) where the field has none any more. */
 MUST_CHECK int records_index(struct records *records, const uint8_t name[static CRYPT_NAME_BYTES], const char *field,
                              const uint8_t *hash);
-/* Calls each for the subjects with that hash; it must not write. An answer other than 0 ends it. */
+/* Calls each for the subjects with that hash behind `after`, in order, so many at most; it must not write. An answer other than 0
+ * ends it. */
 MUST_CHECK int records_search(struct records *records, const char *field, const uint8_t hash[static CRYPT_NAME_BYTES],
+                              const uint8_t after[static CRYPT_NAME_BYTES], int64_t limit,
                               int (*each)(void *arg, const uint8_t *name), void *arg);
 
 /* Removes all rows of a subject. */

@@ -4,7 +4,7 @@
 
 extern void (*step_hook)(const char *name); /* NULL but in tests */
 
-/* Told before each step of erasing and of rotating that lasts. */
+/* Told before each step of erasing, of rotating and of changing the unlocking key that lasts. */
 static inline void step(const char *name)
 {
     if (step_hook)

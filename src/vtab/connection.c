@@ -14,18 +14,9 @@
 struct connection *connection_new(sqlite3 *db, const struct vtab_opts *opts)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
-    if (!connection)
-        return NULL;
-    *connection = (struct connection){.db = db, .refs = 1, .reader = opts->reader, .view = opts->view,
-                                       .look = opts->look, .look_arg = opts->look_arg};
-    connection->entities = calloc(opts->n_entities + 1, sizeof(char *));
-    for (size_t i = 0; connection->entities && i < opts->n_entities; i++)
-        if ((connection->entities[i] = strdup(opts->entities[i])))
-            connection->n_entities++;
-    if (!connection->entities || connection->n_entities < opts->n_entities) {
-        connection_drop(connection);
-        return NULL;
-    }
+    if (connection)
+        *connection = (struct connection){.db = db, .refs = 1, .reader = opts->reader, .view = opts->view,
+                                           .look = opts->look, .look_arg = opts->look_arg};
     return connection;
 }
 
@@ -47,19 +38,8 @@ void connection_drop(void *dropped)
     drop_view(connection);
     if (connection->owns_reader)
         reader_dir_close(connection->reader);
-    for (size_t i = 0; i < connection->n_entities; i++)
-        free(connection->entities[i]);
-    free(connection->entities);
     free(connection->runs);
     free(connection);
-}
-
-bool connection_shows(const struct connection *connection, const char *entity)
-{
-    for (size_t i = 0; i < connection->n_entities; i++)
-        if (reader_glob(connection->entities[i], entity))
-            return true;
-    return !connection->n_entities;
 }
 
 /* ---- the directory ---- */

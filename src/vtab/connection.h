@@ -22,8 +22,6 @@ struct connection {
     struct reader_dir *reader;
     struct view *view;
     bool owns_reader, owns_view;
-    char **entities;            /* globs of the caller */
-    size_t n_entities;
     int (*look)(void *arg);     /* as in struct vtab_opts */
     void *look_arg;
     int n_cursors;              /* open ones */
@@ -43,8 +41,5 @@ void connection_plan(struct connection *connection);
 /* A cursor opens: makes sure that connection->view is the state its statement sees. Then connection_end when it closes. */
 MUST_CHECK int connection_begin(struct connection *connection, struct err_text *error);
 void connection_end(struct connection *connection);
-
-/* Whether the caller may know the entity. */
-bool connection_shows(const struct connection *connection, const char *entity);
 
 #endif

@@ -229,8 +229,6 @@ static int keep_series(void *arg, const struct series_info *info)
     struct question *question = search->question;
     const char *texts[4] = {info->entity, info->type, info->property, info->unit};
     size_t size = sizeof(struct question_series);
-    if (!connection_shows(search->connection, info->entity))
-        return 0;
     for (size_t i = 0; i < search->n_terms; i++)
         if (!meets(&search->terms[i], info))
             return 0;

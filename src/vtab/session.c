@@ -136,8 +136,7 @@ static int open_database(struct session *session, const struct session_opts *opt
     int rc = view_open(opts->reader, &session->view, error);
     if (rc)
         return rc;
-    struct vtab_opts tables = {.reader = opts->reader, .view = session->view, .entities = opts->entities,
-                               .n_entities = opts->n_entities, .look = look, .look_arg = session};
+    struct vtab_opts tables = {.reader = opts->reader, .view = session->view, .look = look, .look_arg = session};
     int code = sqlite3_open_v2(":memory:", &session->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(session->db, "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", NULL, NULL, NULL);

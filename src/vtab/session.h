@@ -10,9 +10,7 @@
 #include "store/reader.h"
 
 struct session_opts {
-    struct reader_dir *reader;          /* borrowed */
-    const char *const *entities;        /* globs; other entities do not exist; none: all do */
-    size_t n_entities;
+    struct reader_dir *reader;          /* borrowed; a limited one shows its entities alone (reader_dir_limit) */
     int64_t time_max_us;                /* from session_open on */
     bool (*is_over)(void *arg);         /* asked often: true ends the statement with ERR_CANCELLED; or NULL */
     void *arg;
@@ -24,7 +22,7 @@ struct session_opts {
 
 struct session;
 
-/* The strings of opts are copied. ERR_INVALID: no statement, more than one, or one with a fault; ERR_DENIED: it wants more than
+/* ERR_INVALID: no statement, more than one, or one with a fault; ERR_DENIED: it wants more than
  * to read; ERR_LIMIT. */
 MUST_CHECK int session_open(const struct session_opts *opts, const char *sql, struct session **ret_session,
                             struct err_text *error);

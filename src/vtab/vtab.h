@@ -14,8 +14,6 @@
 struct vtab_opts {
     struct reader_dir *reader; /* borrowed; NULL: the directory of the connection's main file is opened, else $ALMANAC_DIR */
     struct view *view;         /* borrowed: every statement sees this state; NULL: each the newest */
-    const char *const *entities; /* globs, copied: other entities do not exist for this connection; none: all do */
-    size_t n_entities;
     int (*look)(void *arg);    /* asked before each series: 0, or the statement is broken off (SQLITE_INTERRUPT); or NULL */
     void *look_arg;
 };

@@ -3,10 +3,12 @@
 
     ROUNDS=20 SEED=7 tests/accept/62-live.py
 """
+import base64
 import http.client
 import json
 import os
 import random
+import re
 import socket
 import sys
 import threading
@@ -227,6 +229,40 @@ def test_many_may_listen_and_no_more(context):
     assert time.monotonic() - begin < 15 # a listener does not hold up a stop
     follower.over = True
     site.start()
+
+
+def test_who_is_not_let_in_any_more_is_told_no_more(context):
+    """Of a token and a user: the stream ends by itself while nothing arrives; others listen on, and an access that was added ends nobody's."""
+    _, site = context
+    host, _, port = site.url.removeprefix("https://").rpartition(":")
+    token = re.search(r"alm_\S+", site.cli("token", "create", "--name", "passing", "--scope", "read").stdout).group(0)
+    site.cli("user", "add", "passer", "--scope", "read:live-*", input="a long password\n")
+    ways = {"token": "Bearer " + token, "user": "Basic " + base64.b64encode(b"passer:a long password").decode()}
+    open_ones = {}
+    for kind, authorization in (*ways.items(), ("admin", "Bearer " + site.token)):
+        connection = http.client.HTTPSConnection(host, int(port), context=site.tls, timeout=60)
+        connection.request("GET", "/v1/live?entity=live-2", headers={"Authorization": authorization})
+        open_ones[kind] = connection, connection.getresponse()
+        assert open_ones[kind][1].status == 200, kind
+    def heard(kind, word):
+        line = b""
+        while word not in line:
+            line = open_ones[kind][1].readline()
+            assert line, kind
+        return line
+    for round, (kind, name) in enumerate((("token", "passing"), ("user", "passer"))):
+        site.cli("token", "create", "--name", f"new-{round}", "--scope", "read")
+        send(context, reading("live-2", T0 + timedelta(days=60 + round), 1000 + round))
+        heard(kind, b'"value":%d' % (1000 + round))
+        begin = time.monotonic()
+        site.cli(*(("token", "revoke") if kind == "token" else ("user", "remove")), name)
+        assert b"not valid" in heard(kind, b"reason"), kind
+        assert b"data:" not in open_ones[kind][1].read(), kind      # it is over
+        print(f"# the stream of the {kind} ended {time.monotonic() - begin:.2f} s after the command had begun")
+        send(context, reading("live-2", T0 + timedelta(days=70 + round), 2000 + round))
+        heard("admin", b'"value":%d' % (2000 + round))
+    for connection, _ in open_ones.values():
+        connection.close()
 
 
 def test_a_strange_position_is_refused(context):

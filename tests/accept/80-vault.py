@@ -171,6 +171,30 @@ def test_backup_erase_restore(folder):
         assert db.execute("SELECT count(DISTINCT subject) FROM record").fetchone() == (49,)
 
 
+def test_lost_keys_are_put_back_and_know_what_came_since(folder):
+    site = folder / "site"
+    stale = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-1", check=False)
+    assert stale.returncode == 1 and "is there" in stale.stderr, stale.stderr
+    run(ALMANAC, "vault", "backup", "--keys", "--dir", site, folder / "keys-2")
+    vault = Process(site)
+    assert vault.ask("restrict", actor="t", subject="s-6", restricted=True)["ok"]
+    assert vault.put(100)["created"] is True
+    vault.end()
+    ended(site)
+    (site / "vault" / "keys.db").unlink()
+    assert run(ALMANAC, "vault", "status", "--dir", site, check=False).returncode == 1
+    ended(site)
+    stale = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-1", check=False)
+    assert stale.returncode == 1 and "destroyed by" in stale.stderr, stale.stderr
+    done = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-2")
+    assert "1 subjects were added since" in done.stderr, done.stderr
+    vault = Process(site)
+    assert vault.put(3)["error"] == "erased" and vault.read(6)["error"] == "restricted" and vault.read(100)["error"] == "notfound"
+    assert vault.read(5)["fields"]["name"] == "Canary 5 Novak"
+    assert vault.ask("restrict", actor="t", subject="s-6", restricted=False)["ok"]
+    vault.end()
+
+
 def test_older_keys_refuse_a_newer_backup(folder):
     site = folder / "site"
     run(ALMANAC, "vault", "backup", "--dir", site, folder / "data-2")
@@ -231,6 +255,82 @@ def test_a_passphrase_unlocks(folder):
     assert unlock(word).returncode == 0
     assert vault.put(1)["created"] is True and vault.read(1)["ok"] is True
     vault.end()
+
+
+def test_the_unlocking_key_is_changed(folder):
+    site = init(folder / "turned")
+    vault = Process(site)
+    assert vault.put(1)["created"] is True
+    vault.end()
+    ended(site)
+    same = run(ALMANAC, "vault", "rewrap", "--dir", site, check=False)
+    assert same.returncode != 0 and "name another place" in same.stderr, same.stderr
+    done = run(ALMANAC, "vault", "rewrap", "--dir", site, "--key", "file:keys/next.key")
+    assert "key = file:keys/next.key" in done.stderr, done.stderr
+    assert (site / "keys" / "next.key").stat().st_mode & 0o777 == 0o600
+    ended(site)
+    old = run(ALMANAC, "vault", "status", "--dir", site, check=False)
+    assert old.returncode == 1 and "does not fit" in old.stderr, old.stderr
+    ended(site)
+    conf = site / "almanac.conf"
+    conf.write_text(conf.read_text() + "\n[vault]\nkey = file:keys/next.key\n")
+    (site / "keys" / "vault.key").unlink()
+    assert json.loads(run(ALMANAC, "vault", "status", "--json", "--dir", site).stdout)["subjects"] == 1
+    ended(site)
+    # to a passphrase, which only an unlocked vault changes once more
+    word = folder / "word"
+    word.write_text("correct horse\n")
+    env = {**os.environ, "ALMANAC_PASSPHRASE_FILE": str(word)}
+    run(ALMANAC, "vault", "rewrap", "--dir", site, "--key", "passphrase", env=env)
+    ended(site)
+    locked = run(ALMANAC, "vault", "rewrap", "--dir", site, "--set", "vault.key=passphrase", check=False, env=env)
+    assert locked.returncode == 1 and "locked" in locked.stderr, locked.stderr
+    vault = Process(site, "--key", "passphrase")
+    set_to = ["--dir", site, "--set", "vault.key=passphrase"]
+    run(ALMANAC, "vault", "unlock", *set_to, env=env)
+    word.write_text("battery staple\n")
+    run(ALMANAC, "vault", "rewrap", *set_to, env=env)
+    assert vault.read(1)["ok"] is True       # who has it open goes on
+    vault.end()
+    vault = Process(site, "--key", "passphrase")
+    assert vault.ask("unlock", passphrase="correct horse")["error"] == "denied"
+    run(ALMANAC, "vault", "unlock", *set_to, env=env)
+    assert vault.read(1)["fields"]["name"] == "Canary 1 Novak"
+    run(ALMANAC, "vault", "backup", *set_to, folder / "word-1")
+    vault.end()
+    ended(site)
+    run(ALMANAC, "vault", "restore", *set_to, folder / "word-1", env=env)     # which has to unlock it
+
+
+def test_a_directory_without_a_vault_is_given_one(folder):
+    site = init(folder / "bare")
+    shutil.rmtree(site / "vault")
+    shutil.rmtree(site / "keys")
+    almanacd = [harness.BUILD / "almanacd", "-c", site / "almanac.conf"]
+    refused = run(*almanacd, check=False)
+    assert refused.returncode == 1 and "`almanac vault init`" in refused.stderr, refused.stderr
+    done = run(ALMANAC, "vault", "init", "--dir", site)
+    assert "keys/vault.key" in done.stderr, done.stderr
+    vault = Process(site)
+    assert vault.put(1)["created"] is True
+    vault.end()
+    ended(site)
+    public = (site / "vault" / "public.key").read_bytes()
+    again = run(ALMANAC, "vault", "init", "--dir", site, check=False)
+    assert again.returncode == 1 and "is there already" in again.stderr, again.stderr
+    (site / "vault" / "public.key").unlink()
+    again = run(ALMANAC, "vault", "init", "--dir", site, check=False)
+    assert again.returncode == 1 and "put the file back" in again.stderr, again.stderr
+    (site / "vault" / "public.key").write_bytes(public)
+    vault = Process(site)
+    assert vault.read(1)["ok"] is True
+    vault.end()
+    # what fails leaves nothing behind
+    ended(site)
+    shutil.rmtree(site / "vault")
+    failed = run(ALMANAC, "vault", "init", "--dir", site, "--set", "vault.key=credential:none", check=False)
+    assert failed.returncode == 1 and not list((site / "vault").iterdir()), failed.stderr
+    run(ALMANAC, "vault", "init", "--dir", site)
 
 
 def test_root_s_process_becomes_a_user_of_its_own(folder):

@@ -148,6 +148,38 @@ static void a_token_taken_out_of_the_file_is_refused_after_a_second(void **state
     access_close(access);
 }
 
+static void who_was_let_in_is_asked_for_again(void **state)
+{
+    struct err_text error = {0};
+    struct principal principals[3];
+    char tokens[2][TOKEN_TEXT_MAX];
+    const uint8_t spki[32] = {9};
+    int64_t now_us = clock_mono_us(), versions[3] = {0};
+    struct access *access = open_access();
+    (void)state;
+    assert_int_equal(access_token_create(access, "same", "read", tokens[0], &error), 0);
+    assert_int_equal(access_user_add(access, "same", "read", "a long password", &error), 0);
+    assert_int_equal(access_certificate_add(access, "same", "read", spki, &error), 0);
+    clock_freeze(now_us);
+    assert_int_equal(check(access, tokens[0], &principals[ACCESS_TOKENS]), 0);
+    assert_int_equal(access_check_password(access, "same", "a long password", true, &principals[ACCESS_USERS]), 0);
+    assert_int_equal(access_check_certificate(access, spki, &principals[ACCESS_CERTIFICATES]), 0);
+    int64_t version = access_version(access);
+    for (int gone = 0; gone < 3; gone++) {
+        assert_int_equal(access_remove(access, (enum access_kind)gone, "same", &error), 0);
+        clock_freeze(now_us += 1000001);
+        assert_true(access_version(access) != version);
+        version = access_version(access);
+        for (int i = 0; i < 3; i++)
+            for (int twice = 0; twice < 2; twice++)
+                assert_int_equal(access_check_again(access, &principals[i], &versions[i]), i <= gone ? ERR_DENIED : 0);
+    }
+    assert_int_equal(access_token_create(access, "same", "read", tokens[1], &error), 0); /* of that name, but another one */
+    clock_freeze(now_us += 1000001);
+    assert_int_equal(access_check_again(access, &principals[ACCESS_TOKENS], &versions[ACCESS_TOKENS]), ERR_DENIED);
+    access_close(access);
+}
+
 static void the_file_holds_no_token_and_is_its_owners_alone(void **state)
 {
     struct err_text error = {0};
@@ -164,6 +196,73 @@ static void the_file_holds_no_token_and_is_its_owners_alone(void **state)
     fclose(file);
     assert_in_range(n, 4096, sizeof(bytes) - 1);
     assert_null(memmem(bytes, n, token + 4, 8));
+}
+
+/* As the programs of formats 1 and 2 wrote them, before pages had sums. */
+static const char older_schema[] =
+    "CREATE TABLE secret (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL CHECK (length(key) = 32));"
+    "CREATE TABLE token (hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32), name TEXT NOT NULL UNIQUE, scopes INTEGER NOT NULL, "
+    "created_us INTEGER NOT NULL);";
+static const char users_schema[] = "CREATE TABLE user (name TEXT NOT NULL UNIQUE, password TEXT NOT NULL, scopes INTEGER NOT NULL, "
+                                   "created_us INTEGER NOT NULL);";
+
+static int run_sql(void *shell, const char *sql)
+{
+    return sqlite3_exec(shell, sql, NULL, NULL, NULL);
+}
+
+/* Plants the tokens (and users) of the file that is there in a file of an earlier format, in its place. */
+static void make_older(int version)
+{
+    sqlite3 *shell;
+    char sql[512], made[128];
+    snprintf(made, sizeof(made), "%s.older", path);
+    assert_int_equal(sqlite3_open(made, &shell), SQLITE_OK);
+    assert_int_equal(run_sql(shell, older_schema), SQLITE_OK);
+    if (version > 1)
+        assert_int_equal(run_sql(shell, users_schema), SQLITE_OK);
+    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; ATTACH '%s' AS new;"
+             "INSERT INTO secret SELECT * FROM new.secret; INSERT INTO token SELECT * FROM new.token", 0x414c4d61, version, path);
+    assert_int_equal(run_sql(shell, sql), SQLITE_OK);
+    if (version > 1)
+        assert_int_equal(run_sql(shell, "INSERT INTO user SELECT * FROM new.user"), SQLITE_OK);
+    sqlite3_close(shell);
+    assert_int_equal(rename(made, path), 0);
+}
+
+static void files_of_earlier_formats_are_brought_up_to_date_where_they_lie(void **state)
+{
+    struct err_text error = {0};
+    struct principal principal;
+    char token[TOKEN_TEXT_MAX], copy[128];
+    const uint8_t spki[32] = {7};
+    (void)state;
+    struct access *access = open_access();
+    assert_int_equal(access_token_create(access, "old", "read,ops", token, &error), 0);
+    assert_int_equal(access_token_create(access, "limited", "read:p2-*", (char[TOKEN_TEXT_MAX]){0}, &error), 0);
+    assert_int_equal(access_user_add(access, "anna", "read", "a long password", &error), 0);
+    access_close(access);
+    for (int version = 2; version >= 1; version--) {
+        make_older(version);
+        snprintf(copy, sizeof(copy), "%s.copy", path);
+        assert_int_equal(access_copy(path, copy, &error), 0); /* a backup of before */
+        for (int i = 0; i < 2; i++) { /* the file, and its copy in its place */
+            access = open_access();
+            assert_int_equal(check(access, token, &principal), 0);
+            assert_string_equal(principal.name, "old");
+            assert_int_equal(principal.grants.scopes, SCOPE_READ | SCOPE_OPS);
+            assert_int_equal(access_check_password(access, "anna", "a long password", true, &principal), version == 2 ? 0 : ERR_DENIED);
+            access_close(access);
+            if (i == 0)
+                assert_int_equal(rename(copy, path), 0);
+        }
+        access = open_access();
+        char name[16];
+        snprintf(name, sizeof(name), "c%d", version);
+        assert_int_equal(access_certificate_add(access, name, "read:p2-*", spki, &error), 0);
+        assert_int_equal(access_remove(access, ACCESS_CERTIFICATES, name, &error), 0);
+        access_close(access);
+    }
 }
 
 static void names_and_scopes_are_checked(void **state)
@@ -443,10 +542,12 @@ int main(void)
         CASE(nobody_else_is_let_in),
         CASE(a_token_of_another_process_is_valid_at_once),
         CASE(a_token_taken_out_of_the_file_is_refused_after_a_second),
+        CASE(who_was_let_in_is_asked_for_again),
         CASE(the_file_holds_no_token_and_is_its_owners_alone),
         CASE(names_and_scopes_are_checked),
         CASE(a_limited_scope_shows_what_its_globs_match),
         CASE(a_wrong_file_is_refused_by_name),
+        CASE(files_of_earlier_formats_are_brought_up_to_date_where_they_lie),
         CASE(a_password_is_computed_once_in_five_minutes),
         CASE(a_user_who_was_removed_is_refused_after_a_second),
         CASE(tokens_and_users_are_listed_by_name_and_taken_back),

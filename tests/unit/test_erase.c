@@ -278,6 +278,241 @@ static void a_rotation_that_died_loses_nobody(void **state)
     assert_true(n >= 6);
 }
 
+/* ---- keys.db was lost, and a copy of this epoch is put back ---- */
+
+static void put_keys_back(const char *copy)
+{
+    vault_rig_close(&rig);
+    vault_rig_load(&rig, copy, "keys.db");
+    vault_rig_open(&rig);
+}
+
+static int64_t n_lost(void)
+{
+    json_t *answer = vault_rig_ask(&rig, "{'do':'reconcile','actor':'a'}");
+    assert_true(json_is_true(json_object_get(answer, "ok")));
+    int64_t lost = json_integer_value(json_object_get(answer, "lost"));
+    json_decref(answer);
+    return lost;
+}
+
+#define CONSENTS "{'do':'consents','actor':'a','subject':'s-%d','consents':[%s]}"
+#define RESTRICT "{'do':'restrict','actor':'a','subject':'s-%d','restricted':%s}"
+
+static void keys_put_back_catch_up_with_the_chain(void **state)
+{
+    char copy[400], granted[400];
+    (void)state;
+    snprintf(copy, sizeof copy, "%s/copy.db", rig.dir);
+    snprintf(granted, sizeof granted, "%s/granted.db", rig.dir);
+    for (int i = 1; i <= 4; i++)
+        assert_string_equal(put(i), "ok");
+    assert_string_equal(erase(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 4, "true"), "ok");
+    vault_rig_save(&rig, "keys.db", copy);
+    /* after the copy: */
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 2, "true"), "ok");
+    assert_string_equal(vault_rig_word(&rig, RESTRICT, 4, "false"), "ok");
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, "{'purpose':'billing'}"), "ok");
+    vault_rig_save(&rig, "vault.db", granted);
+    assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, ""), "ok");
+    assert_string_equal(put(5), "ok");
+    put_keys_back(copy);
+    assert_int_equal(n_lost(), 1);
+    assert_string_equal(put(1), "erased");
+    assert_string_equal(read_back(2), "restricted");
+    assert_string_equal(read_back(3), "notfound");
+    assert_string_equal(read_back(4), "ok");
+    assert_string_equal(read_back(5), "notfound");
+    vault_rig_close(&rig); /* and a vault.db of when the consent was there, too, changes nothing */
+    vault_rig_load(&rig, granted, "vault.db");
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(3), "notfound");
+    assert_string_equal(read_back(2), "restricted");
+    assert_string_equal(vault_rig_word(&rig, CONSENTS, 3, "{'purpose':'billing'}"), "ok");
+    assert_string_equal(read_back(3), "ok");
+    assert_string_equal(put(5), "ok");
+    json_t *answer = vault_rig_ask(&rig, "{'do':'verify'}");
+    assert_true(json_is_null(json_object_get(answer, "broken")));
+    json_decref(answer);
+}
+
+/* The erasure dies, and then the keys are lost: a copy of before would bring the subject back, as would an older vault.db. */
+static void an_erasure_that_died_is_not_undone_by_keys_of_before(void **state)
+{
+    char copy[400], data[400], now[400];
+    (void)state;
+    snprintf(copy, sizeof copy, "%s/copy.db", rig.dir);
+    snprintf(data, sizeof data, "%s/data.db", rig.dir);
+    for (int n = 1; n <= 8; n++) {
+        char question[128];
+        assert_string_equal(put(n), "ok");
+        vault_rig_close(&rig);
+        vault_rig_save(&rig, "keys.db", copy);
+        vault_rig_save(&rig, "vault.db", data);
+        snprintf(question, sizeof question, "{'do':'erase','actor':'a','subject':'s-%d','series':'delete'}", n);
+        assert_true(dies_at(n, question)); /* n is at least 1: erase-begin is in the chain */
+        vault_rig_load(&rig, copy, "keys.db");
+        vault_rig_load(&rig, data, "vault.db");
+        snprintf(now, sizeof now, "%s/keys.db-journal", rig.folder);
+        unlink(now);
+        snprintf(now, sizeof now, "%s/vault.db-journal", rig.folder);
+        unlink(now);
+        vault_rig_open(&rig);
+        assert_int_equal(n_lost(), 0);
+        assert_string_equal(read_back(n), "notfound");
+        assert_string_equal(put(n), "erased");
+        assert_int_equal(n_epoch_files(), 1);
+        json_t *answer = vault_rig_ask(&rig, "{'do':'erasures'}"); /* the store is told, from the records of the older file */
+        json_t *pending = json_array_get(json_object_get(answer, "pending"), json_array_size(json_object_get(answer, "pending")) - 1);
+        assert_int_equal(json_array_size(json_object_get(pending, "entities")), 1);
+        json_decref(answer);
+    }
+}
+
+/* ---- another unlocking key ---- */
+
+#define OTHER_KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static int try_open(const char *key, struct keeper **ret_keeper)
+{
+    struct err_text error = {0};
+    struct keeper_opts opts = {.folder = rig.folder, .key = key, .searchable = "email"};
+    return keeper_open(&opts, ret_keeper, &error);
+}
+
+/* At whatever step it dies, one of the two keys opens the vault and the other does not; everybody is there. */
+static void another_unlocking_key_opens_and_the_one_before_does_not(void **state)
+{
+    char key_file[320], other[330], before[330];
+    uint8_t bytes[CRYPT_KEY_BYTES];
+    struct err_text error;
+    int n = 0, n_old = 0, n_new = 0;
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(put(i), "ok");
+    vault_rig_close(&rig);
+    snprintf(key_file, sizeof key_file, "%s/other.key", rig.dir);
+    snprintf(other, sizeof other, "file:%s", key_file);
+    snprintf(before, sizeof before, "%s", rig.key);
+    assert_int_equal(sodium_hex2bin(bytes, sizeof bytes, OTHER_KEY, 64, NULL, NULL, NULL), 0);
+    assert_int_equal(epoch_write_file(key_file, 0600, bytes, sizeof bytes), 0);
+    for (bool dies = true; dies; n++) {
+        dies = dies_at(n, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}");
+        struct keeper *wrong;
+        int with_old = try_open(before, &rig.keeper);
+        if (with_old == 0) {
+            assert_true(dies && n_new == 0); /* later steps only go further */
+            n_old++;
+            vault_rig_close(&rig);
+            assert_int_equal(try_open(other, &wrong), ERR_DENIED);
+            vault_rig_open(&rig);
+        } else {
+            n_new++;
+            assert_int_equal(with_old, ERR_DENIED);
+            assert_int_equal(try_open(other, &rig.keeper), 0);
+        }
+        assert_int_equal(n_epoch_files(), 1);
+        for (int i = 0; i < 5; i++)
+            assert_string_equal(read_back(i), "ok");
+        if (with_old != 0) { /* back to the first one, for the next step */
+            uint8_t unlocking[CRYPT_KEY_BYTES];
+            char hex[65];
+            assert_int_equal(epoch_read_unlocking(before, unlocking, &error), 0);
+            sodium_bin2hex(hex, sizeof hex, unlocking, sizeof unlocking);
+            assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'%s'}", hex), "ok");
+        }
+        vault_rig_close(&rig);
+    }
+    assert_true(n_old >= 2 && n_new >= 6);
+    print_message("# %d steps: after %d the old key opens, after %d the new one\n", n, n_old, n_new);
+}
+
+static const char *full_at;
+
+static void fill_disk_at_name(const char *name)
+{
+    if (strcmp(name, full_at) == 0)
+        fill_disk(true);
+}
+
+static const char *ask_without_room_at(const char *name, const char *question)
+{
+    static char word[32];
+    full_at = name;
+    step_hook = fill_disk_at_name;
+    snprintf(word, sizeof word, "%s", vault_rig_word(&rig, "%s", question));
+    step_hook = NULL;
+    fill_disk(false);
+    return word;
+}
+
+/* An epoch that a rotation could not enter is wrapped by the old unlocking key, and may not be the newest at the next start. */
+static void another_unlocking_key_opens_after_rotations_that_failed(void **state)
+{
+    char key_file[320], other[330], before[330];
+    uint8_t bytes[CRYPT_KEY_BYTES];
+    struct keeper *wrong;
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    snprintf(key_file, sizeof key_file, "%s/other.key", rig.dir);
+    snprintf(other, sizeof other, "file:%s", key_file);
+    snprintf(before, sizeof before, "%s", rig.key);
+    assert_int_equal(sodium_hex2bin(bytes, sizeof bytes, OTHER_KEY, 64, NULL, NULL, NULL), 0);
+    assert_int_equal(epoch_write_file(key_file, 0600, bytes, sizeof bytes), 0);
+    assert_string_equal(put(1), "ok");
+    assert_string_equal(ask_without_room_at("next epoch there", "{'do':'rotate','actor':'a'}"), "io");
+    assert_int_equal(n_epoch_files(), 2);
+    assert_string_equal(ask_without_room_at("epoch replaced", "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}"), "io");
+    vault_rig_close(&rig);
+    assert_int_equal(try_open(before, &wrong), ERR_DENIED);
+    assert_int_equal(try_open(other, &rig.keeper), 0);
+    assert_string_equal(read_back(1), "ok");
+    assert_int_equal(n_epoch_files(), 1);
+}
+
+static void a_passphrase_takes_the_place_of_a_file_and_goes_again(void **state)
+{
+    struct keeper *wrong;
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'correct horse'}"), "ok");
+    assert_string_equal(read_back(1), "ok"); /* who has it open goes on */
+    vault_rig_close(&rig);
+    vault_rig_open(&rig); /* the file's key is asked for nothing */
+    assert_string_equal(read_back(1), "locked");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'battery'}"), "locked");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'battery'}"), "denied");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'correct horse'}"), "ok");
+    assert_string_equal(read_back(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','passphrase':'battery'}"), "ok");
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'correct horse'}"), "denied");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'unlock','passphrase':'battery'}"), "ok");
+    assert_string_equal(read_back(1), "ok");
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}"), "ok");
+    vault_rig_close(&rig);
+    assert_int_equal(try_open("passphrase", &wrong), ERR_DENIED);
+    assert_int_equal(try_open(rig.key, &wrong), ERR_DENIED); /* the file of the beginning */
+}
+
+static void a_rewrap_that_makes_no_sense_changes_nothing(void **state)
+{
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    static const char *const questions[] = {"{'do':'rewrap','actor':'a'}", "{'do':'rewrap','actor':'a','passphrase':''}",
+                                            "{'do':'rewrap','actor':'a','key':'00ff'}",
+                                            "{'do':'rewrap','actor':'a','passphrase':'x','key':'" OTHER_KEY "'}",
+                                            "{'do':'rewrap','key':'" OTHER_KEY "'}"};
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        assert_string_equal(vault_rig_word(&rig, "%s", questions[i]), "invalid");
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(1), "ok");
+}
+
 /* ---- the red team: every older copy, and the keys of today ---- */
 
 #define SUBJECTS 110
@@ -393,6 +628,29 @@ static void no_older_copy_gives_an_erased_subject_back(void **state)
         assert_string_equal(read_back(i), i < 100 ? "notfound" : "ok");
 }
 
+/* A copy of the old epoch's file and the old key together give an epoch's key that wraps nothing any more. */
+static void the_old_key_with_the_old_file_opens_nothing(void **state)
+{
+    char stolen[400];
+    uint8_t keys[1][CRYPT_KEY_BYTES], old[CRYPT_KEY_BYTES];
+    int64_t epochs[1] = {1}, first, last;
+    struct err_text error;
+    int n_rows = 0;
+    (void)state;
+    assert_string_equal(put(1), "ok");
+    snprintf(stolen, sizeof stolen, "%s/epoch.1", rig.dir);
+    vault_rig_save(&rig, "epoch.1", stolen);
+    assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}"), "ok");
+    assert_int_equal(epoch_range(rig.folder, &first, &last), 0);
+    assert_true(first == 2 && last == 2);
+    assert_int_equal(epoch_read_unlocking(rig.key, old, &error), 0);
+    assert_int_equal(epoch_read(rig.dir, 1, old, keys[0]), 0);
+    snprintf(stolen, sizeof stolen, "%s/keys.db", rig.folder);
+    assert_int_equal(n_opened(stolen, keys, epochs, 1, &n_rows), 0);
+    assert_int_equal(n_rows, 1);
+    assert_int_equal(epoch_read(rig.folder, 2, old, keys[0]), ERR_DENIED);
+}
+
 /* The old vault and the old keys together, put back under the process of today: it does not even open. */
 static void old_keys_do_not_open_under_the_new_epoch(void **state)
 {
@@ -420,6 +678,13 @@ int main(void)
         CASE(a_rotation_that_died_loses_nobody),
         CASE(an_erasure_without_room_can_be_asked_again),
         CASE(a_rotation_without_room_leaves_all_keys),
+        CASE(keys_put_back_catch_up_with_the_chain),
+        CASE(an_erasure_that_died_is_not_undone_by_keys_of_before),
+        CASE(another_unlocking_key_opens_and_the_one_before_does_not),
+        CASE(another_unlocking_key_opens_after_rotations_that_failed),
+        CASE(a_passphrase_takes_the_place_of_a_file_and_goes_again),
+        CASE(a_rewrap_that_makes_no_sense_changes_nothing),
+        CASE(the_old_key_with_the_old_file_opens_nothing),
         CASE(no_older_copy_gives_an_erased_subject_back),
         CASE(old_keys_do_not_open_under_the_new_epoch),
     };

@@ -107,6 +107,75 @@ static void a_search_finds_equal_values_of_who_consents(void **state)
         vault_rig_word(&rig, "{'do':'search','actor':'a','field':'name','value':'x','purpose':'billing'}"), "invalid");
 }
 
+/* Nothing is cut off silently: as many as there are, page by page, and a page is full though others in between are not for him. */
+static void a_search_tells_all_page_by_page(void **state)
+{
+    char cursor[64] = "";
+    bool seen[300] = {false};
+    int n = 0, n_pages = 0;
+    (void)state;
+    for (int i = 0; i < 300; i++) /* every third is of others */
+        assert_string_equal(vault_rig_word(&rig,
+                                           "{'do':'put','actor':'a','subject':'s-%d','fields':{'email':'one@example.org'},"
+                                           "'entities':['%s-%d'],'consents':[{'purpose':'billing'}]}",
+                                           i, i % 3 ? "p2" : "q", i),
+                            "ok");
+    do {
+        json_t *answer = vault_rig_ask(&rig,
+                                       "{'do':'search','actor':'a','field':'email','value':'one@example.org','purpose':'billing',"
+                                       "'globs':['p2-*'],'limit':50%s}",
+                                       cursor);
+        json_t *subject, *next = json_object_get(answer, "next");
+        size_t i;
+        json_array_foreach(json_object_get(answer, "subjects"), i, subject)
+        {
+            int at = atoi(json_string_value(subject) + 2);
+            assert_true(at % 3 != 0 && !seen[at]);
+            seen[at] = true;
+            n++;
+        }
+        assert_int_equal(json_array_size(json_object_get(answer, "subjects")), 50);
+        assert_true(json_is_string(next) || json_is_null(next));
+        snprintf(cursor, sizeof cursor, ",'cursor':'%s'", json_is_string(next) ? json_string_value(next) : "");
+        n_pages++;
+        bool over = json_is_null(next);
+        json_decref(answer);
+        if (over)
+            break;
+    } while (n_pages < 10);
+    assert_true(n == 200 && n_pages == 4); /* the last page is full and knows that nothing comes behind */
+    json_t *answer =
+        vault_rig_ask(&rig, "{'do':'search','actor':'a','field':'email','value':'one@example.org','purpose':'billing'}");
+    assert_int_equal(json_array_size(json_object_get(answer, "subjects")), 300);
+    assert_true(json_is_null(json_object_get(answer, "next")));
+    json_decref(answer);
+    static const char *const wrong[] = {"'limit':0", "'limit':1001", "'limit':'5'", "'cursor':'xyz'", "'cursor':'00'"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_string_equal(
+            vault_rig_word(&rig, "{'do':'search','actor':'a','field':'email','value':'x','purpose':'billing',%s}", wrong[i]),
+            "invalid");
+}
+
+static void an_export_tells_every_access(void **state)
+{
+    int n = 0, n_pages = 0, after = 0;
+    (void)state;
+    assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
+    for (int i = 0; i < 2500; i++)
+        assert_string_equal(vault_rig_word(&rig, READ_1), "ok");
+    for (bool more = true; more; n_pages++) {
+        json_t *answer = vault_rig_ask(&rig, "{'do':'export','actor':'a','subject':'s-1','after':%d}", after);
+        json_t *next = json_object_get(answer, "next"), *entry;
+        size_t i;
+        json_array_foreach(json_object_get(answer, "accesses"), i, entry)
+            n += strcmp(json_string_value(json_object_get(entry, "action")), "read") == 0;
+        more = json_is_integer(next);
+        after = (int)json_integer_value(next);
+        json_decref(answer);
+    }
+    assert_true(n == 2500 && n_pages == 3);
+}
+
 /* What is denied is answered exactly as what is not there. */
 static void denied_is_told_as_absent(void **state)
 {
@@ -388,6 +457,8 @@ int main(void)
         CASE(a_member_replaces_null_removes_and_what_is_absent_stays),
         CASE(a_subject_has_an_end),
         CASE(a_search_finds_equal_values_of_who_consents),
+        CASE(a_search_tells_all_page_by_page),
+        CASE(an_export_tells_every_access),
         CASE(denied_is_told_as_absent),
         CASE(consent_ends_at_its_time_and_when_it_is_withdrawn),
         CASE(a_withdrawn_consent_does_not_come_back_with_an_older_file),

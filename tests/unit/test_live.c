@@ -52,7 +52,7 @@ static int begin(void **state)
 {
     (void)state;
     n_asleep = n_woken = 0;
-    return live_start(NULL, &live);
+    return live_start(NULL, NULL, &live);
 }
 
 static int end(void **state)

@@ -19,7 +19,7 @@ static const struct fake_series series[] = {
 
 static struct {
     const char *answer; /* JSON; NULL: the code */
-    const char *page;   /* the same for questions with "after", where it is not NULL; "": the code */
+    const char *page;   /* the same for questions with "after" or "cursor", where it is not NULL; "": the code */
     int rc;
     char *question;     /* the last one */
     int n_carried, carry_rc;
@@ -31,7 +31,8 @@ static int ask_vault(void *arg, json_t *question, json_t **ret_answer, struct er
     (void)arg;
     free(vault.question);
     vault.question = json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS);
-    const char *answer = vault.page && json_object_get(question, "after") ? vault.page : vault.answer;
+    const char *answer = vault.page && (json_object_get(question, "after") || json_object_get(question, "cursor")) ? vault.page
+                                                                                                          : vault.answer;
     json_decref(question);
     if (!answer || !*answer)
         return err_set_field(error, vault.rc, vault.rc == ERR_INVALID ? "consents" : "", "what the vault says");
@@ -182,12 +183,18 @@ static void purpose_is_needed_and_refusals_look_like_nothing_there(void **state)
 static void one_field_is_searched_and_never_in_the_url(void **state)
 {
     (void)state;
-    vault.answer = "{\"ok\":true,\"subjects\":[\"c-1\"]}";
+    vault.answer = "{\"ok\":true,\"subjects\":[\"c-1\"],\"next\":null}";
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\"}"), 200);
     assert_string_equal(
         vault.question,
         "{\"actor\":\"anna\",\"do\":\"search\",\"field\":\"email\",\"purpose\":\"billing\",\"value\":\"x\"}");
-    assert_string_equal(answered, "{\"subjects\":[\"c-1\"]}\n");
+    assert_string_equal(answered, "{\"subjects\":[\"c-1\"],\"next\":null}\n");
+    vault.answer = "{\"ok\":true,\"subjects\":[\"c-1\"],\"next\":\"k\"}";
+    vault.page = "{\"ok\":true,\"subjects\":[\"c-2\"],\"next\":null}";
+    assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\"}"), 200);
+    assert_string_equal(answered, "{\"subjects\":[\"c-1\",\"c-2\"],\"next\":null}\n");
+    assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\",\"limit\":1}"), 200);
+    assert_string_equal(answered, "{\"subjects\":[\"c-1\"],\"next\":\"k\"}\n");
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"name\":\"y\",\"purpose\":\"billing\"}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":7,\"purpose\":\"billing\"}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"purpose\":\"billing\"}"), 400);

@@ -608,7 +608,8 @@ static void the_directory_is_found_from_any_of_its_files(void **state)
 
 static void other_entities_do_not_exist(void **state)
 {
-    static const char *const globs[] = {"m-*", "w?"};
+    struct globs globs = {0};
+    struct reader_dir *limited;
     static const char *const tables[] = {"readings", "rollup", "last", "revisions"};
     (void)state;
     struct pair pair;
@@ -618,7 +619,9 @@ static void other_entities_do_not_exist(void **state)
     for (uint32_t i = 0; i < STREAM_SERIES; i++)
         put(i, STREAM_BEGIN_US, 777777, 0, QUALITY_EDITED);
     take_batch();
-    sqlite3 *db = open_tables(&(struct vtab_opts){.reader = pair.reader, .entities = globs, .n_entities = 2});
+    assert_true(globs_add(&globs, "m-*", 3) && globs_add(&globs, "w?", 2));
+    assert_int_equal(reader_dir_limit(pair.reader, &globs, &limited), 0);
+    sqlite3 *db = open_tables(&(struct vtab_opts){.reader = limited});
     for (size_t i = 0; i < 4; i++) {
         char sql[100];
         snprintf(sql, sizeof(sql), "SELECT DISTINCT entity FROM %s ORDER BY 1", tables[i]);
@@ -629,6 +632,7 @@ static void other_entities_do_not_exist(void **state)
         assert_rows(db, sql, "");
     }
     sqlite3_close(db);
+    reader_dir_close(limited);
     close_pair(&pair);
 }
 
