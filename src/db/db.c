@@ -108,7 +108,9 @@ static int set_up(struct db *db)
     if (!rc && opts->mode >= DB_CREATE && opts->shrinks)
         rc = db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL");
     if (!rc && opts->rollback_journal && opts->mode == DB_WRITE)
-        rc = db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
+        rc = db_exec(db, opts->exclusive /* and the journal keeps nothing: of DELETE only its head would go then */
+                             ? "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL"
+                             : "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
     else if (!rc && opts->mode == DB_WRITE)
         rc = db_exec(db, opts->sync_each_commit
                              ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"

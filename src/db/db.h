@@ -38,6 +38,8 @@ struct db_opts {
     bool sync_each_commit;    /* synchronous=FULL instead of NORMAL */
     bool shrinks;             /* of the DB_CREATE modes: PRAGMA incremental_vacuum gives free pages back */
     bool rollback_journal;    /* instead of WAL, always synced: for a small file that several processes write now and then */
+    bool exclusive;           /* of DB_WRITE: nobody else opens it while we have it, so that no transaction takes locks and looks
+                               * for changes of others */
 };
 
 struct db;
@@ -74,6 +76,8 @@ MUST_CHECK int db_get_i64(struct db *db, const char *sql, int64_t *ret_value);
 /* Copies a database that may be written meanwhile, in one read transaction, to a new file: synced, without -wal. Nothing of
  * the source changes (I5). ERR_EXISTS and as db_open. */
 MUST_CHECK int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error);
+/* The same from a connection that is open, outside a transaction: one that is exclusive has no other way. */
+MUST_CHECK int db_copy_open(struct db *from, const char *to, struct err_text *error);
 
 MUST_CHECK int db_begin(struct db *db);   /* BEGIN IMMEDIATE on a writer, BEGIN on a reader */
 MUST_CHECK int db_commit(struct db *db);  /* on failure it has been rolled back */

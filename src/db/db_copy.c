@@ -34,16 +34,12 @@ static int copy_pages(struct db *from, sqlite3 *to)
     return rc == SQLITE_DONE ? db_code(ended) : db_code(rc);
 }
 
-int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error)
+int db_copy_open(struct db *from, const char *to, struct err_text *error)
 {
-    struct db *from;
     sqlite3 *handle = NULL;
     if (access(to, F_OK) == 0)
         return err_set(error, ERR_EXISTS, "\"%s\" exists already", to);
-    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = format}, &from, error);
-    if (rc)
-        return rc;
-    rc = db_code(sqlite3_open_v2(to, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, SUMS_VFS));
+    int rc = db_code(sqlite3_open_v2(to, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, SUMS_VFS));
     if (!rc) /* nobody needs it before it is synced below */
         rc = db_code(sqlite3_exec(handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL));
     if (!rc)
@@ -54,10 +50,20 @@ int db_copy(const char *path, const struct db_format *format, const char *to, st
         rc = db_code(sqlite3_exec(handle, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL));
     int closed = db_code(sqlite3_close(handle));
     rc = rc ? rc : closed ? closed : files_sync(to);
-    db_close(from);
     if (rc) {
         unlink(to);
-        return err_set(error, rc, "cannot copy \"%s\" to \"%s\": %s", path, to, err_name(rc));
+        return err_set(error, rc, "cannot copy \"%s\" to \"%s\": %s", db_path(from), to, err_name(rc));
     }
     return 0;
+}
+
+int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error)
+{
+    struct db *from;
+    int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = format}, &from, error);
+    if (rc)
+        return rc;
+    rc = db_copy_open(from, to, error);
+    db_close(from);
+    return rc;
 }

@@ -185,7 +185,7 @@ static int copy_data(struct keeper *keeper, const char *into, json_t *files, str
 {
     char to[PATH_MAX];
     snprintf(to, sizeof to, "%s/vault.db", into);
-    int code = records_copy(keeper->folder, to, error);
+    int code = records_copy(keeper->records, to, error);
     snprintf(to, sizeof to, "%s/audit.db", into);
     if (code == 0)
         code = audit_copy(keeper->folder, to, error);
@@ -218,7 +218,7 @@ json_t *keeper_backup(struct keeper *keeper, const json_t *question)
         code = ERR_IO;
     if (code == 0 && keys) {
         snprintf(to, sizeof to, "%s/keys.db", into);
-        code = keys_copy(keeper->folder, to, &error);
+        code = keys_copy(keeper->keys, to, &error);
         if (code == 0)
             code = json_array_append_new(files, json_string("keys.db")) == 0 ? 0 : ERR_NOMEM;
     } else if (code == 0) {

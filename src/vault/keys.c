@@ -73,7 +73,8 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
                            .schema = sql_vault_keys,
                            .sql = statements,
                            .n_sql = SQL_N,
-                           .rollback_journal = true};
+                           .rollback_journal = true,
+                           .exclusive = true};
     int code = db_open(&opts, ret_db, error);
     if (code == 0 && mode == DB_WRITE && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
         db_error(*ret_db, error, code, "open");
@@ -341,9 +342,7 @@ int keys_count(struct keys *keys, struct keys_counts *ret_counts)
     return 0;
 }
 
-int keys_copy(const char *folder, const char *to, struct err_text *error)
+int keys_copy(struct keys *keys, const char *to, struct err_text *error)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/keys.db", folder);
-    return db_copy(path, &keys_format, to, error);
+    return db_copy_open(keys->db, to, error);
 }

@@ -106,7 +106,7 @@ struct keys_counts {
 };
 MUST_CHECK int keys_count(struct keys *keys, struct keys_counts *ret_counts);
 /* A copy of keys.db: worth nothing without the key of its epoch. */
-MUST_CHECK int keys_copy(const char *folder, const char *to, struct err_text *error);
+MUST_CHECK int keys_copy(struct keys *keys, const char *to, struct err_text *error);
 
 /* ---- pseudonyms ---- */
 

@@ -55,7 +55,8 @@ static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, 
                            .schema = sql_vault,
                            .sql = statements,
                            .n_sql = SQL_N,
-                           .rollback_journal = true};
+                           .rollback_journal = true,
+                           .exclusive = true};
     return db_open(&opts, ret_db, error);
 }
 
@@ -288,9 +289,7 @@ int records_sweep(struct records *records, int (*each)(void *arg, const uint8_t 
     return code;
 }
 
-int records_copy(const char *folder, const char *to, struct err_text *error)
+int records_copy(struct records *records, const char *to, struct err_text *error)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/vault.db", folder);
-    return db_copy(path, &vault_format, to, error);
+    return db_copy_open(records->db, to, error);
 }

@@ -14,7 +14,7 @@ struct records;
 MUST_CHECK int records_create(const char *folder, struct err_text *error);
 MUST_CHECK int records_open(const char *folder, struct records **ret_records, struct err_text *error);
 void records_close(struct records *records);
-MUST_CHECK int records_copy(const char *folder, const char *to, struct err_text *error); /* of the file, as it stands */
+MUST_CHECK int records_copy(struct records *records, const char *to, struct err_text *error); /* of the file, as it stands */
 struct db *records_db(struct records *records); /* for db_begin and db_commit: a write is inside a transaction */
 
 /* Whose record it is, under which key. */

@@ -606,7 +606,8 @@ static void no_older_copy_gives_an_erased_subject_back(void **state)
         n_wrapped += collect(path, wrapped + n_wrapped, COPIES * SUBJECTS - n_wrapped);
     }
     assert_int_equal(n_rows, 10 * SUBJECTS - 450);
-    snprintf(path, sizeof path, "%s/keys.db", rig.folder);
+    snprintf(path, sizeof path, "%s/copy-of-today", rig.dir);
+    vault_rig_save(&rig, "keys.db", path);
     assert_int_equal(n_opened(path, keys, epochs, 2, &n_living), 2 * 10); /* the tool works: it opens who lives */
     /* nothing of a wrapped key of before is left anywhere in the vault; here is every file, byte for byte */
     DIR *dir = opendir(rig.folder);
@@ -645,7 +646,8 @@ static void the_old_key_with_the_old_file_opens_nothing(void **state)
     assert_true(first == 2 && last == 2);
     assert_int_equal(epoch_read_unlocking(rig.key, old, &error), 0);
     assert_int_equal(epoch_read(rig.dir, 1, old, keys[0]), 0);
-    snprintf(stolen, sizeof stolen, "%s/keys.db", rig.folder);
+    snprintf(stolen, sizeof stolen, "%s/keys.db", rig.dir);
+    vault_rig_save(&rig, "keys.db", stolen);
     assert_int_equal(n_opened(stolen, keys, epochs, 1, &n_rows), 0);
     assert_int_equal(n_rows, 1);
     assert_int_equal(epoch_read(rig.folder, 2, old, keys[0]), ERR_DENIED);
