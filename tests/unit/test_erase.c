@@ -286,7 +286,7 @@ static void an_erasure_that_died_is_not_undone_by_keys_of_before(void **state)
         assert_string_equal(put(n), "erased");
         assert_int_equal(n_epoch_files(), 1);
         json_t *answer = vault_rig_ask(&rig, "{'do':'erasures'}"); /* the store is told, from the records of the older file */
-        json_t *pending = json_array_get(json_object_get(answer, "pending"), json_array_size(json_object_get(answer, "pending")) - 1);
+        json_t *list = json_object_get(answer, "pending"), *pending = json_array_get(list, json_array_size(list) - 1);
         assert_int_equal(json_array_size(json_object_get(pending, "entities")), 1);
         json_decref(answer);
     }

@@ -89,7 +89,8 @@ static void a_search_finds_equal_values_of_who_consents(void **state)
         vault_rig_word(&rig, "{'do':'search','actor':'a','field':'name','value':'x','purpose':'billing'}"), "invalid");
 }
 
-/* Nothing is cut off silently: as many as there are, page by page, and a page is full though others in between are not for him. */
+/* Nothing is cut off silently: as many as there are, page by page, and a page is full though others in between are not for
+ * him. */
 static void a_search_tells_all_page_by_page(void **state)
 {
     char cursor[64] = "";
