@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sql/vault_keys.sql.h"
+#include "vault/folder.h"
 #include "vault/keys_inside.h"
 #include "vault/step.h"
 
@@ -62,22 +63,20 @@ static const char *const statements[SQL_N] = {
 
 /* ---- opening ---- */
 
-static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, struct err_text *error)
+static const struct db_opts keys_file = {.path = "keys.db",
+                                    .format = &keys_format,
+                                    .schema = sql_vault_keys,
+                                    .sql = statements,
+                                    .n_sql = SQL_N,
+                                    .rollback_journal = true};
+
+static int open_file(const char *folder, struct db **ret_db, struct err_text *error)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/keys.db", folder) >= (int)sizeof path)
-        return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path,
-                           .mode = mode,
-                           .format = &keys_format,
-                           .schema = sql_vault_keys,
-                           .sql = statements,
-                           .n_sql = SQL_N,
-                           .rollback_journal = true};
-    int code = db_open(&opts, ret_db, error);
-    if (code == 0 && mode == DB_WRITE && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
+    int code = folder_open(folder, &keys_file, DB_WRITE, ret_db, error);
+    if (code == 0 && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
         db_error(*ret_db, error, code, "open");
         db_close(*ret_db);
+        *ret_db = NULL;
     }
     return code;
 }
@@ -153,7 +152,7 @@ int keys_open(const char *folder, const char *spec, struct keys **ret_keys, stru
         free(keys);
         return err_set(error, ERR_NOMEM, "out of memory");
     }
-    int code = open_file(folder, DB_WRITE, &keys->db, error);
+    int code = open_file(folder, &keys->db, error);
     if (code == 0)
         code = start(keys, spec, error);
     if (code != 0) {
@@ -263,7 +262,7 @@ int keys_create(const char *folder, const char *spec, const char *passphrase, st
     keys.room = room;
     code = make_unlocking(&keys, spec, passphrase, error);
     if (code == 0)
-        code = open_file(folder, DB_CREATE, &keys.db, error);
+        code = folder_open(folder, &keys_file, DB_CREATE, &keys.db, error);
     if (code == 0) {
         randombytes_buf(keys.room->epoch, CRYPT_KEY_BYTES);
         code = epoch_write(folder, 1, &keys.lock, keys.room->unlocking, keys.room->epoch);
@@ -343,7 +342,5 @@ int keys_count(struct keys *keys, struct keys_counts *ret_counts)
 
 int keys_copy(const char *folder, const char *to, struct err_text *error)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/keys.db", folder);
-    return db_copy(path, &keys_format, to, error);
+    return folder_copy(folder, &keys_file, to, error);
 }
