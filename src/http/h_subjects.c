@@ -158,7 +158,7 @@ static int ask_pages(const struct request *request, const json_t *question, json
         rc = json_array_extend(subjects, json_object_get(page, "subjects")) ? ERR_NOMEM : 0;
         json_decref(page);
         if (rc || !all || !json_is_string(next)) {
-            *ret_answer = rc ? NULL : json_pack("{s:O, s:O}", "subjects", subjects, "next", next);
+            *ret_answer = rc ? NULL : json_pack("{s:O, s:O?}", "subjects", subjects, "next", next);
             json_decref(next);
             break;
         }

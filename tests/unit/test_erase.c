@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,6 +182,83 @@ static void an_erasure_that_died_is_finished_or_has_not_begun(void **state)
     print_message("# %d steps\n", n);
 }
 
+/* ---- no room at each step ---- */
+
+static void fill_disk(bool is_full)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = is_full ? 0 : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void fill_disk_at_step(const char *name)
+{
+    (void)name;
+    if (steps_left-- == 0)
+        fill_disk(true);
+}
+
+/* Asks while files cannot grow from step n on. True when there was such a step. */
+static bool has_no_room_at(int n, const char *question, char ret_word[static 32])
+{
+    step_hook = fill_disk_at_step;
+    steps_left = n;
+    snprintf(ret_word, 32, "%s", vault_rig_word(&rig, "%s", question));
+    step_hook = NULL;
+    fill_disk(false);
+    return steps_left < 0;
+}
+
+/* I9 without a death: everybody else is there at once, and who asks again gets what he asked for. */
+static void an_erasure_without_room_can_be_asked_again(void **state)
+{
+    int n = 0, failed = 0;
+    char question[128], word[32];
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    for (bool has = true; has; n++) {
+        assert_string_equal(put(n + 1), "ok");
+        snprintf(question, sizeof question, "{'do':'erase','actor':'a','subject':'s-%d','series':'delete'}", n + 1);
+        has = has_no_room_at(n, question, word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        assert_string_equal(vault_rig_word(&rig, "%s", question), "ok");
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(put(n + 1), "erased");
+        json_t *answer = vault_rig_ask(&rig, "{'do':'verify'}");
+        assert_true(json_is_null(json_object_get(answer, "broken")));
+        json_decref(answer);
+    }
+    assert_true(n >= 12 && failed >= 8);
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(0), "ok");
+}
+
+static void a_rotation_without_room_leaves_all_keys(void **state)
+{
+    int n = 0, failed = 0;
+    char word[32];
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    for (bool has = true; has; n++) {
+        has = has_no_room_at(n, "{'do':'rotate','actor':'a'}", word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        if (n % 2) { /* as well after a restart as without one */
+            vault_rig_close(&rig);
+            vault_rig_open(&rig);
+        }
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rotate','actor':'a'}"), "ok");
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(read_back(0), "ok");
+    }
+    assert_true(n >= 6 && failed >= 4);
+}
+
 static void a_rotation_that_died_loses_nobody(void **state)
 {
     int n = 0;
@@ -348,6 +427,33 @@ static void another_unlocking_key_opens_and_the_one_before_does_not(void **state
     }
     assert_true(n_old >= 2 && n_new >= 6);
     print_message("# %d steps: after %d the old key opens, after %d the new one\n", n, n_old, n_new);
+}
+
+/* No room at any step: whichever key the vault is under, it goes on with it, and asked again it is the other one. */
+static void another_unlocking_key_without_room_can_be_asked_again(void **state)
+{
+    int n = 0, failed = 0;
+    char word[32], before[330], hex[65];
+    uint8_t unlocking[CRYPT_KEY_BYTES];
+    struct err_text error;
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    snprintf(before, sizeof before, "%s", rig.key);
+    assert_int_equal(epoch_read_unlocking(before, unlocking, &error), 0);
+    sodium_bin2hex(hex, sizeof hex, unlocking, sizeof unlocking);
+    for (bool has = true; has; n++) {
+        has = has_no_room_at(n, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}", word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rotate','actor':'a'}"), "ok");
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'%s'}", hex), "ok");
+        vault_rig_close(&rig);
+        vault_rig_open(&rig);
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(read_back(0), "ok");
+    }
+    assert_true(n >= 9 && failed >= 5);
 }
 
 static void a_passphrase_takes_the_place_of_a_file_and_goes_again(void **state)
@@ -554,9 +660,12 @@ int main(void)
         CASE(an_older_vault_db_serves_who_is_not_erased),
         CASE(an_erasure_that_died_is_finished_or_has_not_begun),
         CASE(a_rotation_that_died_loses_nobody),
+        CASE(an_erasure_without_room_can_be_asked_again),
+        CASE(a_rotation_without_room_leaves_all_keys),
         CASE(keys_put_back_catch_up_with_the_chain),
         CASE(an_erasure_that_died_is_not_undone_by_keys_of_before),
         CASE(another_unlocking_key_opens_and_the_one_before_does_not),
+        CASE(another_unlocking_key_without_room_can_be_asked_again),
         CASE(a_passphrase_takes_the_place_of_a_file_and_goes_again),
         CASE(a_rewrap_that_makes_no_sense_changes_nothing),
         CASE(the_old_key_with_the_old_file_opens_nothing),
