@@ -55,8 +55,9 @@ static int backup(const struct conf *conf, const char *dest, bool keys, struct e
     if (mkdir(dest, 0700) != 0)
         return err_set(error, errno == EEXIST ? ERR_EXISTS : ERR_IO, "the folder \"%s\" cannot be made: %s", dest,
                        strerror(errno));
-    int code = vault_site_ask(conf, json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", vault_site_operator(name), "keys", keys),
-                   &answer, error);
+    json_t *question =
+        json_pack("{s:s, s:s, s:b}", "do", "backup", "actor", vault_site_operator(name), "keys", keys);
+    int code = vault_site_ask(conf, question, &answer, error);
     if (code == 0)
         code = take_copy(answer, dest, error);
     json_object_del(answer, "folder");
@@ -172,8 +173,8 @@ static int check_keys(const struct restoring *work, struct err_text *error)
                        work->conf->vault_dir);
     if (theirs < first || theirs > last)
         return err_set(error, ERR_DENIED,
-                       "the copy is of epoch %" PRId64 ", and the vault is at epoch %" PRId64 ": the key that opened it was destroyed by "
-                       "an erasure or a rotation since",
+                       "the copy is of epoch %" PRId64 ", and the vault is at epoch %" PRId64
+                       ": the key that opened it was destroyed by an erasure or a rotation since",
                        theirs, last);
     return 0;
 }
@@ -202,21 +203,24 @@ static int put_back(const struct restoring *work, const char *name, struct err_t
                                err_name(code));
 }
 
-/* What was erased since goes from the data again when the process opens it, before anybody is answered; keys catch up by the chain
- * before this command ends. */
+/* What was erased since goes from the data again when the process opens it, before anybody is answered; keys catch up by
+ * the chain before this command ends. */
 static int settle(struct restoring *work, bool keys, struct err_text *error)
 {
     char name[VAULT_SITE_OPERATOR_MAX];
     json_t *answer = NULL;
-    int code = ask_unlocked(work, json_pack("{s:s, s:s}", "do", keys ? "reconcile" : "status", "actor", vault_site_operator(name)),
-                            &answer, error);
+    json_t *question = json_pack("{s:s, s:s}", "do", keys ? "reconcile" : "status", "actor", vault_site_operator(name));
+    int code = ask_unlocked(work, question, &answer, error);
     int64_t lost = json_integer_value(json_object_get(answer, "lost"));
     if (lost > 0)
-        fprintf(stderr, "%" PRId64 " subjects were added since the copy was made: their keys are lost, so their data is gone. Put them "
-                        "into the vault again.\n", lost);
+        fprintf(stderr,
+                "%" PRId64 " subjects were added since the copy was made: their keys are lost, so their data is gone. "
+                "Put them into the vault again.\n",
+                lost);
     json_decref(answer);
     if (code != 0 && keys)
-        fputs("keys.db is in its place and may lack what came since the copy: move it out of the vault and restore it once more.\n",
+        fputs("keys.db is in its place and may lack what came since the copy: move it out of the vault and restore it "
+              "once more.\n",
               stderr);
     return code;
 }

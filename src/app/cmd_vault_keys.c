@@ -23,7 +23,9 @@ static int run_init(const struct args *args)
     if (code == 0)
         code = vault_site_create(conf, &error);
     if (code == 0)
-        fprintf(stderr, "The vault is \"%s\"; what unlocks it is %s, which no backup of the directory has. Start almanacd anew.\n",
+        fprintf(stderr,
+                "The vault is \"%s\"; what unlocks it is %s, which no backup of the directory has. Start almanacd "
+                "anew.\n",
                 conf->vault_dir, conf->vault_key);
     conf_free(conf);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
@@ -100,8 +102,10 @@ static int run_rewrap(const struct args *args)
     if (code == 0)
         code = rewrap(conf, to, &error);
     if (code == 0 && strcmp(to->vault_key, conf->vault_key) != 0)
-        fprintf(stderr, "Only the new key opens the vault now. Write it into \"%s\", in [vault]: key = %s; then start almanacd anew, "
-                "and destroy the old one.\n", conf->file, where);
+        fprintf(stderr,
+                "Only the new key opens the vault now. Write it into \"%s\", in [vault]: key = %s; then start almanacd "
+                "anew, and destroy the old one.\n",
+                conf->file, where);
     conf_free(conf);
     conf_free(to);
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);

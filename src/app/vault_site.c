@@ -38,7 +38,8 @@ static int make_key_folder(const struct conf *conf, struct err_text *error)
 static const char *const files[] = {"vault.db", "audit.db", "keys.db", "epoch.1", "audit.pub", "public.key"};
 #define N_FILES (sizeof files / sizeof *files)
 
-/* The user that the process becomes owns what it opens, else the one whose data directory it is. False: nothing has to be given. */
+/* The user that the process becomes owns what it opens, else the one whose data directory it is. False: nothing has to be
+ * given. */
 static bool find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid)
 {
     const struct passwd *user = getpwnam(conf->vault_user);
@@ -96,10 +97,10 @@ static int check_none(const struct conf *conf, struct err_text *error)
         if (access(path, F_OK) != 0)
             continue;
         return err_set(error, ERR_EXISTS,
-                       i == 0 ? "\"%s\" is there already, and what was sealed to it only its own vault opens: where that is lost, "
-                                "put its backups back (docs/VAULT.md, \"When files are lost\")"
-                              : "\"%s\" is there, of a vault that lost public.key or was never made to its end: put the file back, "
-                                "or remove the folder where nothing has been in it",
+                       i == 0 ? "\"%s\" is there already, and what was sealed to it only its own vault opens: where that "
+                                "is lost, put its backups back (docs/VAULT.md, \"When files are lost\")"
+                              : "\"%s\" is there, of a vault that lost public.key or was never made to its end: put "
+                                "the file back, or remove the folder where nothing has been in it",
                        path);
     }
     return 0;

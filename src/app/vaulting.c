@@ -67,8 +67,8 @@ int vaulting_open(const struct conf *conf, const char *role, struct vaulting **r
     int rc = seal_key_read(path, vaulting->key, error);
     if (rc == ERR_NOTFOUND)
         err_set(error, rc,
-                "there is no vault in \"%s\" (no public.key), and nothing is kept without one: make one with `almanac vault init`, "
-                "or name the folder of yours in [vault] dir",
+                "there is no vault in \"%s\" (no public.key), and nothing is kept without one: make one with "
+                "`almanac vault init`, or name the folder of yours in [vault] dir",
                 conf->vault_dir);
     if (rc < 0) {
         vaulting_close(vaulting);

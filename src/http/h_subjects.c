@@ -19,7 +19,8 @@ static const struct shape consent_shape = {
 const struct shape subject_put_shape = {
     .fields = FIELDS(SUBJECT, FIELD("created", FORM_BOOLEAN, false, NULL), FIELD("revision", FORM_WHOLE, false, "1"))};
 const struct shape subject_done_shape = {.fields = FIELDS(SUBJECT)};
-const struct shape subjects_shape = {.fields = FIELDS(FIELD("subjects", FORM_TEXTS, false, "[\"c-1\"]"), FIELD("next", FORM_TEXT, true, "null"))};
+const struct shape subjects_shape = {.fields = FIELDS(FIELD("subjects", FORM_TEXTS, false, "[\"c-1\"]"),
+                                                      FIELD("next", FORM_TEXT, true, "null"))};
 const struct shape subject_shape = {
     .fields = FIELDS(SUBJECT, FIELD("fields", FORM_OBJECT, false, "{\"name\":\"Zdenka Novak\"}"),
                      FIELD("entities", FORM_TEXTS, false, "[\"p2-meter-0142\"]"), SHAPE_LIST("consents", &consent_shape),
@@ -134,7 +135,8 @@ static int read_search(const struct request *request, const json_t *body, json_t
         return rc;
     json_t *question = personal_question(request, "search");
     if (!question || json_object_set_new(question, "field", json_string(field)) ||
-        json_object_set(question, "value", json_object_get(body, field)) || json_object_set_new(question, "purpose", json_string(purpose)) ||
+        json_object_set(question, "value", json_object_get(body, field)) ||
+        json_object_set_new(question, "purpose", json_string(purpose)) ||
         (cursor && json_object_set(question, "cursor", cursor)) ||
         (json_object_get(body, "limit") && json_object_set(question, "limit", json_object_get(body, "limit")))) {
         json_decref(question);
@@ -156,7 +158,7 @@ static int ask_pages(const struct request *request, const json_t *question, json
         rc = json_array_extend(subjects, json_object_get(page, "subjects")) ? ERR_NOMEM : 0;
         json_decref(page);
         if (rc || !all || !json_is_string(next)) {
-            *ret_answer = rc ? NULL : json_pack("{s:O, s:O}", "subjects", subjects, "next", next);
+            *ret_answer = rc ? NULL : json_pack("{s:O, s:O?}", "subjects", subjects, "next", next);
             json_decref(next);
             break;
         }

@@ -438,8 +438,8 @@ const struct route routes[] = {
      .parameters = NOTHING,
      .shape = &subjects_shape,
      .example = "{\"email\":\"zdenka@example.org\",\"purpose\":\"billing\"}",
-     .summary = "Subjects whose field has exactly this value, of fields that are searchable; with limit (1 to 1000) a page, whose "
-                "next is the cursor of the one behind it",
+     .summary = "Subjects whose field has exactly this value, of fields that are searchable; with limit (1 to 1000) a page, "
+                "whose next is the cursor of the one behind it",
      .answer = "Their ids"},
     {.method = "GET",
      .path = "/v1/subjects/{id}/export",

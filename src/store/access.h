@@ -102,8 +102,8 @@ MUST_CHECK int access_check_password(struct access *access, const char *name, co
 /* The same of a client's certificate, which the caller has verified. */
 MUST_CHECK int access_check_certificate(struct access *access, const uint8_t *spki, struct principal *ret_principal);
 
-/* Of who was let in before: whether the credential is there still, within a second. *version: 0 at first; nothing is looked up while
- * the file is as at the last call. ERR_DENIED. */
+/* Of who was let in before: whether the credential is there still, within a second. *version: 0 at first; nothing is looked
+ * up while the file is as at the last call. ERR_DENIED. */
 MUST_CHECK int access_check_again(struct access *access, const struct principal *principal, int64_t *version);
 
 /* Another number when the file was changed, within a second; -1 where that cannot be told. */

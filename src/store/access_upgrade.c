@@ -38,7 +38,8 @@ int access_upgrade(const char *path, struct err_text *error)
     struct db *db;
     int rc = ERR_VERSION;
     for (size_t i = 0; rc == ERR_VERSION && i < sizeof(earlier) / sizeof(*earlier); i++)
-        rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &earlier[i], .rollback_journal = true}, &db, error);
+        rc = db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &earlier[i], .rollback_journal = true}, &db,
+                     error);
     if (rc)
         return rc;
     rc = write_steps(db);

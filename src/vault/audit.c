@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "sql/vault_audit.sql.h"
+#include "vault/folder.h"
 #include "vault/step.h"
 
 static const struct db_format audit_format = {"audit chain", 0x414c4d75 /* "ALMu" */, 1, false};
@@ -74,32 +75,16 @@ static void hash_entry(const uint8_t before[static AUDIT_HASH_BYTES], const stru
 
 /* ---- opening ---- */
 
-static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, struct err_text *error)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/audit.db", folder) >= (int)sizeof path)
-        return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path,
-                           .mode = mode,
-                           .format = &audit_format,
-                           .schema = sql_vault_audit,
-                           .sql = statements,
-                           .n_sql = SQL_N,
-                           .sync_each_commit = true};
-    return db_open(&opts, ret_db, error);
-}
+static const struct db_opts audit_file = {.path = "audit.db",
+                                    .format = &audit_format,
+                                    .schema = sql_vault_audit,
+                                    .sql = statements,
+                                    .n_sql = SQL_N,
+                                    .sync_each_commit = true};
 
 int audit_create(const char *folder, struct err_text *error)
 {
-    struct db *db;
-    int code = open_file(folder, DB_CREATE, &db, error);
-    if (code != 0)
-        return code;
-    code = db_leave_wal(db);
-    if (code != 0)
-        db_error(db, error, code, "make");
-    db_close(db);
-    return code;
+    return folder_create(folder, &audit_file, error);
 }
 
 static int read_last(struct audit *audit)
@@ -166,7 +151,7 @@ int audit_open(const char *folder, struct audit **ret_audit, struct err_text *er
         free(audit);
         return err_set(error, ERR_NOMEM, "out of memory");
     }
-    int code = open_file(folder, DB_WRITE, &audit->db, error);
+    int code = folder_open(folder, &audit_file, DB_WRITE, &audit->db, error);
     if (code == 0 && (code = read_last(audit)) != 0)
         db_error(audit->db, error, code, "read");
     if (code != 0) {
@@ -407,7 +392,7 @@ int audit_verify(const char *folder, struct audit_verdict *ret_verdict, struct e
         close(fd);
     if (n != (ssize_t)sizeof v.public_key)
         return err_set(error, ERR_IO, "the public key of the audit \"%s\" cannot be read: %s", path, strerror(errno));
-    int code = open_file(folder, DB_READ, &v.db, error);
+    int code = folder_open(folder, &audit_file, DB_READ, &v.db, error);
     if (code == ERR_CORRUPT) {
         snprintf(v.verdict.broken, sizeof v.verdict.broken, "audit.db is damaged");
         *ret_verdict = v.verdict;
@@ -431,9 +416,7 @@ int audit_verify(const char *folder, struct audit_verdict *ret_verdict, struct e
     return code;
 }
 
-int audit_copy(const char *folder, const char *to, struct err_text *error)
+int audit_copy(struct audit *audit, const char *to, struct err_text *error)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/audit.db", folder);
-    return db_copy(path, &audit_format, to, error);
+    return db_copy_open(audit->db, to, error);
 }

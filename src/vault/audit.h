@@ -25,7 +25,7 @@ struct audit;
 MUST_CHECK int audit_create(const char *folder, struct err_text *error);
 MUST_CHECK int audit_open(const char *folder, struct audit **ret_audit, struct err_text *error);
 void audit_close(struct audit *audit);
-MUST_CHECK int audit_copy(const char *folder, const char *to, struct err_text *error); /* of the file, as it stands */
+MUST_CHECK int audit_copy(struct audit *audit, const char *to, struct err_text *error); /* of the file, as it stands */
 struct db *audit_db(struct audit *audit);
 
 /* Appends an entry, synced; several make one transaction of audit_db, and audit_settle follows its end. */

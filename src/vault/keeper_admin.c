@@ -188,7 +188,7 @@ static int copy_data(struct keeper *keeper, const char *into, json_t *files, str
     int code = records_copy(keeper->records, to, error);
     snprintf(to, sizeof to, "%s/audit.db", into);
     if (code == 0)
-        code = audit_copy(keeper->folder, to, error);
+        code = audit_copy(keeper->audit, to, error);
     static const char *const names[] = {"audit.heads", "audit.pub", "public.key"};
     for (size_t i = 0; i < sizeof names / sizeof *names && code == 0; i++)
         code = copy_file(keeper->folder, names[i], into);

@@ -260,8 +260,9 @@ static int has_no_key(void *arg, const uint8_t *name)
 int keeper_finish(struct keeper *keeper, struct err_text *error)
 {
     struct keys_tomb tomb;
-    int64_t n;
-    int code = records_sweep(keeper->records, has_no_key, keeper, &keeper->n_swept);
+    int64_t n, removed = 0;
+    int code = records_sweep(keeper->records, has_no_key, keeper, &removed);
+    keeper->n_swept += removed;
     int rc = code == 0 ? keys_undone(keeper->keys, &tomb) : 0;
     if (rc == 1) {
         code = keys_rotate(keeper->keys, &n, error);

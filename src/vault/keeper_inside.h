@@ -15,9 +15,9 @@ struct keeper {
     struct keys *keys;
     struct records *records;
     struct audit *audit;
+    int64_t n_swept; /* subjects whose records went at opening, since there is no key of theirs */
     bool unfinished;        /* a subject's key is gone, and what follows on it failed */
     int64_t finish_next_us; /* when that is tried again */
-    int64_t n_swept; /* subjects whose records went at opening, since there is no key of theirs */
 };
 
 #define KEEPER_SUBJECT_MAX 256

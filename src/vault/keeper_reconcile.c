@@ -49,14 +49,14 @@ static int erase_again(struct keeper *keeper, const uint8_t name[static CRYPT_NA
 static int follow(struct keeper *keeper, const struct audit_entry *entry)
 {
     uint8_t name[CRYPT_NAME_BYTES];
-    char detail[16];
-    if (!entry->subject || strcmp(entry->result, "done") != 0 || strlen(entry->detail) >= sizeof detail)
+    if (!entry->subject || strcmp(entry->result, "done") != 0)
         return 0;
-    memcpy(name, entry->subject, sizeof name); /* erasing writes entries */
-    strcpy(detail, entry->detail);
+    memcpy(name, entry->subject, sizeof name); /* erasing writes entries, and the row is let go */
     if (strcmp(entry->action, "restrict") == 0)
-        return restrict_again(keeper, name, strcmp(detail, "on") == 0);
-    return strcmp(entry->action, "erase-begin") == 0 ? erase_again(keeper, name, detail) : 0;
+        return restrict_again(keeper, name, strcmp(entry->detail, "on") == 0);
+    return strcmp(entry->action, "erase-begin") == 0
+               ? erase_again(keeper, name, strcmp(entry->detail, "keep") == 0 ? "keep" : "delete")
+               : 0;
 }
 
 static int follow_chain(struct keeper *keeper)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sql/vault_keys.sql.h"
+#include "vault/folder.h"
 #include "vault/keys_inside.h"
 #include "vault/step.h"
 
@@ -62,23 +63,21 @@ static const char *const statements[SQL_N] = {
 
 /* ---- opening ---- */
 
-static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, struct err_text *error)
+static const struct db_opts keys_file = {.path = "keys.db",
+                                    .format = &keys_format,
+                                    .schema = sql_vault_keys,
+                                    .sql = statements,
+                                    .n_sql = SQL_N,
+                                    .rollback_journal = true,
+                                    .exclusive = true};
+
+static int open_file(const char *folder, struct db **ret_db, struct err_text *error)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/keys.db", folder) >= (int)sizeof path)
-        return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path,
-                           .mode = mode,
-                           .format = &keys_format,
-                           .schema = sql_vault_keys,
-                           .sql = statements,
-                           .n_sql = SQL_N,
-                           .rollback_journal = true,
-                           .exclusive = true};
-    int code = db_open(&opts, ret_db, error);
-    if (code == 0 && mode == DB_WRITE && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
+    int code = folder_open(folder, &keys_file, DB_WRITE, ret_db, error);
+    if (code == 0 && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
         db_error(*ret_db, error, code, "open");
         db_close(*ret_db);
+        *ret_db = NULL;
     }
     return code;
 }
@@ -154,7 +153,7 @@ int keys_open(const char *folder, const char *spec, struct keys **ret_keys, stru
         free(keys);
         return err_set(error, ERR_NOMEM, "out of memory");
     }
-    int code = open_file(folder, DB_WRITE, &keys->db, error);
+    int code = open_file(folder, &keys->db, error);
     if (code == 0)
         code = start(keys, spec, error);
     if (code != 0) {
@@ -264,7 +263,7 @@ int keys_create(const char *folder, const char *spec, const char *passphrase, st
     keys.room = room;
     code = make_unlocking(&keys, spec, passphrase, error);
     if (code == 0)
-        code = open_file(folder, DB_CREATE, &keys.db, error);
+        code = folder_open(folder, &keys_file, DB_CREATE, &keys.db, error);
     if (code == 0) {
         randombytes_buf(keys.room->epoch, CRYPT_KEY_BYTES);
         code = epoch_write(folder, 1, &keys.lock, keys.room->unlocking, keys.room->epoch);

@@ -170,16 +170,6 @@ int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *erro
                      : err_set(error, code, "the next epoch of the vault's keys cannot be made: %s", err_name(code));
 }
 
-/* One that could not be entered is wrapped by the unlocking key of then, and would be taken for the newest at the next start. */
-static int destroy_newer(struct keys *keys)
-{
-    int64_t first, last;
-    int code = epoch_range(keys->folder, &first, &last);
-    for (int64_t epoch = keys->epoch + 1; code == 0 && epoch <= last; epoch++)
-        code = epoch_destroy(keys->folder, epoch);
-    return code;
-}
-
 static int make_next_unlocking(struct keys *keys, const char *passphrase, const uint8_t *unlocking, struct epoch_lock *ret_lock)
 {
     if (unlocking) {
@@ -196,10 +186,13 @@ int keys_relock(struct keys *keys, const char *passphrase, const uint8_t *unlock
 {
     struct epoch_lock lock;
     struct keys_room *room = keys->room;
-    int code = destroy_newer(keys);
-    if (code == 0)
-        code = make_next_unlocking(keys, passphrase, unlocking, &lock);
+    int64_t first, last = 0;
+    int code = make_next_unlocking(keys, passphrase, unlocking, &lock);
     step("before the other unlocking key");
+    if (code == 0)
+        code = epoch_range(keys->folder, &first, &last);
+    for (; code == 0 && last > keys->epoch; last--) /* that could not be entered: the old key would go on opening it */
+        code = epoch_destroy(keys->folder, last);
     if (code == 0)
         code = epoch_replace(keys->folder, keys->epoch, &lock, room->next, room->epoch);
     /* also where only the syncing failed: what comes has to fit the file that is there */

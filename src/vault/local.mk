@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libvault.a
 	%D%/client.c %D%/client.h \
 	%D%/crypt.c %D%/crypt.h \
 	%D%/epoch_file.c %D%/epoch_file.h %D%/step.h \
+	%D%/folder.c %D%/folder.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/keeper.c %D%/keeper.h %D%/keeper_inside.h \

@@ -2,12 +2,11 @@
 
 #include "vault/records.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sql/vault.sql.h"
+#include "vault/folder.h"
 #include "vault/frame.h"
 
 static const struct db_format vault_format = {"vault", 0x414c4d76 /* "ALMv" */, 1, false};
@@ -44,33 +43,17 @@ struct records {
     struct db *db;
 };
 
-static int open_file(const char *folder, enum db_mode mode, struct db **ret_db, struct err_text *error)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/vault.db", folder) >= (int)sizeof path)
-        return err_set(error, ERR_INVALID, "the name of the vault's folder is too long");
-    struct db_opts opts = {.path = path,
-                           .mode = mode,
-                           .format = &vault_format,
-                           .schema = sql_vault,
-                           .sql = statements,
-                           .n_sql = SQL_N,
-                           .rollback_journal = true,
-                           .exclusive = true};
-    return db_open(&opts, ret_db, error);
-}
+static const struct db_opts vault_file = {.path = "vault.db",
+                                    .format = &vault_format,
+                                    .schema = sql_vault,
+                                    .sql = statements,
+                                    .n_sql = SQL_N,
+                                    .rollback_journal = true,
+                                    .exclusive = true};
 
 int records_create(const char *folder, struct err_text *error)
 {
-    struct db *db;
-    int code = open_file(folder, DB_CREATE, &db, error);
-    if (code != 0)
-        return code;
-    code = db_leave_wal(db);
-    if (code != 0)
-        db_error(db, error, code, "make");
-    db_close(db);
-    return code;
+    return folder_create(folder, &vault_file, error);
 }
 
 int records_open(const char *folder, struct records **ret_records, struct err_text *error)
@@ -78,7 +61,7 @@ int records_open(const char *folder, struct records **ret_records, struct err_te
     struct records *records = calloc(1, sizeof *records);
     if (!records)
         return err_set(error, ERR_NOMEM, "out of memory");
-    int code = open_file(folder, DB_WRITE, &records->db, error);
+    int code = folder_open(folder, &vault_file, DB_WRITE, &records->db, error);
     if (code == 0 && (code = db_exec(records->db, "PRAGMA secure_delete=ON")) != 0)
         db_error(records->db, error, code, "open");
     if (code != 0) {

@@ -3,6 +3,7 @@
 
 The list is written here by Python's own BLAKE2b and sqlite3, from docs/FORMAT.md alone."""
 import hashlib
+import http.client
 import json
 import random
 import os
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.parse
 from datetime import datetime, timedelta, timezone
 
 import harness
@@ -17,6 +19,7 @@ import harness
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
 TOPIC, PARTITIONS = "readings.erase", 2
 GONE, KEPT, LATER = "subject-meter-0000000001", "kept-meter-0000000002", "later-meter-0000000003"
+FIRST = "first-meter-0000000004"
 T0 = datetime(2025, 3, 1, tzinfo=timezone.utc)
 N = 600
 
@@ -73,6 +76,104 @@ def entities(site, **parameters):
     return sorted({row["entity"] for row in site.get("/v1/series", **parameters)["series"]})
 
 
+SPAN = {"start": "2025-03-01T00:00:00Z", "end": "2025-03-02T00:00:00Z"}
+
+
+def at_doors(site):
+    """Whom each of the other doors tells of, by the door."""
+    def sql(statement):
+        status, _, body = site.request("/v1/sql", method="POST", body=json.dumps({"sql": statement}).encode(),
+                                       headers={"Content-Type": "application/json"})
+        assert status == 200, body
+        return sorted(row[0] for row in json.loads(body)["rows"])
+
+    def prometheus(path, **parameters):
+        return site.get("/api/v1/" + path, **parameters)["data"]
+    metric = lambda rows: sorted({row["entity"] for row in rows})
+    doors = {f"sql {table}": sql(f"SELECT DISTINCT entity FROM {table} WHERE t_us < 1743465600000000")
+             for table in ("readings", "rollup", "last")}
+    doors["sql by name"] = sql(f"SELECT DISTINCT entity FROM readings WHERE entity IN ('{FIRST}', '{GONE}', '{KEPT}', '{LATER}')")
+    doors["sql like"] = sql("SELECT DISTINCT entity FROM readings WHERE entity LIKE '%-meter-%'")
+    doors["label values"] = sorted(prometheus("label/entity/values"))
+    doors["series"] = metric(prometheus("series", **{"match[]": "voltage"}))
+    ranges = prometheus("query_range", query="voltage", step="15m", **SPAN)["result"]
+    doors["query_range"] = metric(row["metric"] for row in ranges)
+    ranges = prometheus("query_range", query=f'voltage{{entity=~"{FIRST}|{GONE}|{KEPT}|{LATER}"}}', step="15m", **SPAN)["result"]
+    doors["query_range by name"] = metric(row["metric"] for row in ranges)
+    instant = prometheus("query", query="voltage", time="2025-03-01T12:00:00Z")["result"]
+    doors["query"] = metric(row["metric"] for row in instant)
+    return doors
+
+
+class Listener:
+    """A stream of /v1/live, line by line."""
+
+    def __init__(self, site, **parameters):
+        host, _, port = site.url.removeprefix("https://").rpartition(":")
+        self.connection = http.client.HTTPSConnection(host, int(port), context=site.tls, timeout=60)
+        self.connection.request("GET", "/v1/live?" + urllib.parse.urlencode(parameters), headers={"Authorization": "Bearer " + site.token})
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200, self.answer.read()
+        self.heard = set()      # of whom
+
+    def until(self, *values):
+        """Reads until all values were told, and keeps whom the events were about."""
+        missing = set(values)
+        while missing:
+            line = self.answer.readline()
+            assert line, "the stream has ended"
+            if line.startswith(b"data: "):
+                event = json.loads(line[6:])
+                self.heard.add(event["entity"])
+                missing.discard(event.get("value"))
+
+    def close(self):
+        self.connection.close()
+
+
+def test_doors_tell_of_an_erased_entity_no_more(context):
+    """SQL, the Prometheus door and /v1/live, of an entity of its own: at once, and when the files are rewritten, too."""
+    kafka, site = context
+    everybody = sorted([GONE, KEPT, LATER, FIRST])
+    kafka.produce(TOPIC, [(f"{i % 5}", reading(FIRST, i)) for i in range(N)])
+    site.wait_count(N, entity=FIRST)
+    begin = site.request("/v1/series", {})[1]["Almanac-Position"]
+    listener = Listener(site, entity="*-meter-*")
+    kafka.produce(TOPIC, [("1", reading(FIRST, N + 1, 11.5)), ("1", reading(KEPT, N + 5, 12.5))])
+    listener.until(11.5, 12.5)
+    assert listener.heard == {FIRST, KEPT}, listener.heard
+    before = at_doors(site)
+    assert all(found == everybody for found in before.values()), before
+
+    erase(site, FIRST)
+    rest = sorted([GONE, KEPT, LATER])
+    after = at_doors(site)
+    assert all(found == rest for found in after.values()), after
+    # who listens, who comes again with a position of before, and who comes newly
+    listener.heard = set()
+    listeners = [listener, Listener(site, entity="*-meter-*", since=begin), Listener(site, entity=FIRST)]
+    kafka.produce(TOPIC, [("1", reading(FIRST, N + 2, 13.5)), ("1", reading(KEPT, N + 6, 14.5))])
+    for listener in listeners[:2]:
+        listener.until(14.5)
+        assert FIRST not in listener.heard, listener.heard
+    harness.wait_for(lambda: not pending(site), timeout=60)
+    after = at_doors(site)
+    assert all(found == rest for found in after.values()), after
+    again = Listener(site, entity="*-meter-*", since=begin)
+    kafka.produce(TOPIC, [("1", reading(KEPT, N + 7, 15.5))])
+    for listener in (*listeners[:2], again):
+        listener.until(15.5)
+        assert FIRST not in listener.heard, listener.heard      # nor 13.5, which came before
+    for listener in (*listeners, again):
+        listener.close()
+    assert holders(site.folder, FIRST) == []
+    for i in (5, 6, 7): # as if they had never been: what comes counts
+        kafka.produce(TOPIC, [("1", {**reading(KEPT, N + i), "delete": True})])
+    harness.wait_for(lambda: site.count(entity=KEPT) == N)
+    letters = json.loads(site.cli("deadletter", "list", "--json").stdout)
+    assert [letter["reason"] for letter in letters] == ["property", "erased"], letters
+
+
 def test_an_erased_entity_is_gone_from_routes_at_once_and_then_from_files(context):
     kafka, site = context
     backup = site.folder.parent / "backup"
@@ -91,13 +192,14 @@ def test_an_erased_entity_is_gone_from_routes_at_once_and_then_from_files(contex
     kept = site.rows(entity=KEPT, **when)
     assert GONE in entities(site) and holders(site.folder, GONE)
     letters = json.loads(site.cli("deadletter", "list", "--json").stdout)
-    assert [letter["reason"] for letter in letters] == ["property"], letters
+    assert [letter["reason"] for letter in letters] == ["property", "erased"], letters
 
     erase(site, GONE)
     assert entities(site) == [KEPT, LATER]
     assert entities(site, snapshot="before") == [KEPT, LATER]
     assert site.rows(entity=KEPT, **when) == kept
-    assert json.loads(site.cli("deadletter", "list", "--json").stdout) == []
+    letters = json.loads(site.cli("deadletter", "list", "--json").stdout)
+    assert [letter["reason"] for letter in letters] == ["erased"], letters      # of the one before, which names nobody
     assert site.request(f"/v1/exports/{ids[0]}")[0] in (404, 410)
     assert site.get(f"/v1/exports/{ids[1]}")["status"] == "ready"
     listing = site.cli("query", "--dir", str(site.folder), "--format", "json", "--entity", GONE, check=False)
@@ -106,7 +208,7 @@ def test_an_erased_entity_is_gone_from_routes_at_once_and_then_from_files(contex
     kafka.produce(TOPIC, [("1", reading(GONE, N + 1)), ("1", reading(KEPT, N + 1))])
     site.wait_count(N + 1, entity=KEPT)
     letters = json.loads(site.cli("deadletter", "list", "--json").stdout)
-    assert [letter["reason"] for letter in letters] == ["erased"] and GONE not in json.dumps(letters), letters
+    assert [letter["reason"] for letter in letters] == ["erased"] * 2 and GONE not in json.dumps(letters), letters
 
     harness.wait_for(lambda: not pending(site), timeout=60)
     assert holders(site.folder, GONE) == []

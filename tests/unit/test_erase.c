@@ -365,7 +365,7 @@ static void an_erasure_that_died_is_not_undone_by_keys_of_before(void **state)
         assert_string_equal(put(n), "erased");
         assert_int_equal(n_epoch_files(), 1);
         json_t *answer = vault_rig_ask(&rig, "{'do':'erasures'}"); /* the store is told, from the records of the older file */
-        json_t *pending = json_array_get(json_object_get(answer, "pending"), json_array_size(json_object_get(answer, "pending")) - 1);
+        json_t *list = json_object_get(answer, "pending"), *pending = json_array_get(list, json_array_size(list) - 1);
         assert_int_equal(json_array_size(json_object_get(pending, "entities")), 1);
         json_decref(answer);
     }
@@ -470,6 +470,33 @@ static void another_unlocking_key_opens_after_rotations_that_failed(void **state
     assert_int_equal(try_open(other, &rig.keeper), 0);
     assert_string_equal(read_back(1), "ok");
     assert_int_equal(n_epoch_files(), 1);
+}
+
+/* No room at any step: whichever key the vault is under, it goes on with it, and asked again it is the other one. */
+static void another_unlocking_key_without_room_can_be_asked_again(void **state)
+{
+    int n = 0, failed = 0;
+    char word[32], before[330], hex[65];
+    uint8_t unlocking[CRYPT_KEY_BYTES];
+    struct err_text error;
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    snprintf(before, sizeof before, "%s", rig.key);
+    assert_int_equal(epoch_read_unlocking(before, unlocking, &error), 0);
+    sodium_bin2hex(hex, sizeof hex, unlocking, sizeof unlocking);
+    for (bool has = true; has; n++) {
+        has = has_no_room_at(n, "{'do':'rewrap','actor':'a','key':'" OTHER_KEY "'}", word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rotate','actor':'a'}"), "ok");
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rewrap','actor':'a','key':'%s'}", hex), "ok");
+        vault_rig_close(&rig);
+        vault_rig_open(&rig);
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(read_back(0), "ok");
+    }
+    assert_true(n >= 9 && failed >= 5);
 }
 
 static void a_passphrase_takes_the_place_of_a_file_and_goes_again(void **state)
@@ -684,6 +711,7 @@ int main(void)
         CASE(an_erasure_that_died_is_not_undone_by_keys_of_before),
         CASE(another_unlocking_key_opens_and_the_one_before_does_not),
         CASE(another_unlocking_key_opens_after_rotations_that_failed),
+        CASE(another_unlocking_key_without_room_can_be_asked_again),
         CASE(a_passphrase_takes_the_place_of_a_file_and_goes_again),
         CASE(a_rewrap_that_makes_no_sense_changes_nothing),
         CASE(the_old_key_with_the_old_file_opens_nothing),

@@ -107,7 +107,8 @@ static void a_search_finds_equal_values_of_who_consents(void **state)
         vault_rig_word(&rig, "{'do':'search','actor':'a','field':'name','value':'x','purpose':'billing'}"), "invalid");
 }
 
-/* Nothing is cut off silently: as many as there are, page by page, and a page is full though others in between are not for him. */
+/* Nothing is cut off silently: as many as there are, page by page, and a page is full though others in between are not for
+ * him. */
 static void a_search_tells_all_page_by_page(void **state)
 {
     char cursor[64] = "";
@@ -154,26 +155,6 @@ static void a_search_tells_all_page_by_page(void **state)
         assert_string_equal(
             vault_rig_word(&rig, "{'do':'search','actor':'a','field':'email','value':'x','purpose':'billing',%s}", wrong[i]),
             "invalid");
-}
-
-static void an_export_tells_every_access(void **state)
-{
-    int n = 0, n_pages = 0, after = 0;
-    (void)state;
-    assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
-    for (int i = 0; i < 2500; i++)
-        assert_string_equal(vault_rig_word(&rig, READ_1), "ok");
-    for (bool more = true; more; n_pages++) {
-        json_t *answer = vault_rig_ask(&rig, "{'do':'export','actor':'a','subject':'s-1','after':%d}", after);
-        json_t *next = json_object_get(answer, "next"), *entry;
-        size_t i;
-        json_array_foreach(json_object_get(answer, "accesses"), i, entry)
-            n += strcmp(json_string_value(json_object_get(entry, "action")), "read") == 0;
-        more = json_is_integer(next);
-        after = (int)json_integer_value(next);
-        json_decref(answer);
-    }
-    assert_true(n == 2500 && n_pages == 3);
 }
 
 /* What is denied is answered exactly as what is not there. */
@@ -458,7 +439,6 @@ int main(void)
         CASE(a_subject_has_an_end),
         CASE(a_search_finds_equal_values_of_who_consents),
         CASE(a_search_tells_all_page_by_page),
-        CASE(an_export_tells_every_access),
         CASE(denied_is_told_as_absent),
         CASE(consent_ends_at_its_time_and_when_it_is_withdrawn),
         CASE(a_withdrawn_consent_does_not_come_back_with_an_older_file),

@@ -195,6 +195,14 @@ static void one_field_is_searched_and_never_in_the_url(void **state)
     assert_string_equal(answered, "{\"subjects\":[\"c-1\",\"c-2\"],\"next\":null}\n");
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\",\"limit\":1}"), 200);
     assert_string_equal(answered, "{\"subjects\":[\"c-1\"],\"next\":\"k\"}\n");
+    vault.page = NULL;
+    vault.answer = "{\"ok\":true,\"subjects\":[\"c-1\"],\"next\":\"00ff\"}";
+    assert_int_equal(
+        ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\",\"limit\":1,\"cursor\":\"0a\"}"), 200);
+    assert_string_equal(vault.question, "{\"actor\":\"anna\",\"cursor\":\"0a\",\"do\":\"search\",\"field\":\"email\",\"limit\":1,"
+                                        "\"purpose\":\"billing\",\"value\":\"x\"}");
+    assert_string_equal(answered, "{\"subjects\":[\"c-1\"],\"next\":\"00ff\"}\n");
+    assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"purpose\":\"billing\",\"cursor\":7}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":\"x\",\"name\":\"y\",\"purpose\":\"billing\"}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"email\":7,\"purpose\":\"billing\"}"), 400);
     assert_int_equal(ask("POST", "/v1/subjects/search", "", "{\"purpose\":\"billing\"}"), 400);
