@@ -124,27 +124,6 @@ def test_consents_and_restriction_act_at_once(context):
         assert look(site, "s-2")[0] == expected
 
 
-def ask_vault(site, question, times):
-    """The vault's own socket, for what would be slow over HTTPS."""
-    frame = json.dumps(question).encode()
-    with socket.socket(socket.AF_UNIX) as vault:
-        vault.connect(str(site.folder / "run" / "vault.sock"))
-        answers = vault.makefile("rb")
-        for _ in range(times):
-            vault.sendall(struct.pack("<I", len(frame)) + frame)
-            assert json.loads(answers.read(struct.unpack("<I", answers.read(4))[0]))["ok"]
-
-
-def test_export_tells_every_access_however_many(context):
-    site, _ = context
-    put(site, "s-often", {"name": "Ana"})
-    ask_vault(site, {"do": "read", "actor": "often", "subject": "s-often", "purpose": "billing"}, 2500)
-    status, export, _ = ask(site, "GET", "/v1/subjects/s-often/export")
-    assert status == 200 and "next" not in export, export
-    assert sum(access["actor"] == "often" for access in export["accesses"]) == 2500
-    assert [access["seq"] for access in export["accesses"]] == sorted({access["seq"] for access in export["accesses"]})
-
-
 def test_export_holds_fields_readings_and_who_read_what(context):
     site, kafka = context
     kafka.produce("readings.main", [reading("v-meter-1", i) for i in range(100)])
@@ -285,6 +264,27 @@ def test_audit_is_chained_and_a_killed_vault_comes_back(context):
     assert done.returncode == 1 and "public.key" in done.stderr and "vault" in done.stderr, done.stderr
     (site.folder / "vault" / "public.moved").rename(site.folder / "vault" / "public.key")
     site.start()
+
+
+def ask_vault(site, question, times):
+    """The vault's own socket, for what would be slow over HTTPS."""
+    frame = json.dumps(question).encode()
+    with socket.socket(socket.AF_UNIX) as vault:
+        vault.connect(str(site.folder / "run" / "vault.sock"))
+        answers = vault.makefile("rb")
+        for _ in range(times):
+            vault.sendall(struct.pack("<I", len(frame)) + frame)
+            assert json.loads(answers.read(struct.unpack("<I", answers.read(4))[0]))["ok"]
+
+
+def test_export_tells_every_access_however_many(context):
+    site, _ = context
+    put(site, "s-often", {"name": "Ana"})
+    ask_vault(site, {"do": "read", "actor": "often", "subject": "s-often", "purpose": "billing"}, 2500)
+    status, export, _ = ask(site, "GET", "/v1/subjects/s-often/export")
+    assert status == 200 and "next" not in export, export
+    assert sum(access["actor"] == "often" for access in export["accesses"]) == 2500
+    assert [access["seq"] for access in export["accesses"]] == sorted({access["seq"] for access in export["accesses"]})
 
 
 sys.exit(harness.main(globals()))
