@@ -79,6 +79,7 @@ void feed_free(struct feed *feed)
 static bool note_failure(struct feed *feed, int code, const struct err_text *error, int64_t now_us)
 {
     metric_add(&n_failures, 1);
+    feed->unread = false;
     const char *text = error->text[0] ? error->text : err_name(code);
     snprintf(feed->reason, sizeof(feed->reason), "topic \"%.60s\" partition %d is not stored: %.80s", feed->id.topic,
              feed->id.partition, text);
@@ -298,6 +299,27 @@ int feed_held_elsewhere(struct feed *feed, int64_t next, const char *store_uuid,
     char why[128];
     snprintf(why, sizeof(why), "held elsewhere: store %.64s", store_uuid);
     return gap(feed, next, why, now_us);
+}
+
+void feed_note_unread(struct feed *feed, rd_kafka_resp_err_t err)
+{
+    feed->unread = true;
+    if (reason_is_denial(err)) /* then it is so of the whole topic */
+        reason_say(feed->reason, sizeof(feed->reason), "topic", feed->id.topic, "READ", err);
+    else
+        snprintf(feed->reason, sizeof(feed->reason), "topic \"%.60s\" partition %d cannot be read: %s", feed->id.topic,
+                 feed->id.partition, rd_kafka_err2str(err));
+    log_event(LOG_WARNING, "partition_failed", "topic=%s partition=%d text=\"%s\"", feed->id.topic, feed->id.partition,
+              feed->reason);
+}
+
+void feed_note_read(struct feed *feed)
+{
+    if (!feed->unread)
+        return;
+    feed->unread = false;
+    feed->reason[0] = '\0';
+    log_event(LOG_INFO, "partition_read_again", "topic=%s partition=%d", feed->id.topic, feed->id.partition);
 }
 
 int64_t feed_stored(const struct feed *feed)

@@ -16,9 +16,11 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/place.c %D%/place.h \
 	%D%/producer.c %D%/producer.h \
 	%D%/publisher.c %D%/publisher.h \
+	%D%/reason.c %D%/reason.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/topics.c %D%/topics.h \
-	%D%/transaction.c %D%/transaction.h
+	%D%/transaction.c %D%/transaction.h \
+	%D%/unread.c %D%/unread.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 
