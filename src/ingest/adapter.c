@@ -403,14 +403,25 @@ static void note_denial(struct adapter *adapter, struct adapter_part *part, cons
     char said[REASON_ONE_BYTES];
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
     reason_say(said, sizeof(said), topic ? "topic" : "group", topic ? topic : adapter->group_id, "READ", message->err);
-    if (topic || strcmp(said, adapter->group_error) != 0)
+    if (topic ? !part || !part->denied : strcmp(said, adapter->group_error) != 0)
         log_event(LOG_WARNING, "adapt_error", "text=\"%s\"", said);
     if (!topic)
         snprintf(adapter->group_error, sizeof(adapter->group_error), "%s", said);
     else if (part && reason_is_denial(message->err))
-        part->denied = true;
+        part->denied = true, part->look_us = clock_mono_us() + UNREAD_LOOK_US;
     else if (!part)
         unread_note(&adapter->unread, adapter->in, topic, message->err);
+}
+
+static void look_at_denied(struct adapter *adapter, int64_t now_us)
+{
+    for (size_t i = 0; i < adapter->parts.n && !adapter->unsure; i++) { /* unsure: where it is to be read is not known */
+        struct adapter_part *part = &adapter->parts.rows[i];
+        if (!part->denied || now_us < part->look_us)
+            continue;
+        unread_look_again(adapter->in, part->topic, part->partition, part->next);
+        part->look_us = now_us + UNREAD_LOOK_US;
+    }
 }
 
 static void note_end(struct adapter *adapter, struct adapter_part *part, int64_t offset)
@@ -538,6 +549,7 @@ static void run_session(struct adapter *adapter)
             adapter->status_next_us = now_us + STATUS_US;
             probe(adapter, now_us);
             unread_tend(&adapter->unread, adapter->in, now_us);
+            look_at_denied(adapter, now_us);
             watch_pending(adapter, now_us);
             update_status(adapter, now_us);
         }

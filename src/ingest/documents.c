@@ -219,6 +219,8 @@ static void look_around(struct documents_reader *reader, int64_t now_us)
         return;
     for (int topic = 0; topic < N_TOPICS; topic++) {
         differs = differs || n[topic] != reader->n_partitions[topic];
+        if (reader->denials[topic] == DENIED_READING && now_us >= reader->assigned_us + ASK_NEXT_US)
+            differs = true; /* of a partition that is read again librdkafka tells anew */
         absent = absent || (n[topic] == 0 && reader->handles[topic]);
     }
     reader->asked = true;

@@ -12,6 +12,7 @@
 #include "common/metrics.h"
 #include "ingest/ends.h"
 #include "ingest/reason.h"
+#include "ingest/unread.h"
 
 #define ROUND_MESSAGES 1000
 #define REVOKE_COMMIT_MS 3000
@@ -496,7 +497,7 @@ static void take_event(struct feed *feed, const rd_kafka_message_t *message)
         feed->adrift = true;
         /* fall through */
     default:
-        feed_note_unread(feed, message->err);
+        feed_note_unread(feed, message->err, clock_mono_us());
     }
 }
 
@@ -584,6 +585,17 @@ static void let_go(struct group *group, int64_t now_us)
     group->rejoin_us = now_us + REJOIN_US;
 }
 
+static void look_at_unread(struct group *group, int64_t now_us)
+{
+    for (size_t i = 0; i < group->n_feeds; i++) {
+        struct feed *feed = group->feeds[i];
+        if (!feed->unread || !feed->handle || feed->adrift || now_us < feed->look_us)
+            continue;
+        unread_look_again(group->rk, feed->id.topic, feed->id.partition, place_start(&feed->place));
+        feed->look_us = now_us + UNREAD_LOOK_US;
+    }
+}
+
 void group_tend(struct group *group, int64_t now_us)
 {
     try_again(group, now_us);
@@ -606,6 +618,7 @@ void group_tend(struct group *group, int64_t now_us)
         read_anew_from_places(group);
     if (now_us >= group->ends_retry_us)
         ends_ask(group, now_us);
+    look_at_unread(group, now_us);
     if (now_us >= group->commit_next_us) {
         group->commit_next_us = now_us + COMMIT_EVERY_US;
         commit(group);

@@ -25,7 +25,7 @@ noinst_LIBRARIES += %D%/libingest.a
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_place tests/unit/test_consumer tests/kafka/test_kafka
+check_PROGRAMS += tests/unit/test_place tests/unit/test_consumer tests/unit/test_denied tests/kafka/test_kafka
 tests_unit_test_place_SOURCES = tests/unit/test_place.c
 tests_unit_test_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_place_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -39,6 +39,10 @@ tests_unit_test_consumer_SOURCES = tests/unit/test_consumer.c $(ingest_rig)
 tests_unit_test_consumer_CPPFLAGS = $(ingest_rig_cppflags)
 tests_unit_test_consumer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_consumer_LDADD = $(ingest_rig_libs)
+tests_unit_test_denied_SOURCES = tests/unit/test_denied.c $(ingest_rig)
+tests_unit_test_denied_CPPFLAGS = $(ingest_rig_cppflags)
+tests_unit_test_denied_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_denied_LDADD = $(ingest_rig_libs)
 # against a real Apache Kafka; says so and passes when there is none
 tests_kafka_test_kafka_SOURCES = tests/kafka/test_kafka.c $(ingest_rig)
 tests_kafka_test_kafka_CPPFLAGS = $(ingest_rig_cppflags)

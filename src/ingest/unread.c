@@ -56,6 +56,17 @@ void unread_tend(struct unread *unread, rd_kafka_t *rk, int64_t now_us)
     rd_kafka_metadata_destroy(metadata);
 }
 
+void unread_look_again(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t offset)
+{
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
+    if (!handle)
+        return;
+    rd_kafka_resp_err_t err = rd_kafka_seek(handle, partition, offset < 0 ? RD_KAFKA_OFFSET_BEGINNING : offset, 0);
+    if (err)
+        log_event(LOG_DEBUG, "seek_failed", "topic=%s partition=%d text=\"%s\"", topic, partition, rd_kafka_err2str(err));
+    rd_kafka_topic_destroy(handle);
+}
+
 void unread_done(struct unread *unread)
 {
     for (size_t i = 0; i < unread->n; i++)
