@@ -22,7 +22,8 @@ void unread_note(struct unread *unread, rd_kafka_t *rk, const char *topic, rd_ka
 /* As long as some are unread, asks now and then which Kafka shows us by now: at most a second, nothing else is done meanwhile. */
 void unread_tend(struct unread *unread, rd_kafka_t *rk, int64_t now_us);
 void unread_reasons(const struct unread *unread, char *out, size_t size); /* adds sentences for people */
-/* Begins to read a partition again at an offset. librdkafka tells once that it is denied, and once of an end: so it tells anew. */
+/* Begins to read a partition again at an offset. librdkafka tells once that it is denied, and once of an end: so it tells
+ * anew. */
 void unread_look_again(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t offset);
 void unread_done(struct unread *unread); /* before the client is destroyed */
 
