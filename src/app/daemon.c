@@ -29,6 +29,7 @@
 #include "ingest/documents.h"
 #include "ingest/embedded.h"
 #include "ingest/publisher.h"
+#include "ingest/reason.h"
 #include "store/access.h"
 #include "store/reader.h"
 #include "store/snapshots.h"
@@ -52,7 +53,7 @@ struct daemon {
     struct server *server;
     struct embedded *broker;
     _Atomic(struct consumer *) consumer; /* asked by the server's threads */
-    struct documents_reader *documents;
+    _Atomic(struct documents_reader *) documents; /* as the consumer */
     struct adapting *adapting;
     struct vaulting *vaulting;
     struct vault_door door;   /* how the server reaches it */
@@ -110,14 +111,14 @@ static void add_adapting(struct daemon *daemon, struct health *health)
     health->connected = status.connected && (alone || health->connected);
     health->lag = status.lag < 0 || (!alone && health->lag < 0) ? -1 : status.lag + (alone ? 0 : health->lag);
     health->lag_us = status.lag_us > health->lag_us ? status.lag_us : health->lag_us;
-    if (!health->reason[0])
-        snprintf(health->reason, sizeof health->reason, "%s", status.reason);
+    reason_add(health->reason, sizeof health->reason, status.reason);
 }
 
 void daemon_health(struct daemon *daemon, struct health *ret_health)
 {
     struct health health = {.lag = -1, .lag_us = -1};
     struct consumer *consumer = atomic_load(&daemon->consumer);
+    struct documents_reader *documents = atomic_load(&daemon->documents);
     health.serving = daemon->reader && !atomic_load(&daemon->stopping);
     health.ingesting = daemon->conf->roles & ROLE_INGEST;
     health.embedded = daemon->broker != NULL;
@@ -132,6 +133,8 @@ void daemon_health(struct daemon *daemon, struct health *ret_health)
     } else if (health.ingesting) {
         snprintf(health.reason, sizeof health.reason, "ingest is starting");
     }
+    if (documents && health.connected) /* else there is one thing to say */
+        documents_reasons(documents, health.reason, sizeof health.reason);
     add_adapting(daemon, &health);
     if (atomic_load(&daemon->stopping))
         snprintf(health.reason, sizeof health.reason, "stopping");
@@ -313,6 +316,7 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
     struct consumer *consumer = NULL;
+    struct documents_reader *documents_reader = NULL;
     size_t n;
     struct kafka_property *properties = kafka_properties(daemon, &n);
     char instance[96];
@@ -345,7 +349,8 @@ static int start_reading(struct daemon *daemon, struct err_text *error)
     int code = consumer_start(&opts, &consumer, error);
     atomic_store(&daemon->consumer, consumer);
     if (code == 0)
-        code = documents_start(&documents, &daemon->documents, error);
+        code = documents_start(&documents, &documents_reader, error);
+    atomic_store(&daemon->documents, documents_reader);
     free(properties);
     return code;
 }
@@ -517,7 +522,7 @@ void daemon_stop(struct daemon *daemon)
     struct consumer *consumer = atomic_exchange(&daemon->consumer, NULL);
     if (consumer)
         consumer_stop(consumer);
-    documents_stop(daemon->documents);
+    documents_stop(atomic_exchange(&daemon->documents, NULL));
     if (daemon->broker)
         embedded_stop(daemon->broker);
     if (daemon->broker_path)

@@ -19,7 +19,7 @@ struct health {
     bool connected;        /* the broker answers */
     bool embedded;         /* the embedded broker is in use */
     int64_t lag, lag_us;   /* -1 unknown */
-    char reason[256];      /* why it is not well, or "" */
+    char reason[1024];     /* what is not well, in sentences; or "" */
 };
 
 /* Where a document went. */

@@ -18,8 +18,10 @@
 #include "ingest/adapter_parts.h"
 #include "ingest/adapter_work.h"
 #include "ingest/conf.h"
+#include "ingest/reason.h"
 #include "ingest/topics.h"
 #include "ingest/transaction.h"
+#include "ingest/unread.h"
 
 #define WAIT_MS 50            /* longest wait for a message: a stop is noticed after it */
 #define COMMIT_US 200000      /* a transaction is at most so long open before it is committed */
@@ -57,6 +59,7 @@ struct adapter {
     bool assigned, open, failed; /* open: a transaction is */
     bool away;                   /* no broker answers, by the last word */
     bool unsure;                 /* a connection broke: whether Kafka ended the last transaction is to be asked */
+    bool denied;                 /* a message was not allowed to be written: its reason stands until one is */
     bool began;                  /* this session has begun a transaction */
     int64_t pending_since_us;    /* the group's offsets belong to a transaction that has not ended; 0 none do */
     int64_t end_next_us;         /* when a hanging one may be ended again */
@@ -64,15 +67,20 @@ struct adapter {
     int64_t open_since_us, n_open, open_bytes;
     int64_t lag_since_us, backoff_us, status_next_us;
     double message_bytes;
-    char reason[256];
+    char reason[256];            /* why the session ended, or cannot begin */
+    char group_error[REASON_ONE_BYTES];
+    struct unread unread;
     pthread_mutex_t lock; /* for what follows */
     struct consumer_status status;
 };
 
 /* ---- failures ---- */
 
+/* The first failure of a session is what others follow from. */
 static int fail(struct adapter *adapter, const char *what, const char *why)
 {
+    if (adapter->failed)
+        return ERR_IO;
     adapter->failed = true;
     snprintf(adapter->reason, sizeof(adapter->reason), "adapt: %.100s: %.130s", what, why);
     return ERR_IO;
@@ -80,7 +88,14 @@ static int fail(struct adapter *adapter, const char *what, const char *why)
 
 static int fail_by(struct adapter *adapter, const char *what, rd_kafka_error_t *error)
 {
-    int rc = fail(adapter, what, rd_kafka_error_string(error));
+    char why[REASON_ONE_BYTES];
+    rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+    snprintf(why, sizeof(why), "%s", rd_kafka_error_string(error));
+    if (err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        reason_say(why, sizeof(why), "transactional id", adapter->transactional_id, "WRITE", err);
+    else if (err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        reason_say(why, sizeof(why), "group", adapter->group_id, "READ", err);
+    int rc = fail(adapter, what, why);
     rd_kafka_error_destroy(error);
     return rc;
 }
@@ -92,9 +107,10 @@ static void message_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message,
     if (!message->err || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
         return;
-    char what[160];
-    snprintf(what, sizeof(what), "a message to topic \"%.80s\" was not taken", rd_kafka_topic_name(message->rkt));
-    fail(adapter, what, rd_kafka_err2str(message->err));
+    char why[REASON_ONE_BYTES];
+    reason_say(why, sizeof(why), "topic", rd_kafka_topic_name(message->rkt), "WRITE", message->err);
+    adapter->denied = adapter->denied || reason_is_denial(message->err);
+    fail(adapter, "a message was not taken", why);
 }
 
 static void note_error(rd_kafka_t *rk, int err, const char *text, void *opaque)
@@ -180,7 +196,7 @@ static int commit(struct adapter *adapter)
     rd_kafka_error_t *error = transaction_commit(adapter->out, &adapter->stop);
     if (error)
         return fail_by(adapter, "a transaction cannot be committed", error);
-    adapter->open = false;
+    adapter->open = adapter->denied = false;
     adapter->reason[0] = '\0';
     adapter->backoff_us = BACKOFF_MIN_US;
     metric_add(&n_transactions, 1);
@@ -204,7 +220,9 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         if (adapter_parts_keep(&adapter->parts, list) < 0)
             fail(adapter, "partitions cannot be taken", "no memory");
-        adapter->reason[0] = '\0';
+        adapter->group_error[0] = '\0';
+        if (!adapter->denied)
+            adapter->reason[0] = '\0';
         adapter->unsure = ask_offsets(adapter) != 0; /* if so, asked again later */
         rd_kafka_assign(rk, list);
         adapter->assigned = true;
@@ -283,6 +301,7 @@ static void close_session(struct adapter *adapter)
     if (error)
         rd_kafka_error_destroy(error); /* the next session's init_transactions does it */
     adapter->open = false;
+    unread_done(&adapter->unread);
     if (adapter->in) {
         rd_kafka_consumer_close(adapter->in);
         rd_kafka_destroy(adapter->in);
@@ -374,12 +393,41 @@ static int take(struct adapter *adapter, struct adapter_part *part, const rd_kaf
     adapter->message_bytes += ((double)message->len - adapter->message_bytes) / 100;
     part->next = message->offset + 1;
     part->dirty = true;
+    part->denied = false;
     return 0;
+}
+
+/* Errors of the group, of a topic or of a partition. A member that may not join tries so every second: it is told once. */
+static void note_denial(struct adapter *adapter, struct adapter_part *part, const rd_kafka_message_t *message)
+{
+    char said[REASON_ONE_BYTES];
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
+    reason_say(said, sizeof(said), topic ? "topic" : "group", topic ? topic : adapter->group_id, "READ", message->err);
+    if (topic ? !part || !part->denied : strcmp(said, adapter->group_error) != 0)
+        log_event(LOG_WARNING, "adapt_error", "text=\"%s\"", said);
+    if (!topic)
+        snprintf(adapter->group_error, sizeof(adapter->group_error), "%s", said);
+    else if (part && reason_is_denial(message->err))
+        part->denied = true, part->look_us = clock_mono_us() + UNREAD_LOOK_US;
+    else if (!part)
+        unread_note(&adapter->unread, adapter->in, topic, message->err);
+}
+
+static void look_at_denied(struct adapter *adapter, int64_t now_us)
+{
+    for (size_t i = 0; i < adapter->parts.n && !adapter->unsure; i++) { /* unsure: where it is to be read is not known */
+        struct adapter_part *part = &adapter->parts.rows[i];
+        if (!part->denied || now_us < part->look_us)
+            continue;
+        unread_look_again(adapter->in, part->topic, part->partition, part->next);
+        part->look_us = now_us + UNREAD_LOOK_US;
+    }
 }
 
 static void note_end(struct adapter *adapter, struct adapter_part *part, int64_t offset)
 {
     part->at_end = true;
+    part->denied = false;
     if (part->next < offset) /* only marks of transactions stood before it */
         part->next = offset;
     if (!part->dirty)
@@ -398,14 +446,27 @@ static void serve(struct adapter *adapter)
     else if (message->err == RD_KAFKA_RESP_ERR__FATAL)
         fail(adapter, "the consumer gave up", rd_kafka_message_errstr(message));
     else if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
-        snprintf(adapter->reason, sizeof(adapter->reason), "adapt: Kafka says of topic \"%.80s\": %.120s",
-                 message->rkt ? rd_kafka_topic_name(message->rkt) : "", rd_kafka_err2str(message->err));
+        note_denial(adapter, part, message);
     else if (!message->err && part && take(adapter, part, message) < 0)
         log_event(LOG_DEBUG, "adapt_stopped_at", "offset=%lld", (long long)message->offset);
     rd_kafka_message_destroy(message);
 }
 
 /* ---- the status ---- */
+
+static void add_reasons(const struct adapter *adapter, char *out, size_t size)
+{
+    char one[REASON_ONE_BYTES];
+    reason_add(out, size, adapter->reason);
+    reason_add(out, size, adapter->group_error);
+    unread_reasons(&adapter->unread, out, size);
+    for (size_t i = 0; i < adapter->parts.n; i++) {
+        if (!adapter->parts.rows[i].denied)
+            continue;
+        reason_say(one, sizeof(one), "topic", adapter->parts.rows[i].topic, "READ", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        reason_add(out, size, one);
+    }
+}
 
 static void update_status(struct adapter *adapter, int64_t now_us)
 {
@@ -423,7 +484,7 @@ static void update_status(struct adapter *adapter, int64_t now_us)
     else if (adapter->lag_since_us == 0)
         adapter->lag_since_us = now_us;
     status.lag_us = status.lag != 0 ? now_us - adapter->lag_since_us : 0;
-    snprintf(status.reason, sizeof(status.reason), "%s", adapter->reason);
+    add_reasons(adapter, status.reason, sizeof(status.reason));
     metric_set(&lag_gauge, status.lag);
     pthread_mutex_lock(&adapter->lock);
     adapter->status = status;
@@ -487,6 +548,8 @@ static void run_session(struct adapter *adapter)
         if (now_us >= adapter->status_next_us) {
             adapter->status_next_us = now_us + STATUS_US;
             probe(adapter, now_us);
+            unread_tend(&adapter->unread, adapter->in, now_us);
+            look_at_denied(adapter, now_us);
             watch_pending(adapter, now_us);
             update_status(adapter, now_us);
         }

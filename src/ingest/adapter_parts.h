@@ -14,6 +14,8 @@ struct adapter_part {
     int64_t next;   /* the offset behind the last message taken; -1 none yet */
     int64_t stored; /* ... that is committed */
     bool dirty;     /* taken, and not committed */
+    bool denied;    /* Kafka does not let us read it */
+    int64_t look_us; /* ... and when to look whether it does */
     bool at_end;    /* its end was reached since it was assigned */
     bool reached;   /* ... and all before it is committed */
 };

@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include "ingest/adapter_work.h"
+#include "ingest/reason.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,8 +43,7 @@ static int produce(struct adapter_work *work, const char *topic, const char *key
         return 0;
     if (headers)
         rd_kafka_headers_destroy(headers);
-    snprintf(work->error, sizeof(work->error), "a message cannot be sent to topic \"%.80s\": %s", topic,
-             rd_kafka_err2str(err));
+    reason_say(work->error, sizeof(work->error), "topic", topic, "WRITE", err);
     return err == RD_KAFKA_RESP_ERR__QUEUE_FULL ? ERR_CANCELLED : ERR_IO;
 }
 
@@ -221,7 +221,7 @@ static int touch_topic(struct adapter_work *work, const char *topic)
     if (handle)
         rd_kafka_topic_destroy(handle);
     if (err)
-        snprintf(work->error, sizeof(work->error), "topic \"%.80s\": %s", topic, rd_kafka_err2str(err));
+        reason_say(work->error, sizeof(work->error), "topic", topic, "WRITE", err);
     return err ? ERR_IO : 0;
 }
 

@@ -12,7 +12,7 @@
  * two 1.6 M messages/s were measured on 2 cores, with librdkafka's own defaults 0.3 M. A topic matched by a pattern is
  * noticed at the metadata refresh. Cooperative assignment has bugs in librdkafka 2.0.2, range and roundrobin have not. */
 static const struct kafka_property consumer_defaults[] = {
-    {"group.id", "almanac"},
+    {"group.id", CONF_GROUP_ID},
     {"client.id", "almanac"},
     {"queued.min.messages", "500000"},
     {"queued.max.messages.kbytes", "131072"},
@@ -39,6 +39,7 @@ static const struct kafka_property producer_defaults[] = {
     {"compression.type", "lz4"},
     {"linger.ms", "20"},
     {"message.max.bytes", "1048576"}, /* a message of our limit; a broker takes 1048588 by default */
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* so long it goes unnoticed that a topic was granted */
     {"queue.buffering.max.kbytes", "65536"},
 };
 

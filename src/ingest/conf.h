@@ -9,6 +9,8 @@
 #include "common/err.h"
 #include "ingest/consumer.h"
 
+#define CONF_GROUP_ID "almanac" /* unless a property names one */
+
 /* A new configuration for a consumer or a producer; rd_kafka_new takes it over, else rd_kafka_conf_destroy.
  * ERR_INVALID: a property librdkafka does not know, a value it refuses, or one that would break what we promise (offsets are
  * kept with the readings, so Kafka must not move them by itself). */

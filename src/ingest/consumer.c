@@ -19,7 +19,9 @@
 #include "ingest/deadletter.h"
 #include "ingest/ends.h"
 #include "ingest/group.h"
+#include "ingest/reason.h"
 #include "ingest/topics.h"
+#include "ingest/unread.h"
 #include "normalise/decode.h"
 
 #define COMMIT_MS 200
@@ -38,12 +40,13 @@ struct consumer {
     atomic_bool stop;
     rd_kafka_t *rk;
     struct group group;
-    char *dead_topic, *store_uuid, *brokers;
+    char *dead_topic, *store_uuid, *brokers, *group_id;
     /* the thread's own */
     bool connected, probe, fatal;
     int64_t probe_next_us, tend_next_us;
     char broker_error[200]; /* what the last attempt to reach a broker said */
-    char topic_error[200];
+    char group_error[REASON_ONE_BYTES];
+    struct unread unread;
     pthread_mutex_t lock; /* for what follows */
     struct consumer_status status;
 };
@@ -77,8 +80,8 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
 {
     (void)rk;
     struct consumer *consumer = opaque;
-    if (partitions->cnt > 0)
-        consumer->topic_error[0] = '\0';
+    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        consumer->group_error[0] = '\0';
     group_rebalance(&consumer->group, what, partitions);
 }
 
@@ -92,6 +95,24 @@ static void note_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_
         group_commit_failed(&consumer->group);
 }
 
+/* A member that may not join tries so every second: it is told once. */
+static void note_group_error(struct consumer *consumer, rd_kafka_resp_err_t err)
+{
+    char said[REASON_ONE_BYTES];
+    reason_say(said, sizeof(said), "group", consumer->group_id, "READ", err);
+    if (strcmp(said, consumer->group_error) != 0)
+        log_event(LOG_WARNING, "kafka_error", "group=%s text=\"%s\"", consumer->group_id, said);
+    snprintf(consumer->group_error, sizeof(consumer->group_error), "%s", said);
+}
+
+static void note_topic_error(struct consumer *consumer, const char *topic, rd_kafka_resp_err_t err)
+{
+    char said[REASON_ONE_BYTES];
+    reason_say(said, sizeof(said), "topic", topic, "READ", err);
+    log_event(LOG_WARNING, "kafka_error", "topic=%s text=\"%s\"", topic, said);
+    unread_note(&consumer->unread, consumer->rk, topic, err);
+}
+
 /* Errors of the group and of topics come as messages without data. */
 static void serve_group(struct consumer *consumer, int wait_ms)
 {
@@ -100,11 +121,10 @@ static void serve_group(struct consumer *consumer, int wait_ms)
         wait_ms = 0;
         if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
             note_fatal(consumer);
+        } else if (message->err && message->rkt) {
+            note_topic_error(consumer, rd_kafka_topic_name(message->rkt), message->err);
         } else if (message->err) {
-            const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
-            snprintf(consumer->topic_error, sizeof(consumer->topic_error), "Kafka says of topic \"%.80s\": %s", topic,
-                     rd_kafka_err2str(message->err));
-            log_event(LOG_WARNING, "kafka_error", "topic=%s text=\"%s\"", topic, rd_kafka_message_errstr(message));
+            note_group_error(consumer, message->err);
         }
         rd_kafka_message_destroy(message);
     }
@@ -134,14 +154,17 @@ static void probe_broker(struct consumer *consumer, int64_t now_us)
 
 static void write_reason(const struct consumer *consumer, char *out, size_t size)
 {
-    const char *group = group_reason(&consumer->group);
-    if (consumer->fatal)
+    out[0] = '\0';
+    if (consumer->fatal) {
         snprintf(out, size, "reading from Kafka has ended: %s", consumer->broker_error);
-    else if (!consumer->connected)
+    } else if (!consumer->connected) {
         snprintf(out, size, "no broker of \"%.60s\" answers%s%.140s", consumer->brokers,
                  consumer->broker_error[0] ? ": " : "", consumer->broker_error);
-    else
-        snprintf(out, size, "%s", group ? group : consumer->topic_error);
+    } else {
+        reason_add(out, size, consumer->group_error);
+        group_reasons(&consumer->group, out, size);
+        unread_reasons(&consumer->unread, out, size);
+    }
 }
 
 static void update_status(struct consumer *consumer, int64_t now_us)
@@ -178,8 +201,10 @@ static void *run(void *arg)
             continue;
         consumer->tend_next_us = now_us + TEND_US;
         probe_broker(consumer, now_us);
-        if (consumer->connected && !consumer->fatal)
+        if (consumer->connected && !consumer->fatal) {
             group_tend(group, now_us);
+            unread_tend(&consumer->unread, consumer->rk, now_us);
+        }
         update_status(consumer, now_us);
     }
     group->closing = true;
@@ -249,12 +274,14 @@ static void free_consumer(struct consumer *consumer)
     consumer->group.deadletter = NULL;
     if (consumer->rk) {
         group_done(&consumer->group);
+        unread_done(&consumer->unread);
         rd_kafka_destroy(consumer->rk);
     }
     decoder_free(consumer->group.decoder);
     free(consumer->dead_topic);
     free(consumer->store_uuid);
     free(consumer->brokers);
+    free(consumer->group_id);
     pthread_mutex_destroy(&consumer->lock);
     free(consumer);
 }
@@ -284,13 +311,15 @@ static int connect_kafka(struct consumer *consumer, const struct consumer_opts *
 static int build_consumer(struct consumer *consumer, const struct consumer_opts *opts, struct err_text *error)
 {
     const char *brokers = conf_find(opts->properties, opts->n_properties, "bootstrap.servers");
+    const char *group_id = conf_find(opts->properties, opts->n_properties, "group.id");
     struct decoder_opts decoder = {
         .registry = opts->registry, .future_max_us = opts->future_max_us, .oldest_us = INT64_MIN};
     consumer->dead_topic = strdup(opts->dead_topic ? opts->dead_topic : "");
     consumer->store_uuid = strdup(opts->store_uuid ? opts->store_uuid : "");
     consumer->brokers = strdup(brokers ? brokers : "");
+    consumer->group_id = strdup(group_id ? group_id : CONF_GROUP_ID);
     consumer->group.decoder = decoder_new(&decoder);
-    if (!consumer->dead_topic || !consumer->store_uuid || !consumer->brokers || !consumer->group.decoder)
+    if (!consumer->dead_topic || !consumer->store_uuid || !consumer->brokers || !consumer->group_id || !consumer->group.decoder)
         return err_set(error, ERR_NOMEM, "no memory for the Kafka consumer");
     consumer->group.sink = opts->sink;
     consumer->group.dead_topic = consumer->dead_topic;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "ingest/reason.h"
 #include "model/registry.h"
 #include "model/sink.h"
 
@@ -49,7 +50,7 @@ struct consumer_status {
     int64_t lag;          /* messages between what is stored and the ends, all partitions; -1 unknown */
     int64_t lag_bytes;    /* about their bytes, by the mean size of late; partitions whose end is unknown left out */
     int64_t lag_us;       /* age of the oldest message not stored yet; 0 none */
-    char reason[256];     /* for people: why it is not well; "" when it is */
+    char reason[REASON_BYTES]; /* for people: what is not well; "" when all is */
 };
 void consumer_status(struct consumer *consumer, struct consumer_status *ret_status); /* from any thread */
 

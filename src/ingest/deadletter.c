@@ -10,9 +10,10 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "ingest/conf.h"
+#include "ingest/reason.h"
 
 #define GROUP_ROWS 500
-#define RETRY_US 10000000
+#define RETRY_US 5000000
 
 static struct metric n_copied = {.name = "almanac_kafka_dead_letters_total", .type = METRIC_COUNTER,
                                  .help = "Refused messages copied to the dead topic."};
@@ -30,11 +31,22 @@ struct deadletter {
     bool failed;
     size_t turn;        /* which feed is looked at next */
     int64_t retry_us;
+    char reason[REASON_ONE_BYTES];
 };
 
 static bool is_too_large(rd_kafka_resp_err_t err)
 {
     return err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || err == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+}
+
+static void note_failure(struct deadletter *deadletter, rd_kafka_resp_err_t err)
+{
+    char said[REASON_ONE_BYTES];
+    reason_say(said, sizeof(said), "dead topic", deadletter->topic, "WRITE", err);
+    if (strcmp(said, deadletter->reason) != 0)
+        log_event(LOG_WARNING, "dead_topic_failed", "topic=%s text=\"%s\"", deadletter->topic, said);
+    snprintf(deadletter->reason, sizeof(deadletter->reason), "%s", said);
+    deadletter->failed = true;
 }
 
 static void message_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -50,10 +62,15 @@ static void message_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message,
     deadletter->n_waiting--;
     if (!message->err || is_too_large(message->err))
         return;
-    if (!deadletter->failed)
-        log_event(LOG_WARNING, "dead_topic_failed", "topic=%s text=\"%s\"", deadletter->topic,
-                  rd_kafka_err2str(message->err));
-    deadletter->failed = true;
+    note_failure(deadletter, message->err);
+}
+
+/* An idempotent producer gives up for good where it may write to no topic, or a message times out; and a copy that is there twice
+ * does no harm. */
+static int set_ours(rd_kafka_conf_t *conf, struct err_text *error)
+{
+    int rc = conf_set(conf, "enable.idempotence", "false", error);
+    return rc ? rc : conf_set(conf, "acks", "all", error);
 }
 
 int deadletter_open(const struct kafka_property *properties, size_t n_properties, const char *topic,
@@ -65,6 +82,11 @@ int deadletter_open(const struct kafka_property *properties, size_t n_properties
         return rc;
     struct deadletter *deadletter = calloc(1, sizeof(*deadletter));
     char why[320] = "no memory";
+    if ((rc = set_ours(conf, error)) < 0) {
+        rd_kafka_conf_destroy(conf);
+        free(deadletter);
+        return rc;
+    }
     if (deadletter && (deadletter->topic = strdup(topic))) {
         rd_kafka_conf_set_opaque(conf, deadletter);
         rd_kafka_conf_set_dr_msg_cb(conf, message_delivered);
@@ -109,8 +131,11 @@ static int send_row(void *arg, int64_t id, const struct refusal *refusal, const 
         RD_KAFKA_V_OPAQUE((void *)deadletter->group), RD_KAFKA_V_END);
     if (err)
         rd_kafka_headers_destroy(headers);
-    if (err && !is_too_large(err))
+    if (err && !is_too_large(err)) {
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            note_failure(deadletter, err);
         return ERR_BUSY;
+    }
     if (err)
         metric_add(&n_too_large, 1);
     deadletter->n_waiting += err ? 0 : 1;
@@ -141,6 +166,8 @@ static void end_group(struct deadletter *deadletter, int64_t now_us)
     deadletter->feed = NULL;
     if (!feed->handle) /* the store failed meanwhile; its rows are sent again after the next claim */
         return;
+    if (!deadletter->failed)
+        deadletter->reason[0] = '\0';
     if (!deadletter->failed && feed->sink->dead_done(feed->sink, feed->handle, deadletter->last_id) == 0)
         return;
     deadletter->retry_us = now_us + RETRY_US;
@@ -164,6 +191,11 @@ void deadletter_forget(struct deadletter *deadletter, const struct feed *feed)
 {
     if (deadletter->feed == feed)
         deadletter->feed = NULL;
+}
+
+const char *deadletter_reason(const struct deadletter *deadletter)
+{
+    return deadletter->reason;
 }
 
 void deadletter_close(struct deadletter *deadletter)

@@ -16,6 +16,7 @@ MUST_CHECK int deadletter_open(const struct kafka_property *properties, size_t n
 void deadletter_serve(struct deadletter *deadletter, struct feed *const *feeds, size_t n_feeds, int64_t now_us);
 /* The feed is being released: its group is forgotten, and sent again by whoever claims it. */
 void deadletter_forget(struct deadletter *deadletter, const struct feed *feed);
+const char *deadletter_reason(const struct deadletter *deadletter); /* for people: why nothing is copied; "" it is */
 void deadletter_close(struct deadletter *deadletter);
 
 #endif

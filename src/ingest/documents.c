@@ -18,6 +18,7 @@
 #include "common/metrics.h"
 #include "ingest/conf.h"
 #include "ingest/producer.h"
+#include "ingest/reason.h"
 #include "normalise/assets.h"
 
 #define WAIT_MS 50             /* longest wait for a message: a stop is noticed after it */
@@ -32,6 +33,7 @@
 #define ASSIGN_US 1000000 /* between two assignments: librdkafka 2.0.2 aborts where the second comes before it has stopped
                            * the partitions of the first (rd_kafka_assignment_partition_stopped) */
 enum { TOPIC_ASSETS, TOPIC_OPTIMIZATION, TOPIC_SUBJECTS, N_TOPICS };
+enum denial { DENIED_NOT, DENIED_SIGHT, DENIED_READING }; /* DENIED_SIGHT: Kafka does not even tell of the topic */
 
 static struct metric read_total = {.name = "almanac_documents_total", .type = METRIC_COUNTER,
                                    .help = "Messages of topics assets, optimization and subjects that were stored."};
@@ -73,7 +75,44 @@ struct documents_reader {
     bool told_end;                       /* the end was told to the store since the last message */
     bool vault_away;                     /* it was told */
     int64_t calendar_us;                 /* when to look for calendars; 0: now */
+    enum denial denials[N_TOPICS];
+    char calendar_reason[REASON_ONE_BYTES];
+    pthread_mutex_t lock;                /* for what follows */
+    char reasons[REASON_BYTES];
 };
+
+/* ---- what is not well ---- */
+
+static const char *say_denied(const struct documents_reader *reader, int topic, char out[static REASON_ONE_BYTES])
+{
+    reason_say(out, REASON_ONE_BYTES, "topic", reader->topics[topic], "READ", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    return out;
+}
+
+static void update_reasons(struct documents_reader *reader)
+{
+    char reasons[REASON_BYTES] = "", one[REASON_ONE_BYTES];
+    for (int topic = 0; topic < N_TOPICS; topic++)
+        if (reader->denials[topic] != DENIED_NOT)
+            reason_add(reasons, sizeof(reasons), say_denied(reader, topic, one));
+    reason_add(reasons, sizeof(reasons), reader->calendar_reason);
+    pthread_mutex_lock(&reader->lock);
+    snprintf(reader->reasons, sizeof(reader->reasons), "%s", reasons);
+    pthread_mutex_unlock(&reader->lock);
+}
+
+static void note_denial(struct documents_reader *reader, int topic, enum denial denial)
+{
+    char said[REASON_ONE_BYTES];
+    if (reader->denials[topic] == denial)
+        return;
+    if (denial == DENIED_NOT)
+        log_event(LOG_INFO, "documents_allowed", "topic=%s", reader->topics[topic]);
+    else
+        log_event(LOG_WARNING, "documents_denied", "error=\"%s\"", say_denied(reader, topic, said));
+    reader->denials[topic] = denial;
+    update_reasons(reader);
+}
 
 /* ---- places ---- */
 
@@ -141,6 +180,16 @@ static void start_over(struct documents_reader *reader, struct post *post)
     post->adrift = reader->reassign = true;
 }
 
+/* The number of the topic's partitions. */
+static int32_t note_answer(struct documents_reader *reader, int topic, const struct rd_kafka_metadata_topic *answer)
+{
+    if (reason_is_denial(answer->err))
+        note_denial(reader, topic, DENIED_SIGHT);
+    else if (reader->denials[topic] == DENIED_SIGHT)
+        note_denial(reader, topic, DENIED_NOT);
+    return answer->err ? 0 : answer->partition_cnt;
+}
+
 /* How many partitions each topic has, 0 where it does not exist; false: nobody knows. One question for all: it may have
  * to wait on the connection for a fetch to end. */
 static bool ask_partitions(struct documents_reader *reader, int32_t ret_n[static N_TOPICS])
@@ -151,8 +200,8 @@ static bool ask_partitions(struct documents_reader *reader, int32_t ret_n[static
     for (int topic = 0; topic < N_TOPICS; topic++) {
         ret_n[topic] = 0;
         for (int i = 0; i < metadata->topic_cnt && reader->handles[topic]; i++)
-            if (strcmp(metadata->topics[i].topic, reader->topics[topic]) == 0 && !metadata->topics[i].err)
-                ret_n[topic] = metadata->topics[i].partition_cnt;
+            if (strcmp(metadata->topics[i].topic, reader->topics[topic]) == 0)
+                ret_n[topic] = note_answer(reader, topic, &metadata->topics[i]);
     }
     rd_kafka_metadata_destroy(metadata);
     return true;
@@ -170,6 +219,8 @@ static void look_around(struct documents_reader *reader, int64_t now_us)
         return;
     for (int topic = 0; topic < N_TOPICS; topic++) {
         differs = differs || n[topic] != reader->n_partitions[topic];
+        if (reader->denials[topic] == DENIED_READING && now_us >= reader->assigned_us + ASK_NEXT_US)
+            differs = true; /* of a partition that is read again librdkafka tells anew */
         absent = absent || (n[topic] == 0 && reader->handles[topic]);
     }
     reader->asked = true;
@@ -338,12 +389,16 @@ static void take_message(struct documents_reader *reader, const rd_kafka_message
     struct post *post = find_post(reader, message);
     if (!post || post->adrift || reader->doubt)
         return;
+    if (!message->err || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        note_denial(reader, post->topic, DENIED_NOT);
     if (!message->err)
         note_message(reader, post, message);
     else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         note_end(reader, post);
     else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
         start_over(reader, post);
+    else if (reason_is_denial(message->err))
+        note_denial(reader, post->topic, DENIED_READING);
     else
         log_event(LOG_WARNING, "documents_error", "partition=%s/%" PRId32 " error=\"%s\"", reader->topics[post->topic],
                   post->partition, rd_kafka_message_errstr(message));
@@ -451,6 +506,9 @@ static void produce_calendars(struct documents_reader *reader, int64_t now_us)
                   *produced.error.text ? produced.error.text : err_name(rc));
         reader->calendar_us = now_us + CALENDAR_RETRY_US;
     }
+    snprintf(reader->calendar_reason, sizeof(reader->calendar_reason), "%.*s", (int)sizeof(reader->calendar_reason) - 1,
+             rc ? produced.error.text : "");
+    update_reasons(reader);
     producer_close(produced.producer);
     free(produced.rows);
 }
@@ -562,6 +620,7 @@ static void free_reader(struct documents_reader *reader)
     asset_checker_free(reader->checker);
     documents_free(&reader->batch);
     free(reader->posts);
+    pthread_mutex_destroy(&reader->lock);
     free(reader);
 }
 
@@ -571,6 +630,7 @@ int documents_start(const struct documents_opts *opts, struct documents_reader *
     if (!reader)
         return err_set(error, ERR_NOMEM, "no memory for the reader of assets");
     reader->opts = *opts;
+    pthread_mutex_init(&reader->lock, NULL);
     reader->topics[TOPIC_ASSETS] = opts->assets_topic;
     reader->topics[TOPIC_OPTIMIZATION] = opts->optimization_topic;
     reader->topics[TOPIC_SUBJECTS] = opts->subjects_topic ? opts->subjects_topic : "";
@@ -598,4 +658,11 @@ void documents_stop(struct documents_reader *reader)
     atomic_store(&reader->stop, true);
     pthread_join(reader->thread, NULL);
     free_reader(reader);
+}
+
+void documents_reasons(struct documents_reader *reader, char *out, size_t size)
+{
+    pthread_mutex_lock(&reader->lock);
+    reason_add(out, size, reader->reasons);
+    pthread_mutex_unlock(&reader->lock);
 }

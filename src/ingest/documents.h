@@ -32,5 +32,7 @@ struct documents_reader;
 MUST_CHECK int documents_start(const struct documents_opts *opts, struct documents_reader **ret_reader, struct err_text *error);
 /* Ends the thread; what was not handed over is read again by the next one. */
 void documents_stop(struct documents_reader *reader);
+/* Adds sentences for people about what is not well, as reason_add does; from any thread. */
+void documents_reasons(struct documents_reader *reader, char *out, size_t size);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "ingest/replay.h"
+#include "ingest/unread.h"
 
 #define RETRY_MIN_US 1000000
 #define RETRY_MAX_US 60000000
@@ -79,6 +80,7 @@ void feed_free(struct feed *feed)
 static bool note_failure(struct feed *feed, int code, const struct err_text *error, int64_t now_us)
 {
     metric_add(&n_failures, 1);
+    feed->unread = false;
     const char *text = error->text[0] ? error->text : err_name(code);
     snprintf(feed->reason, sizeof(feed->reason), "topic \"%.60s\" partition %d is not stored: %.80s", feed->id.topic,
              feed->id.partition, text);
@@ -298,6 +300,30 @@ int feed_held_elsewhere(struct feed *feed, int64_t next, const char *store_uuid,
     char why[128];
     snprintf(why, sizeof(why), "held elsewhere: store %.64s", store_uuid);
     return gap(feed, next, why, now_us);
+}
+
+void feed_note_unread(struct feed *feed, rd_kafka_resp_err_t err, int64_t now_us)
+{
+    char said[REASON_ONE_BYTES];
+    if (reason_is_denial(err)) /* then it is so of the whole topic */
+        reason_say(said, sizeof(said), "topic", feed->id.topic, "READ", err);
+    else
+        snprintf(said, sizeof(said), "topic \"%.60s\" partition %d cannot be read: %s", feed->id.topic, feed->id.partition,
+                 rd_kafka_err2str(err));
+    if (strcmp(said, feed->reason) != 0)
+        log_event(LOG_WARNING, "partition_failed", "topic=%s partition=%d text=\"%s\"", feed->id.topic, feed->id.partition, said);
+    snprintf(feed->reason, sizeof(feed->reason), "%s", said);
+    feed->unread = true;
+    feed->look_us = now_us + UNREAD_LOOK_US;
+}
+
+void feed_note_read(struct feed *feed)
+{
+    if (!feed->unread)
+        return;
+    feed->unread = false;
+    feed->reason[0] = '\0';
+    log_event(LOG_INFO, "partition_read_again", "topic=%s partition=%d", feed->id.topic, feed->id.partition);
 }
 
 int64_t feed_stored(const struct feed *feed)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ingest/place.h"
+#include "ingest/reason.h"
 #include "model/sink.h"
 #include "normalise/decode.h"
 
@@ -34,7 +35,9 @@ struct feed {
     int64_t eof;                 /* up to here there are no more messages; -1 unknown */
     int64_t committed;           /* last told to Kafka; -1 none */
     int64_t lag_since_us;        /* since when something is not stored yet; 0 nothing is */
-    char reason[200];            /* for people: why it is not well */
+    char reason[REASON_ONE_BYTES]; /* for people: why it is not well */
+    bool unread;                 /* ... which is that Kafka does not let us read it */
+    int64_t look_us;             /* ... and when to look whether it does */
 };
 
 struct feed *feed_new(struct sink *sink, const char *cluster, const char *topic, int32_t partition);
@@ -59,6 +62,10 @@ MUST_CHECK int feed_settle(struct feed *feed, int64_t low, int64_t high, int64_t
 
 /* Another store of this group took the offsets below next. */
 MUST_CHECK int feed_held_elsewhere(struct feed *feed, int64_t next, const char *store_uuid, int64_t now_us);
+
+/* Kafka gives us nothing of the partition; it does again. */
+void feed_note_unread(struct feed *feed, rd_kafka_resp_err_t err, int64_t now_us);
+void feed_note_read(struct feed *feed);
 
 int64_t feed_stored(const struct feed *feed); /* everything below is stored, or is no message; -1 unknown */
 

@@ -11,6 +11,8 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "ingest/ends.h"
+#include "ingest/reason.h"
+#include "ingest/unread.h"
 
 #define ROUND_MESSAGES 1000
 #define REVOKE_COMMIT_MS 3000
@@ -482,6 +484,7 @@ static void take_event(struct feed *feed, const rd_kafka_message_t *message, uin
 {
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        feed_note_read(feed);
         if (place_meets_end(&feed->place, message->offset, round))
             feed->eof = message->offset;
         break;
@@ -494,10 +497,7 @@ static void take_event(struct feed *feed, const rd_kafka_message_t *message, uin
         feed->adrift = true;
         /* fall through */
     default:
-        snprintf(feed->reason, sizeof(feed->reason), "topic \"%.60s\" partition %d cannot be read: %s", feed->id.topic,
-                 feed->id.partition, rd_kafka_err2str(message->err));
-        log_event(LOG_WARNING, "partition_failed", "topic=%s partition=%d text=\"%s\"", feed->id.topic,
-                  feed->id.partition, rd_kafka_err2str(message->err));
+        feed_note_unread(feed, message->err, clock_mono_us());
     }
 }
 
@@ -526,6 +526,7 @@ size_t group_read(struct group *group, int wait_ms)
             take_event(feed, message, group->round);
         else if (feed && feed->handle && !feed->adrift) {
             group->message_bytes += ((double)message->len - group->message_bytes) / 256;
+            feed_note_read(feed);
             kept = take_message(group, feed, message);
         }
         if (!kept)
@@ -584,6 +585,17 @@ static void let_go(struct group *group, int64_t now_us)
     group->rejoin_us = now_us + REJOIN_US;
 }
 
+static void look_at_unread(struct group *group, int64_t now_us)
+{
+    for (size_t i = 0; i < group->n_feeds; i++) {
+        struct feed *feed = group->feeds[i];
+        if (!feed->unread || !feed->handle || feed->adrift || now_us < feed->look_us)
+            continue;
+        unread_look_again(group->rk, feed->id.topic, feed->id.partition, place_start(&feed->place));
+        feed->look_us = now_us + UNREAD_LOOK_US;
+    }
+}
+
 void group_tend(struct group *group, int64_t now_us)
 {
     try_again(group, now_us);
@@ -606,6 +618,7 @@ void group_tend(struct group *group, int64_t now_us)
         read_anew_from_places(group);
     if (now_us >= group->ends_retry_us)
         ends_ask(group, now_us);
+    look_at_unread(group, now_us);
     if (now_us >= group->commit_next_us) {
         group->commit_next_us = now_us + COMMIT_EVERY_US;
         commit(group);
@@ -634,15 +647,16 @@ void group_doubt(struct group *group)
     group->ends_retry_us = 0;
 }
 
-const char *group_reason(const struct group *group)
+void group_reasons(const struct group *group, char *out, size_t size)
 {
     if (group->paused)
-        return "the disk is too full: reading is held back until there is room";
+        reason_add(out, size, "the disk is too full: reading is held back until there is room");
     if (group->lapsed)
-        return "the consumer group has not heard of us within session.timeout.ms: what was in hand is dropped, and reading "
-               "goes on once it has assigned partitions anew";
+        reason_add(out, size,
+                   "the consumer group has not heard of us within session.timeout.ms: what was in hand is dropped, and reading "
+                   "goes on once it has assigned partitions anew");
     for (size_t i = 0; i < group->n_feeds; i++)
-        if (group->feeds[i]->reason[0])
-            return group->feeds[i]->reason;
-    return NULL;
+        reason_add(out, size, group->feeds[i]->reason);
+    if (group->deadletter)
+        reason_add(out, size, deadletter_reason(group->deadletter));
 }

@@ -68,7 +68,7 @@ void group_tend(struct group *group, int64_t now_us);
 /* After the broker was away: verify each partition's last stored message before going on. */
 void group_doubt(struct group *group);
 
-/* Why a partition is not well, for people, or NULL. */
-const char *group_reason(const struct group *group);
+/* Adds sentences for people about what is not well. */
+void group_reasons(const struct group *group, char *out, size_t size);
 
 #endif

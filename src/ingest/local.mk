@@ -16,14 +16,16 @@ noinst_LIBRARIES += %D%/libingest.a
 	%D%/place.c %D%/place.h \
 	%D%/producer.c %D%/producer.h \
 	%D%/publisher.c %D%/publisher.h \
+	%D%/reason.c %D%/reason.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/topics.c %D%/topics.h \
-	%D%/transaction.c %D%/transaction.h
+	%D%/transaction.c %D%/transaction.h \
+	%D%/unread.c %D%/unread.h
 
 EXTRA_DIST += tests/kafka/broker.sh tests/kafka/pom.xml
 
 if CMOCKA
-check_PROGRAMS += tests/unit/test_place tests/unit/test_consumer tests/kafka/test_kafka
+check_PROGRAMS += tests/unit/test_place tests/unit/test_consumer tests/unit/test_denied tests/kafka/test_kafka
 tests_unit_test_place_SOURCES = tests/unit/test_place.c
 tests_unit_test_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_place_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -37,6 +39,10 @@ tests_unit_test_consumer_SOURCES = tests/unit/test_consumer.c $(ingest_rig)
 tests_unit_test_consumer_CPPFLAGS = $(ingest_rig_cppflags)
 tests_unit_test_consumer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_consumer_LDADD = $(ingest_rig_libs)
+tests_unit_test_denied_SOURCES = tests/unit/test_denied.c $(ingest_rig)
+tests_unit_test_denied_CPPFLAGS = $(ingest_rig_cppflags)
+tests_unit_test_denied_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_denied_LDADD = $(ingest_rig_libs)
 # against a real Apache Kafka; says so and passes when there is none
 tests_kafka_test_kafka_SOURCES = tests/kafka/test_kafka.c $(ingest_rig)
 tests_kafka_test_kafka_CPPFLAGS = $(ingest_rig_cppflags)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ingest/conf.h"
+#include "ingest/reason.h"
 
 struct producer {
     rd_kafka_t *rk;
@@ -13,14 +14,22 @@ struct producer {
     struct err_text lost; /* about the first of them */
 };
 
+/* After a fatal error every message fails for that, and it is what there is to tell. */
+static void say_why(rd_kafka_t *rk, const char *topic, rd_kafka_resp_err_t err, char why[static REASON_ONE_BYTES])
+{
+    char fatal[REASON_ONE_BYTES];
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, fatal, sizeof(fatal));
+    reason_say(why, REASON_ONE_BYTES, "topic", topic, "WRITE", cause ? cause : err);
+}
+
 static void message_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-    (void)rk;
     struct producer *producer = opaque;
     if (!message->err || producer->n_lost++ > 0)
         return;
-    err_set(&producer->lost, ERR_IO, "a message to topic \"%s\" was lost: %s", rd_kafka_topic_name(message->rkt),
-            rd_kafka_err2str(message->err));
+    char why[REASON_ONE_BYTES];
+    say_why(rk, rd_kafka_topic_name(message->rkt), message->err, why);
+    err_set(&producer->lost, ERR_IO, "a message to topic \"%s\" was lost: %s", rd_kafka_topic_name(message->rkt), why);
 }
 
 int producer_open(const struct kafka_property *properties, size_t n_properties, struct producer **ret_producer,
@@ -57,13 +66,20 @@ static int say_lost(const struct producer *producer, struct err_text *error)
     return ERR_IO;
 }
 
+static int refuse(const struct producer *producer, const char *topic, rd_kafka_resp_err_t err, struct err_text *error)
+{
+    char why[REASON_ONE_BYTES];
+    say_why(producer->rk, topic, err, why);
+    return err_set(error, ERR_IO, "a message cannot be sent to topic \"%s\": %s", topic, why);
+}
+
 /* What became of an attempt: 0 sent, 1 the queue is full and it may be tried again. */
 static int look(struct producer *producer, const char *topic, rd_kafka_resp_err_t err, struct err_text *error)
 {
     if (!err)
         return 0;
     if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        return err_set(error, ERR_IO, "a message cannot be sent to topic \"%s\": %s", topic, rd_kafka_err2str(err));
+        return refuse(producer, topic, err, error);
     rd_kafka_poll(producer->rk, 100);
     return 1;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ingest/conf.h"
+#include "ingest/reason.h"
 
 #define POLL_MS 50 /* another thread may have been told of our message */
 
@@ -73,7 +74,9 @@ int publisher_open(const struct kafka_property *properties, size_t n_properties,
 static int refuse(const char *topic, rd_kafka_resp_err_t err, struct err_text *error)
 {
     int code = err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? ERR_LIMIT : ERR_BUSY;
-    return err_set(error, code, "Kafka did not take a message to topic \"%s\": %s", topic, rd_kafka_err2str(err));
+    char why[REASON_ONE_BYTES];
+    reason_say(why, sizeof(why), "topic", topic, "WRITE", err);
+    return err_set(error, code, "a message was not taken: %s", why);
 }
 
 int publisher_send(struct publisher *publisher, const char *topic, const void *value, size_t size, int32_t *ret_partition,

@@ -108,9 +108,9 @@ class Kafka:
                                  "-X", "topic.partitioner=murmur2_random", "-X", "acks=all",
                                  "-X", "queue.buffering.max.messages=200000", *options], stdin=subprocess.PIPE, text=True)
 
-    def consume(self, topic):
-        """Every message that the topic has now, as kcat tells it."""
-        done = subprocess.run(["kcat", "-C", "-q", "-b", self.bootstrap, "-t", topic, "-o", "beginning", "-e", "-J"],
+    def consume(self, topic, *options):
+        """Every message that the topic has now, as kcat tells it; options are kcat's."""
+        done = subprocess.run(["kcat", "-C", "-q", "-b", self.bootstrap, "-t", topic, "-o", "beginning", "-e", "-J", *options],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)   # sealed payloads are bytes
         assert done.returncode == 0 or "Unknown topic" in done.stderr, done.stderr
         return [json.loads(line) for line in done.stdout.split("\n") if line]  # sealed payloads may hold other ends of lines

@@ -9,7 +9,7 @@
 #   broker.sh stop DIR          ends it; broker.sh kill DIR does so without a warning
 #
 # The cache is $ALMANAC_KAFKA, else almanac-kafka below $XDG_CACHE_HOME or ~/.cache. Lines of DIR/extra.properties are
-# added to the broker's configuration when DIR is made.
+# added to the broker's configuration when DIR is made; the first of its listeners is the one that is printed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${ALMANAC_KAFKA:-${XDG_CACHE_HOME:-$HOME/.cache}/almanac-kafka}
@@ -56,7 +56,7 @@ make_broker() {
         echo "group.initial.rebalance.delay.ms=0"
         [ ! -e "$1/extra.properties" ] || cat "$1/extra.properties"
     } > "$1/server.properties"
-    echo "127.0.0.1:$port" > "$1/bootstrap"
+    sed -n 's,^listeners=[A-Z_]*://\([^,]*\).*,\1,p' "$1/server.properties" | tail -n 1 > "$1/bootstrap" # the last line counts
     id=A$(head -c 15 /dev/urandom | od -An -tx1 | tr -d ' \n' | cut -c 1-20)Q # 22 characters of base64url
     (run_java kafka.tools.StorageTool format -t "$id" -c "$1/server.properties") > "$1/format.out" 2>&1
 }
