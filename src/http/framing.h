@@ -1,5 +1,5 @@
-/* Where the body of a request ends: what a proxy in front of us could read in another way than we is refused, since the rest would
- * be a request of somebody else to one of the two. */
+/* Where the body of a request ends: what a proxy in front of us could read in another way than we is refused, since the rest
+ * would be a request of somebody else to one of the two. */
 #ifndef HTTP_FRAMING_H
 #define HTTP_FRAMING_H
 

@@ -25,8 +25,8 @@ struct handshakes {
 
 /* ---- waking ---- */
 
-/* One that an event is of, or the first that sleeps; false when there is none. Its connection lives at least until it is resumed, and
- * so do its fd and the handshake. */
+/* One that an event is of, or the first that sleeps; false when there is none. Its connection lives at least until it is
+ * resumed, and so do its fd and the handshake. */
 static bool wake(struct handshakes *handshakes, struct handshake *handshake)
 {
     struct MHD_Connection *connection = NULL;

@@ -21,7 +21,7 @@ from harness import Skip, wait_for
 
 N_SLOW = int(os.environ.get("SLOW", "2000"))
 SECONDS = float(os.environ.get("SLOW_SECONDS", "15"))  # that the slow ones are at it
-WAIT_S = 90       # at most for what SECURITY.md promises in 15 s: the machine may be busy
+WAIT_S = 180      # at most: 15 s where places are scarce, 120 s for takers where they are not any more, and the machine may be busy
 PLACES, SHARE = (int(os.environ.get(name, of)) for name, of in (("PLACES", N_SLOW + 200), ("SHARE", N_SLOW // 10 + 100)))
 KIB_A_CONNECTION = 150  # of memory, on average over all kinds at most
 FILES_KEPT = 256 + 20   # of the store that stay open when nobody needs them (src/store/pool.c), and some
@@ -88,7 +88,7 @@ def address_of(site):
 # ---- those who mean well ----
 
 class Honest:
-    """Some who keep a connection and ask, one who comes anew each time, one who takes a long answer at his ease; all must be answered."""
+    """Some keep a connection and ask, one comes anew each time, one takes a long answer at his ease; all must be answered."""
 
     def __init__(self, site, n_keeping=4):
         self.site, self.over, self.failures = site, threading.Event(), []
@@ -188,7 +188,7 @@ def test_slow_clients_are_cut_and_hold_up_nobody(site):
         print(f"# {kind}: {len(ages)} cut, at {min(ages, default=0):.1f} to {max(ages, default=0):.1f} s")
     print(f"# {last['born']} slow connections, {last['most']} at once, {held} sockets held; resident {memory // 1024} MiB before, "
           f"{memory_then // 1024} MiB at most", flush=True)
-    assert not last["left"], f"{last['left']} are not cut, the oldest is {last['oldest']:.0f} s old: {last['ends']}"
+    assert not last["left"], f"{last['left']} are not cut, the oldest is {last['oldest']:.0f} s old"
     assert at_once * 9 // 10 <= held <= PLACES + 50, "so many are held"
     for kind, ages in last["ages"].items():
         assert ages and max(ages) < WAIT_S, f"{kind}: one lasted {max(ages):.0f} s"
@@ -351,7 +351,8 @@ def test_bytes_that_are_no_tls(site):
     def what(i):
         with socket.create_connection(address_of(site), 20, (f"127.0.1.{1 + i % 50}", 0)) as s:
             try:
-                s.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + os.urandom(600), os.urandom(2000), b"\0" * 500)[i % 4])
+                s.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + os.urandom(600), os.urandom(2000),
+                           b"\0" * 500)[i % 4])
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(4096):
                     pass  # perhaps an alert
@@ -364,7 +365,8 @@ def test_bytes_that_are_no_tls(site):
 def exchange(site, head, pieces=()):
     """What comes back for bytes that are sent until nobody takes more, and how many were taken."""
     sent = 0
-    with site.tls.wrap_socket(socket.create_connection(address_of(site), 20, ("127.0.1.60", 0)), server_hostname="localhost") as s:
+    plain = socket.create_connection(address_of(site), 20, ("127.0.1.60", 0))
+    with site.tls.wrap_socket(plain, server_hostname="localhost") as s:
         got = b""
         try:
             s.sendall(head)
@@ -400,8 +402,8 @@ def test_heads_and_targets_that_are_too_long(site):
             statuses[name, size] = status_of(exchange(site, pieces[0], pieces[1:])[0])
     print("# " + ", ".join(f"{name} of {size >> 10} KiB: {status}" for (name, size), status in statuses.items()))
     for (name, size), status in statuses.items():
-        expected = {200} if size < 64 << 10 and name != "target" else {200, 400, 404, 413, 414, 431} if size < 128 << 10 else {0, 413, 414, 431}
-        assert status in expected | ({200, 400, 404, 414} if size < 64 << 10 else set()), (name, size, status)
+        expected = {200} if size < 64 << 10 else {200, 414, 431} if size < 128 << 10 else {0, 414, 431}
+        assert status in expected, (name, size, status)  # 0: the reset came before the answer was read
 
     def what(i):
         exchange(site, request(site, f"GET /v1/series?{'&'.join(f'a{j}=b' for j in range(500 + i % 7))} HTTP/1.1"))

@@ -179,7 +179,8 @@ class Crowd:
 
     def told(self):
         now = time.monotonic()
-        return {"open": sum(slow.connected for slow in self.open.values()), "left": len(self.open), "born": self.born,
+        n_connected = sum(slow.connected for slow in self.open.values())
+        return {"open": n_connected, "left": len(self.open), "born": self.born,
                 "most": self.most, "ages": self.ages, "ends": self.ends,
                 "oldest": max((now - slow.began for slow in self.open.values()), default=0)}
 

@@ -1660,7 +1660,8 @@ static void requests_of_which_the_end_is_in_doubt_are_refused(void **state)
         CURL *curl = send_by_hand(request);
         struct pollfd some = {.events = POLLIN};
         assert_int_equal(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &some.fd), CURLE_OK);
-        while (n < sizeof(got) - 1 && ((code = curl_easy_recv(curl, got + n, sizeof(got) - 1 - n, &more)) == CURLE_AGAIN || more)) {
+        while (n < sizeof(got) - 1 &&
+               ((code = curl_easy_recv(curl, got + n, sizeof(got) - 1 - n, &more)) == CURLE_AGAIN || more)) {
             n += code == CURLE_AGAIN ? 0 : more;
             if (code == CURLE_AGAIN && poll(&some, 1, 10000) <= 0)
                 break;
