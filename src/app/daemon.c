@@ -199,8 +199,9 @@ static void have_files(unsigned connections)
     files.rlim_cur = files.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < want)
         log_event(LOG_WARNING, "files_short",
-                  "connections=%u text=\"with them and the files of the store over %llu open files may be needed: raise the "
-                  "limit (ulimit -Hn, LimitNOFILE=) or lower http.connections\"", connections, (unsigned long long)files.rlim_max);
+                  "connections=%u text=\"with them and the files of the store over %llu open files may be needed: raise "
+                  "the limit (ulimit -Hn, LimitNOFILE=) or lower http.connections\"",
+                  connections, (unsigned long long)files.rlim_max);
 }
 
 static int start_serving(struct daemon *daemon, struct err_text *error)

@@ -21,7 +21,7 @@ from harness import Skip, wait_for
 
 N_SLOW = int(os.environ.get("SLOW", "2000"))
 SECONDS = float(os.environ.get("SLOW_SECONDS", "15"))  # that the slow ones are at it
-WAIT_S = 180      # at most: 15 s where places are scarce, 120 s for takers where they are not any more, and the machine may be busy
+WAIT_S = 180      # at most: 15 s where places are scarce, 120 s for takers afterwards, and the machine may be busy
 PLACES, SHARE = (int(os.environ.get(name, of)) for name, of in (("PLACES", N_SLOW + 200), ("SHARE", N_SLOW // 10 + 100)))
 KIB_A_CONNECTION = 150  # of memory, on average over all kinds at most
 FILES_KEPT = 256 + 20   # of the store that stay open when nobody needs them (src/store/pool.c), and some
@@ -186,8 +186,8 @@ def test_slow_clients_are_cut_and_hold_up_nobody(site):
     process.join(10)
     for kind, ages in last["ages"].items():
         print(f"# {kind}: {len(ages)} cut, at {min(ages, default=0):.1f} to {max(ages, default=0):.1f} s")
-    print(f"# {last['born']} slow connections, {last['most']} at once, {held} sockets held; resident {memory // 1024} MiB before, "
-          f"{memory_then // 1024} MiB at most", flush=True)
+    print(f"# {last['born']} slow connections, {last['most']} at once, {held} sockets held; "
+          f"resident {memory // 1024} MiB before, {memory_then // 1024} MiB at most", flush=True)
     assert not last["left"], f"{last['left']} are not cut, the oldest is {last['oldest']:.0f} s old"
     assert at_once * 9 // 10 <= held <= PLACES + 50, "so many are held"
     for kind, ages in last["ages"].items():

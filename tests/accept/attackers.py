@@ -186,7 +186,7 @@ class Crowd:
 
 
 def attack(n, address, target, token):
-    """(process, pipe): sent "how" it answers how it stands; sent "enough", it opens no more and tells once the last one is cut."""
+    """(process, pipe): to "how" it answers how it stands; at "enough" it opens no more, and tells when the last one is cut."""
     ours, theirs = multiprocessing.Pipe()
 
     def run():
