@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export TEST_SRCDIR="$PWD" TEST_BUILDDIR="${TEST_BUILDDIR:-$PWD}"
 export ALMANAC_SOAK=1 KILLS="${KILLS:-3000}" READINGS="${READINGS:-2000000}" ZOMBIES="${ZOMBIES:-300}" \
-    MOMENTS="${MOMENTS:-50}" BACKUPS="${BACKUPS:-100}" ROUNDS="${ROUNDS:-40}" QUERIES="${QUERIES:-40000}"
+    MOMENTS="${MOMENTS:-50}" BACKUPS="${BACKUPS:-100}" ROUNDS="${ROUNDS:-40}" QUERIES="${QUERIES:-40000}" SLOW="${SLOW:-5000}" SLOW_SECONDS="${SLOW_SECONDS:-120}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -40,7 +40,7 @@ part() {
 }
 
 programs() {
-    for script in 10-way 16-oracle 17-changes 20-kill $(cd tests/accept && grep -l BACKUPS [0-9]*.py | sed 's/\.py$//') 70-zombies 71-group 72-disk; do
+    for script in 10-way 16-oracle 17-changes 20-kill $(cd tests/accept && grep -l BACKUPS [0-9]*.py | sed 's/\.py$//') 70-zombies 71-group 72-disk 85-slow; do
         part accept "$script" "tests/accept/$script.py"
     done
 }

@@ -35,6 +35,7 @@ struct conf {
     int64_t seal_after_us, free_min_bytes, revisions_keep_us, erase_within_us;
     char *listen, *certificate, *key, *client_ca, *client_revoked;
     bool client_required;
+    unsigned connections, connections_per_address;
     char *mappings;
     char *vault_dir, *vault_key, *vault_searchable, *vault_user;
     char *tombstones;

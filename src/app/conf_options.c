@@ -204,6 +204,19 @@ static int parse_size(const struct conf *conf, const char *text, void *field,
     return err_set(error, ERR_INVALID, "not a size");
 }
 
+static int parse_places(const struct conf *conf, const char *text, void *field,
+                        struct err_text *error)
+{
+    (void)conf;
+    size_t n_digits = strspn(text, "0123456789");
+    long n = n_digits && n_digits <= 6 && !text[n_digits] ? strtol(text, NULL, 10) : 0;
+    if (n < 8 || n > LIMIT_CONNECTIONS)
+        return err_set(error, ERR_INVALID, "not such a number");
+    if (field)
+        *(unsigned *)field = (unsigned)n;
+    return 0;
+}
+
 static int parse_listen(const struct conf *conf, const char *text, void *field,
                         struct err_text *error)
 {
@@ -279,6 +292,7 @@ static const struct option_type
     type_window = {"day, week, month or auto", parse_window, false},
     type_size = {"a number of bytes with B, KB, MB, GB, TB or KiB, MiB, GiB, TiB", parse_size,
                  false},
+    type_places = {"a number from 8 to 65536", parse_places, false},
     type_listen = {"HOST:PORT such as 127.0.0.1:8443 or [::1]:8443", parse_listen, true},
     type_vault_key = {"file:PATH, credential:NAME or passphrase", parse_vault_key, true},
     type_fields = {"names with blanks or commas between", parse_fields, true},
@@ -351,6 +365,10 @@ const struct option conf_options[] = {
      "whether a client may do without, once client_ca is set", ACTS(client_required)},
     {"http", "client_revoked", &type_path_or_none, "",
      "SHA-256 of keys whose certificates are refused, one a line", ACTS(client_revoked)},
+    {"http", "connections", &type_places, "512", "connections that are held at a time",
+     ACTS(connections)},
+    {"http", "connections_per_address", &type_places, "256", "of these, of one address",
+     ACTS(connections_per_address)},
     {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", ACTS(vault_dir)},
     {"vault", "key", &type_vault_key, "file:keys/vault.key", "the key that unlocks the vault's keys", ACTS(vault_key)},

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,6 +41,7 @@
 #define LOOK_EVERY_US (2 * US_PER_SECOND)
 #define EXPIRE_EVERY_US (30 * US_PER_SECOND)
 #define EMBEDDED_PARTITIONS 2
+#define FILES_OF_STORE 512 /* that may be open beside the connections */
 
 struct daemon {
     const struct conf *conf;
@@ -189,6 +191,22 @@ static int publish_cb(void *arg, const void *document, size_t size, struct publi
                           &ret_place->offset, error);
 }
 
+/* Connections are files, and an answer that is under way holds some of the store's; most systems begin a process with 1024, and
+ * let it have more. */
+static void have_files(unsigned connections)
+{
+    struct rlimit files;
+    rlim_t want = 2 * (rlim_t)connections + FILES_OF_STORE;
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < want)
+        log_event(LOG_WARNING, "files_short",
+                  "connections=%u text=\"with them and the files of the store over %llu open files may be needed: raise "
+                  "the limit (ulimit -Hn, LimitNOFILE=) or lower http.connections\"",
+                  connections, (unsigned long long)files.rlim_max);
+}
+
 static int start_serving(struct daemon *daemon, struct err_text *error)
 {
     const struct conf *conf = daemon->conf;
@@ -210,12 +228,15 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                        .retentions = vaulting_retentions,
                                        .arg = daemon->vaulting,
                                        .erase_within_us = conf->erase_within_us};
+    have_files(conf->connections);
     struct server_opts opts = {.listen = conf->listen,
                                .certificate = conf->certificate,
                                .key = conf->key,
                                .client_ca = conf->client_ca,
                                .client_revoked = conf->client_revoked,
                                .client_required = conf->client_ca[0] && conf->client_required,
+                               .connections_max = conf->connections,
+                               .connections_client_max = conf->connections_per_address,
                                .dir = daemon->reader,
                                .access = daemon->access,
                                .snapshots = daemon->snapshots,

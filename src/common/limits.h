@@ -21,6 +21,7 @@
 #define LIMIT_BATCH_BYTES (16 << 20)     /* encoded bytes of one commit */
 #define LIMIT_URL_PARAMETERS 256
 #define LIMIT_BODY_BYTES (1 << 20)       /* an HTTP request body */
+#define LIMIT_CONNECTIONS 65536          /* of HTTPS, whatever is configured */
 #define LIMIT_EXPLAINED 100000           /* rows of a series with explain=1: they wait in memory */
 #define LIMIT_COLUMNS 10000              /* columns of a wide answer */
 

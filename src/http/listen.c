@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <gnutls/gnutls.h>
 
 #define PEM_BYTES_MAX (1 << 20)
-#define LISTEN_BACKLOG 256
+#define LISTEN_BACKLOG 4096 /* whoever finds it full tries again after a second; the kernel may have less */
 
 /* ---- the socket ---- */
 
@@ -53,15 +54,19 @@ static uint16_t bound_port(int fd)
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }
 
+/* Of an answer that is not taken the kernel would otherwise hold megabytes a connection. What is on its way does not count. */
+#define UNSENT_BYTES (128 << 10)
+
 static int listen_on(const struct addrinfo *info, const char *address, int *ret_fd, struct err_text *error)
 {
-    int on = 1, off = 0;
+    int on = 1, off = 0, unsent = UNSENT_BYTES;
     int fd = socket(info->ai_family, info->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, info->ai_protocol);
     if (fd < 0)
         return err_set(error, ERR_IO, "no socket for \"%s\": %s", address, strerror(errno));
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* a restart need not wait for old connections */
     if (info->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)); /* connections inherit it */
     if (!bind(fd, info->ai_addr, info->ai_addrlen) && !listen(fd, LISTEN_BACKLOG)) {
         *ret_fd = fd;
         return 0;

@@ -13,11 +13,13 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/export_run.c %D%/export_run.h \
 	%D%/exports.c %D%/exports.h %D%/exports_inside.h %D%/exports_make.c %D%/exports_tell.c \
 	%D%/filter.c %D%/filter.h \
+	%D%/framing.c %D%/framing.h \
 	%D%/h_changes.c %D%/h_docs.c %D%/h_entities.c %D%/h_exports.c %D%/h_gaps.c %D%/h_optimization.c \
 	%D%/h_pilot.c %D%/h_pilot_dynamic.c \
 	%D%/h_last.c %D%/h_live.c %D%/h_openapi.c %D%/h_prometheus.c %D%/h_prometheus_catalog.c \
 	%D%/h_audit.c %D%/h_subject_export.c %D%/h_subjects.c \
 	%D%/h_page.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
+	%D%/handshakes.c %D%/handshakes.h \
 	%D%/leases.c %D%/leases.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \

@@ -16,14 +16,14 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "http/connections.h"
+#include "http/framing.h"
+#include "http/handshakes.h"
 #include "http/listen.h"
 #include "http/live.h"
 #include "http/route.h"
 #include "http/trust.h"
 #include "http/workers.h"
 
-#define CONNECTIONS_MAX 512
-#define CONNECTIONS_PER_CLIENT_MAX 256
 /* Request line and headers, and the buffer an answer is sent from. The HTTP library clears all of it for each request. */
 #define CONNECTION_BYTES (128 << 10)
 #define SILENCE_MAX_S 120            /* a client that neither sends nor takes anything */
@@ -40,6 +40,7 @@ struct server {
     struct server_opts opts;
     struct MHD_Daemon *daemon;
     struct connections *connections;
+    struct handshakes *handshakes;
     struct workers *workers;
     struct workers *verifiers; /* of passwords; apart, so that guessing them holds up nobody else */
     struct leases *leases;
@@ -323,7 +324,8 @@ static void refuse_stopping(struct exchange *exchange)
 }
 
 /* Judges the head. The body of a refused request is read and dropped, since a client that is busy sending may never see an
- * answer before its end; but not one that waits for our word before it sends (Expect), nor one that announces too much. */
+ * answer before its end; but not one that waits for our word before it sends (Expect), nor one that announces too much, nor one
+ * whose end is in doubt: the HTTP library closes the connection after an answer that comes before the body. */
 static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connection *connection)
 {
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
@@ -337,10 +339,13 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
         route_head(&exchange->request, &exchange->reply);
     if (is_stranger(exchange))
         return MHD_NO;
-    if (!exchange->reply.status && size > LIMIT_BODY_BYTES)
+    const char *doubt = framing_doubt(connection);
+    if (doubt)
+        reply_problem(&exchange->reply, 400, "", "%s", doubt);
+    else if (!exchange->reply.status && size > LIMIT_BODY_BYTES)
         refuse_body(exchange);
     bool waits = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Expect") != NULL;
-    if (exchange->reply.status && (waits || size > BODY_SWALLOW_BYTES))
+    if (exchange->reply.status && (doubt || waits || size > BODY_SWALLOW_BYTES))
         return send_reply(exchange, connection);
     return MHD_YES;
 }
@@ -478,13 +483,13 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 }
 
 /* Without memory for this the session has no certificate of ours, and its handshake fails. */
-static void greet(struct server *server, struct MHD_Connection *connection, struct connection *added)
+static void greet(struct server *server, struct MHD_Connection *connection, bool loopback, struct connection *added)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    bool loopback = info && address_is_loopback(info->client_addr);
-    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (info)
-        trust_greet(server->trust, info->tls_session, server->opts.client_required && !loopback, &added->peer);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (!info)
+        return;
+    trust_greet(server->trust, info->tls_session, server->opts.client_required && !loopback, &added->peer);
+    handshake_begin(server->handshakes, &added->handshake, connection, info->tls_session, added->fd);
 }
 
 /* The HTTP library wants one way to a certificate; greet has given the session its own before this could be asked. */
@@ -502,12 +507,13 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 {
     struct server *server = arg;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct connection *added = connections_add(server->connections, info->connect_fd);
+        int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        const struct sockaddr *address =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+        struct connection *added = connections_add(server->connections, fd, address);
         *socket_context = added;
         if (added)
-            greet(server, connection, added);
+            greet(server, connection, address_is_loopback(address), added);
     } else {
         connections_remove(server->connections, *socket_context);
         *socket_context = NULL;
@@ -533,8 +539,8 @@ static void on_log(void *arg, const char *format, va_list args)
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t address_size)
 {
     struct server *server = arg;
-    (void)address, (void)address_size;
-    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
+    (void)address_size;
+    return !atomic_load(&server->stopping) && connections_admit(server->connections, address) ? MHD_YES : MHD_NO;
 }
 
 static struct MHD_Daemon *start_daemon(struct server *server, int fd)
@@ -549,8 +555,7 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
         MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate,
         MHD_OPTION_HTTPS_PRIORITIES, tls_priorities,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_CLIENT_MAX,
+        MHD_OPTION_CONNECTION_LIMIT, 2 * n_threads * server->opts.connections_max, /* the limit is on_accept's */
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MAX_S,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
@@ -572,6 +577,7 @@ static void free_server(struct server *server)
     workers_stop(server->verifiers);
     workers_stop(server->workers);
     live_stop(server->live);
+    handshakes_stop(server->handshakes);
     connections_stop(server->connections);
     leases_free(server->leases);
     trust_close(server->trust);
@@ -585,13 +591,19 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
     if (!server)
         return err_set(error, ERR_NOMEM, "out of memory");
     server->opts = *opts;
+    if (!opts->connections_max)
+        server->opts.connections_max = SERVER_CONNECTIONS;
+    if (!opts->connections_client_max)
+        server->opts.connections_client_max = SERVER_CONNECTIONS_CLIENT;
     struct trust_opts trust = {opts->certificate, opts->key, opts->client_ca, opts->client_revoked, opts->client_required};
     int rc = trust_open(&trust, &server->trust, error);
     if (!rc)
         rc = listen_open(opts->listen, &fd, &server->port, error);
     if (!rc && !(server->leases = leases_new()))
         rc = err_set(error, ERR_NOMEM, "out of memory");
-    if (!rc && ((rc = connections_start(&server->connections)) || (rc = start_workers(server)) ||
+    if (!rc && ((rc = connections_start(server->opts.connections_max, server->opts.connections_client_max,
+                                       &server->connections)) ||
+                (rc = handshakes_start(&server->handshakes)) || (rc = start_workers(server)) ||
                 (rc = live_start(opts->dir, opts->access, &server->live))))
         err_set(error, rc, "no memory or thread for the server on \"%s\"", opts->listen);
     if (!rc && !(server->daemon = start_daemon(server, fd)))
@@ -633,7 +645,8 @@ void server_stop(struct server *server, int grace_ms)
     connections_drain(server->connections, grace_ms);
     atomic_store(&server->cut, true);
     workers_settle(server->verifiers);
-    workers_settle(server->workers); /* MHD cannot stop while a connection is suspended */
+    workers_settle(server->workers);
+    handshakes_settle(server->handshakes); /* MHD cannot stop while a connection is suspended */
     MHD_stop_daemon(server->daemon);
     free_server(server);
 }

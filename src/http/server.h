@@ -33,6 +33,9 @@ struct published {
 #define SERVER_WORKERS 3     /* two requests that compute for long at once, and the pieces of answers that are being sent */
 #define SERVER_WAITING_MAX 8 /* of such requests; at 10 s each, a client will not wait for more */
 
+#define SERVER_CONNECTIONS 512
+#define SERVER_CONNECTIONS_CLIENT 256 /* of an address */
+
 /* A listener that has not taken after this what a view holds for it is dropped: a view keeps files and memory from going. */
 #define SERVER_BEHIND_US (120 * INT64_C(1000000))
 
@@ -74,6 +77,7 @@ struct server_opts {
     const char *docs;        /* a folder with Swagger UI; NULL: there is none here */
     void (*health)(void *arg, struct health *ret_health); /* from any thread */
     void *health_arg;
+    unsigned connections_max, connections_client_max; /* 0: SERVER_CONNECTIONS, SERVER_CONNECTIONS_CLIENT */
     unsigned n_threads;      /* 0: SERVER_THREADS */
     unsigned n_workers;      /* 0: SERVER_WORKERS */
     unsigned n_waiting_max;  /* 0: SERVER_WAITING_MAX */

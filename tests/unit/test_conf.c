@@ -151,6 +151,8 @@ static void error_names_file_line_and_what_is_allowed(void **state)
     REFUSED("[ingest]\ntopics = a b?\n", 2, "names of topics");
     REFUSED("[ingest]\ndead_topic = a b\n", 2, "the name of a topic");
     REFUSED("[http]\nlisten = 8443\n", 2, "HOST:PORT");
+    REFUSED("[http]\nconnections = 7\n", 2, "from 8 to 65536");
+    REFUSED("[http]\nconnections_per_address = many\n", 2, "from 8 to 65536");
     REFUSED("[http]\nlisten = ::1:8443\n", 2, "[::1]:8443");
     REFUSED("[http]\nlisten = localhost:65536\n", 2, "HOST:PORT");
     REFUSED("[kafka]\n\nbootstrap.server = a:1\n", 3, "\"bootstrap.server\"");

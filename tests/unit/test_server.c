@@ -895,15 +895,13 @@ static void stopping_in_haste_breaks_statements_off(void **state)
     assert_int_equal(join_askers(askers, 6), 0);
 }
 
-/* A connection with a request for a statement that waits, of which the answer is not read. */
-static CURL *send_waiting(void)
+/* A connection after its handshake, on which this much of a request is sent, and nothing read. */
+static CURL *send_by_hand(const char *request)
 {
-    char url[64], request[400];
+    char url[64];
     size_t sent;
     CURL *curl = curl_easy_init();
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/", server_port(server));
-    snprintf(request, sizeof(request), "POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
-             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", sql_token, strlen(waiting_sql), waiting_sql);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CAINFO, certificate);
@@ -913,6 +911,15 @@ static CURL *send_waiting(void)
     assert_int_equal(curl_easy_send(curl, request, strlen(request), &sent), CURLE_OK);
     assert_int_equal(sent, strlen(request));
     return curl;
+}
+
+/* A connection with a request for a statement that waits, of which the answer is not read. */
+static CURL *send_waiting(void)
+{
+    char request[400];
+    snprintf(request, sizeof(request), "POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", sql_token, strlen(waiting_sql), waiting_sql);
+    return send_by_hand(request);
 }
 
 static void a_statement_whose_client_hangs_up_is_broken_off(void **state)
@@ -1534,29 +1541,137 @@ static int connect_plain(void)
 
 static void who_does_not_finish_a_request_in_time_is_cut(void **state)
 {
-    static const char half[] = "GET /v1/series HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
-    char url[64];
     curl_socket_t fd;
-    size_t sent;
     (void)state;
-    CURL *curl = curl_easy_init();
-    snprintf(url, sizeof(url), "https://127.0.0.1:%u/", server_port(server));
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_CAINFO, certificate);
-    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
-    assert_int_equal(curl_easy_perform(curl), CURLE_OK);
-    assert_int_equal(curl_easy_send(curl, half, sizeof(half) - 1, &sent), CURLE_OK);
+    CURL *curl = send_by_hand("GET /v1/series HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
     assert_int_equal(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd), CURLE_OK);
-    int plain = connect_plain(); /* does not even begin its handshake */
-    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n"); /* both are accepted now */
+    int plain = connect_plain(), half = connect_plain(); /* one does not even begin its handshake */
+    assert_int_equal(send(half, "\x16\x03\x01", 3, 0), 3);
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n"); /* all are accepted now */
     clock_freeze(clock_mono_us() + 11 * INT64_C(1000000));
-    bool both = wait_closed(plain) && wait_closed(fd);
+    bool all = wait_closed(plain) && wait_closed(half) && wait_closed(fd);
     clock_freeze(INT64_MIN);
-    assert_true(both);
+    assert_true(all);
     close(plain);
+    close(half);
     curl_easy_cleanup(curl);
+}
+
+static void who_does_not_take_an_answer_in_time_is_cut(void **state)
+{
+    char request[300];
+    struct pollfd end = {.events = POLLRDHUP};
+    (void)state;
+    fake_source.n_rows = N_ROWS_LONG;
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n",
+             RANGE "&format=csv", reader_token);
+    CURL *curl = send_by_hand(request);
+    assert_int_equal(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &end.fd), CURLE_OK);
+    await(&fake_source.n_answers, 1);
+    int64_t now_us = clock_mono_us();
+    for (int i = 0; i < 10 && !end.revents; i++) { /* at the first looks more of it may be on its way */
+        clock_freeze(now_us += 121 * INT64_C(1000000));
+        (void)poll(&end, 1, 1500);
+    }
+    clock_freeze(INT64_MIN);
+    assert_true(end.revents & (POLLRDHUP | POLLHUP | POLLERR));
+    await(&fake_source.n_answers, 0);
+    curl_easy_cleanup(curl);
+}
+
+/* Each call of recv in this process counts: the server's of handshakes among them. */
+static atomic_int n_recv;
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+    atomic_fetch_add(&n_recv, 1);
+    return recvfrom(fd, data, size, flags, NULL, NULL);
+}
+
+static void handshakes_that_wait_are_left_alone_until_something_comes(void **state)
+{
+    enum { N = 8 };
+    int fds[N];
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        fds[i] = connect_plain();
+        assert_int_equal(send(fds[i], "\x16\x03\x01", 3, 0), 3);
+    }
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+    int before = atomic_load(&n_recv);
+    for (int i = 0; i < 20; i++)
+        assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+    printf("# %d calls of recv for 20 requests beside %d handshakes\n", atomic_load(&n_recv) - before, N);
+    assert_in_range(atomic_load(&n_recv) - before, 20, 20 * 100);
+    assert_int_equal(send(fds[0], "nonsense nonsense", 17, 0), 17);
+    assert_true(wait_closed(fds[0])); /* it goes on where it was */
+    stop_server(5000);                /* while the others sleep */
+    for (int i = 1; i < N; i++)
+        assert_true(wait_closed(fds[i]));
+    for (int i = 0; i < N; i++)
+        close(fds[i]);
+}
+
+static void where_all_places_are_taken_the_oldest_idler_makes_room(void **state)
+{
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    int fds[6];
+    (void)state;
+    stop_server(5000);
+    opts.connections_max = 12;
+    opts.connections_client_max = 6;
+    assert_int_equal(server_start(&opts, &server, &error), 0);
+    for (int i = 0; i < 6; i++)
+        fds[i] = connect_plain();
+    for (int i = 0; i < 2; i++) {
+        assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+        assert_true(wait_closed(fds[0])); /* the second request finds a free place */
+    }
+    fake_hold();
+    CURL *held[6];
+    for (int i = 0; i < 6; i++)
+        held[i] = send_waiting();
+    await(&fake_source.n_held, SERVER_WORKERS - 1);
+    for (int i = 0; i < 6; i++)
+        assert_true(wait_closed(fds[i]));
+    struct https_answer answer = ask((struct https_request){.path = "/healthz"}); /* who is being answered is not cut for it */
+    assert_int_not_equal(answer.failed, 0);
+    https_answer_free(&answer);
+    await(&fake_source.n_held, SERVER_WORKERS - 1);
+    fake_release();
+    for (int i = 0; i < 6; i++) {
+        curl_easy_cleanup(held[i]);
+        close(fds[i]);
+    }
+}
+
+static void requests_of_which_the_end_is_in_doubt_are_refused(void **state)
+{
+    static const char *const doubtful[] = {
+        "Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 5",
+        "Transfer-Encoding: gzip", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(doubtful) / sizeof(*doubtful); i++) {
+        char request[512], got[2048] = "";
+        size_t n = 0, more = 0;
+        CURLcode code;
+        snprintf(request, sizeof(request), "POST /v1/range HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n0\r\n\r\n"
+                 "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", doubtful[i]);
+        CURL *curl = send_by_hand(request);
+        struct pollfd some = {.events = POLLIN};
+        assert_int_equal(curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &some.fd), CURLE_OK);
+        while (n < sizeof(got) - 1 &&
+               ((code = curl_easy_recv(curl, got + n, sizeof(got) - 1 - n, &more)) == CURLE_AGAIN || more)) {
+            n += code == CURLE_AGAIN ? 0 : more;
+            if (code == CURLE_AGAIN && poll(&some, 1, 10000) <= 0)
+                break;
+            more = 0;
+        }
+        assert_int_equal(strncmp(got, "HTTP/1.1 400 ", 13), 0);
+        assert_non_null(strstr(got, "\"detail\":\""));
+        assert_null(strstr(got, "alive"));
+        curl_easy_cleanup(curl);
+    }
 }
 
 static void *ask_often(void *arg)
@@ -2026,6 +2141,10 @@ int main(void)
         CASE(every_route_answers_with_the_headers_of_security),
         CASE(tls_below_1_2_and_http_1_0_are_not_spoken),
         CASE(who_does_not_finish_a_request_in_time_is_cut),
+        CASE(who_does_not_take_an_answer_in_time_is_cut),
+        CASE(handshakes_that_wait_are_left_alone_until_something_comes),
+        CASE(where_all_places_are_taken_the_oldest_idler_makes_room),
+        CASE(requests_of_which_the_end_is_in_doubt_are_refused),
         CASE(many_clients_at_once_get_whole_answers),
         CASE(stopping_lets_a_running_answer_finish),
         CASE(what_hinders_the_start_is_told_in_one_sentence),
