@@ -14,6 +14,8 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/quota.h"
+#include "http/limits.h"
 #include "ingest/consumer.h"
 #include "store/writer.h"
 
@@ -35,6 +37,8 @@ struct conf {
     int64_t seal_after_us, free_min_bytes, revisions_keep_us, erase_within_us;
     char *listen, *certificate, *key, *client_ca, *client_revoked;
     bool client_required;
+    struct quota_limits quota;
+    struct limits_opts limits;
     char *mappings;
     char *vault_dir, *vault_key, *vault_searchable, *vault_user;
     char *tombstones;

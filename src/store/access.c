@@ -273,7 +273,10 @@ int access_check_token(struct access *access, const char *token, size_t size, st
     if (!size || size >= TOKEN_TEXT_MAX)
         return ERR_DENIED;
     hash_keyed(access->key, token, size, hash);
-    return access_check_key(access, SQL_FIND, hash, hash, ret_principal);
+    int rc = access_check_key(access, SQL_FIND, hash, hash, ret_principal);
+    if (!rc)
+        ret_principal->kind = ACCESS_TOKENS;
+    return rc;
 }
 
 /* ---- listing and taking back ---- */

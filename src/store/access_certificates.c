@@ -50,5 +50,8 @@ int access_check_certificate(struct access *access, const uint8_t *spki, struct 
     memcpy(text, kind, sizeof(kind) - 1);
     memcpy(text + sizeof(kind) - 1, spki, HASH_BYTES);
     hash_keyed(access->key, text, sizeof(text), hash);
-    return access_check_key(access, SQL_FIND_CERTIFICATE, spki, hash, ret_principal);
+    int rc = access_check_key(access, SQL_FIND_CERTIFICATE, spki, hash, ret_principal);
+    if (!rc)
+        ret_principal->kind = ACCESS_CERTIFICATES;
+    return rc;
 }

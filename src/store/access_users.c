@@ -85,6 +85,7 @@ static int find_user(struct access *access, const char *name, char ret_text[stat
     if (rc <= 0)
         return rc ? rc : ERR_DENIED;
     snprintf(ret_text, HASH_PASSWORD_TEXT_MAX, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    ret_principal->kind = ACCESS_USERS;
     rc = access_read_grants(stmt, 1, &ret_principal->grants);
     snprintf(ret_principal->name, sizeof(ret_principal->name), "%s", name);
     sqlite3_reset(stmt);

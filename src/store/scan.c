@@ -30,6 +30,7 @@ struct extent {
 struct scan {
     struct known *known; /* what was known before now; then nothing below is used */
     struct trail trail;
+    struct quota *quota; /* of the view */
     unsigned want;
     /* the step at work */
     size_t step; /* cuts[step] .. cuts[step + 1] */
@@ -349,6 +350,7 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     if (!scan)
         return ERR_NOMEM;
     scan->want = want;
+    scan->quota = view->quota;
     int rc = begin_us < end_us ? trail_open(view, series_id, begin_us, end_us, &scan->trail) : 0;
     scan->rows.is_state = scan->trail.is_state;
     if (!rc) {
@@ -371,6 +373,7 @@ int scan_open_known(struct view *view, uint32_t series_id, const struct scan_opt
     struct scan *scan = calloc(1, sizeof(*scan));
     if (!scan)
         return ERR_NOMEM;
+    scan->quota = view->quota;
     int rc = known_open(view, series_id, options, &scan->known);
     if (rc) {
         scan_close(scan);
@@ -380,7 +383,7 @@ int scan_open_known(struct view *view, uint32_t series_id, const struct scan_opt
     return 0;
 }
 
-int scan_next(struct scan *scan, struct points *points)
+int scan_step(struct scan *scan, struct points *points)
 {
     if (scan->known)
         return known_next(scan->known, points);
@@ -404,6 +407,13 @@ int scan_next(struct scan *scan, struct points *points)
         }
     }
     return points->n > 0;
+}
+
+int scan_next(struct scan *scan, struct points *points)
+{
+    int rc = scan_step(scan, points);
+    int over = rc > 0 ? quota_take_points(scan->quota, points->n) : 0;
+    return over ? over : rc;
 }
 
 void scan_close(struct scan *scan)
