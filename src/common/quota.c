@@ -61,9 +61,9 @@ int quota_take_points(struct quota *quota, uint64_t n)
     quota->n_points += n;
     if (quota->n_points <= (uint64_t)quota->limits.points)
         return 0;
-    return err_set(why_of(quota), ERR_QUOTA, "more than %" PRId64 " readings and buckets would be read for this, and a request may "
-                   "have no more (limits.points): ask for a shorter time, fewer series, a longer step or pages with a smaller limit",
-                   quota->limits.points);
+    return err_set(why_of(quota), ERR_QUOTA, "more than %" PRId64 " readings and buckets would be read for this, and a request "
+                   "may have no more (limits.points): ask for a shorter time, fewer series, a longer step or pages with a "
+                   "smaller limit", quota->limits.points);
 }
 
 int quota_check_points(struct quota *quota, uint64_t n, const char *field, const char *fits)
@@ -73,8 +73,9 @@ int quota_check_points(struct quota *quota, uint64_t n, const char *field, const
     uint64_t max = (uint64_t)quota->limits.points, left = max > quota->n_points ? max - quota->n_points : 0;
     if (n <= left)
         return 0;
-    return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for %" PRIu64 " readings and buckets or more, and a request may "
-                         "have %" PRIu64 " (limits.points): %s", n, max, *fits ? fits : "ask for a shorter time or fewer series");
+    return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for %" PRIu64 " readings and buckets or more, and a request "
+                         "may have %" PRIu64 " (limits.points): %s", n, max,
+                         *fits ? fits : "ask for a shorter time or fewer series");
 }
 
 /* ---- series ---- */
@@ -102,8 +103,8 @@ int quota_take_series(struct quota *quota, uint32_t id, const char *field)
     if (quota->seen[word] & bit)
         return 0;
     if (quota->n_series == (uint64_t)quota->limits.series)
-        return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for more than %" PRId64 " series, and a request may have no "
-                             "more (limits.series): name fewer, or ask for some of them at a time", quota->limits.series);
+        return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for more than %" PRId64 " series, and a request may "
+                             "have no more (limits.series): name fewer, or ask for some of them at a time", quota->limits.series);
     quota->seen[word] |= bit;
     quota->n_series++;
     return 0;
@@ -124,7 +125,7 @@ int quota_check_span(struct quota *quota, int64_t begin_us, int64_t end_us, cons
         return 0;
     size_t asked_size = print_us(end_us - begin_us, asked), most_size = print_us(quota->limits.span_us, most);
     size_t begin_size = civil_print_rfc3339(begin, end_us - quota->limits.span_us, 0, true);
-    return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for %.*s, and a request may have %.*s (limits.span): begin at "
-                         "%.*s, or ask for one such stretch after the other", (int)asked_size, asked, (int)most_size, most,
+    return err_set_field(why_of(quota), ERR_QUOTA, field, "this asks for %.*s, and a request may have %.*s (limits.span): begin "
+                         "at %.*s, or ask for one such stretch after the other", (int)asked_size, asked, (int)most_size, most,
                          (int)begin_size, begin);
 }

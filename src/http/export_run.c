@@ -313,10 +313,10 @@ static int begin_work(struct work *work, const struct export_run *run, struct er
     int rc = snapshots_take(run->snapshots, run->request->snapshot, &work->snapshot, &work->opts.dir, error);
     work->is_taken = !rc;
     work->dir = work->opts.dir;
-    bool is_limited = run->request->is_limited, counts = quota_limits_any(&run->quota);
+    const struct globs *globs = run->request->is_limited ? &run->request->globs : NULL;
+    struct quota *quota = quota_limits_any(&run->quota) ? &work->quota : NULL;
     quota_begin(&work->quota, &run->quota);
-    if (!rc && (is_limited || counts) &&
-        (rc = reader_dir_limit(work->opts.dir, is_limited ? &run->request->globs : NULL, counts ? &work->quota : NULL, &work->dir)))
+    if (!rc && (globs || quota) && (rc = reader_dir_limit(work->opts.dir, globs, quota, &work->dir)))
         work->dir = NULL;
     return rc ? rc : make_plan(work, error);
 }

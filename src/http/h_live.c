@@ -259,7 +259,7 @@ static void drop(struct live_stream *live, const char *why, struct buf *out)
 static void drop_over(struct live_stream *live, struct buf *out)
 {
     put_id(live->now, out);
-    drop(live, "more is new than one may be told at once; come again with the last id, and ask /v1/range for what is missing", out);
+    drop(live, "more is new than may be told at once; come again with the last id, and ask /v1/range for what is missing", out);
 }
 
 /* The whole view is told. Where nothing was, its id can wait. */

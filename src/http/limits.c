@@ -97,17 +97,17 @@ static int check(const struct limited *row, int64_t now_us, int64_t *ret_wait_s,
     int64_t owed_us = debt_us(row, now_us);
     *ret_wait_s = 1;
     if (opts->concurrent && row->n_running >= opts->concurrent)
-        return err_set(error, ERR_QUOTA, "%" PRId64 " requests of \"%s\" are running already, and there may be no more at once "
-                       "(limits.concurrent): ask again when one has been answered", row->n_running, row->name);
+        return err_set(error, ERR_QUOTA, "%" PRId64 " requests of \"%s\" are running already, and there may be no more at "
+                       "once (limits.concurrent): ask again when one has been answered", row->n_running, row->name);
     if (!opts->bytes_per_s || owed_us <= 0)
         return 0;
     *ret_wait_s = (owed_us + SECOND_US - 1) / SECOND_US;
-    return err_set(error, ERR_QUOTA, "\"%s\" was answered more than %" PRId64 " bytes a second (limits.bytes_per_s): ask again in %"
-                   PRId64 " s", row->name, opts->bytes_per_s, *ret_wait_s);
+    return err_set(error, ERR_QUOTA, "\"%s\" was answered more than %" PRId64 " bytes a second (limits.bytes_per_s): ask again in "
+                   "%" PRId64 " s", row->name, opts->bytes_per_s, *ret_wait_s);
 }
 
-int limits_enter(struct limits *limits, const struct principal *principal, struct limited **ret_place, int64_t *ret_wait_s,
-                 struct err_text *error)
+int limits_enter(struct limits *limits, const struct principal *principal, struct limited **ret_place,
+                 int64_t *ret_wait_s, struct err_text *error)
 {
     *ret_place = NULL;
     if (!limits || (!limits->opts.concurrent && !limits->opts.bytes_per_s))

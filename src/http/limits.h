@@ -1,5 +1,5 @@
-/* What a principal (a token, a user, a certificate) may have at once, over all of his requests: how many run, and how many bytes a
- * second they are answered. What one request may read is common/quota.
+/* What a principal (a token, a user, a certificate) may have at once, over all of his requests: how many run, and how many bytes
+ * a second they are answered. What one request may read is common/quota.
  *
  * Bytes are counted as they are handed out and never held back: a stream goes on at its pace, and its principal's next requests
  * are refused until what was too much has been waited for. Any thread may call. */

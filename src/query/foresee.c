@@ -47,8 +47,8 @@ int foresee_check(struct view *view, const struct range *range, const struct for
         return 0;
     uint64_t max = (uint64_t)quota->limits.points;
     if (range->raw) {
-        snprintf(fits, sizeof(fits), "ask for a shorter time or fewer series, for a step, or for pages with limit=%" PRIu64 " or less",
-                 max);
+        snprintf(fits, sizeof(fits), "ask for a shorter time or fewer series, for a step, or for pages with limit=%" PRIu64
+                 " or less", max);
     } else {
         const char *step = steps_fitting(range, (int64_t)(max / foreseen->n_series));
         snprintf(fits, sizeof(fits), "take %s%s%s a shorter time or fewer series", step ? "a step of " : "", step ? step : "",

@@ -76,8 +76,8 @@ struct view;
 
 MUST_CHECK int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error);
 void view_close(struct view *view);
-/* What is read of the view counts against this; or NULL. A view that several requests share has none: each counts on a view of its
- * own of the same state, which is closed before it. */
+/* What is read of the view counts against this; or NULL. A view that several requests share has none: each counts on a view of
+ * its own of the same state, which is closed before it. */
 struct quota *view_quota(const struct view *view);
 void view_uncount(struct view *view); /* from now on nothing counts */
 MUST_CHECK int view_share(struct view *view, struct quota *quota, struct view **ret_view);
@@ -137,7 +137,8 @@ struct series_stats {
     uint64_t n_quality[QUALITY_N];
 };
 MUST_CHECK int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats);
-/* How many readings in force [begin_us, end_us) has at the least: what files that lie in it whole say, and nothing is read. */
+/* How many readings in force [begin_us, end_us) has at the least: those of chunks that lie in it whole and alone, and unflushed
+ * ones. No chunk is read. */
 MUST_CHECK int view_count_least(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, uint64_t *ret_n);
 
 /* The readings in force of one series with begin_us <= time < end_us, one a time, in time order (plain before issued, the

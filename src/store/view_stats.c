@@ -81,13 +81,13 @@ static bool overlap(const struct series_counts *a, const struct series_counts *b
     return a->n && b->n && a->first_us <= b->last_us && b->first_us <= a->last_us;
 }
 
-/* Between two cuts, for a series of one source: layers that do not overlap add up. *ret_simple is cleared where others are. */
-static int count_layers(struct trail *trail, int64_t begin_us, int64_t end_us, struct series_stats *stats, bool *ret_simple)
+/* Between two cuts, for a series of one source: layers that do not overlap add up. */
+static int count_step(struct trail *trail, int64_t begin_us, int64_t end_us, struct series_stats *stats)
 {
     const struct place *place = &trail->places[0];
     const struct settled *head = &place->head->settled;
     struct window_files files = place_files(place, begin_us);
-    struct series_counts raw = {0}, open = {0}, fresh = {0};
+    struct series_counts raw = {0}, open = {0}, fresh = {0}, all = {0};
     bool simple = true;
     int rc = files.raw ? pool_counts(reader_dir_pool(trail->view->dir), place->source->folder, files.raw, trail->series_id,
                                      &raw)
@@ -99,23 +99,13 @@ static int count_layers(struct trail *trail, int64_t begin_us, int64_t end_us, s
     count_points(&head->plain, points_seek(&head->plain, 0, begin_us), points_seek(&head->plain, 0, end_us), &fresh);
     size_t issued_i = points_seek(&head->issued, 0, begin_us);
     bool has_issued = issued_i < head->issued.n && head->issued.t_us[issued_i] < end_us;
-    *ret_simple = simple && !has_issued && !head->deletions.n && !place->head->has_replayed && !overlap(&raw, &open) &&
-                  !overlap(&raw, &fresh) && !overlap(&open, &fresh);
-    if (!*ret_simple)
+    if (simple && !has_issued && !head->deletions.n && !place->head->has_replayed && !overlap(&raw, &open) &&
+        !overlap(&raw, &fresh) && !overlap(&open, &fresh)) {
+        add_counts(stats, &raw);
+        add_counts(stats, &open);
+        add_counts(stats, &fresh);
         return 0;
-    add_counts(stats, &raw);
-    add_counts(stats, &open);
-    add_counts(stats, &fresh);
-    return 0;
-}
-
-static int count_step(struct trail *trail, int64_t begin_us, int64_t end_us, struct series_stats *stats)
-{
-    struct series_counts all = {0};
-    bool is_simple;
-    int rc = count_layers(trail, begin_us, end_us, stats, &is_simple);
-    if (rc || is_simple)
-        return rc;
+    }
     rc = count_by_scan(trail->view, trail->series_id, begin_us, end_us, &all);
     add_counts(stats, &all);
     return rc;
@@ -139,31 +129,5 @@ int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_s
     trail_close(&trail);
     if (!rc)
         *ret_stats = stats;
-    return rc;
-}
-
-/* Whether all that the window's files hold lies in the range. */
-static bool lies_within(const struct file *file, int64_t begin_us, int64_t end_us)
-{
-    return !file || (file->window.begin_us >= begin_us && file->window.end_us <= end_us);
-}
-
-int view_count_least(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, uint64_t *ret_n)
-{
-    struct trail trail;
-    struct series_stats stats = {0};
-    *ret_n = 0;
-    int rc = begin_us < end_us ? trail_open(view, series_id, begin_us, end_us, &trail) : 0;
-    if (rc || begin_us >= end_us)
-        return rc;
-    for (size_t i = 0; trail.n_places == 1 && i + 1 < trail.n_cuts && !rc; i++) {
-        struct window_files files = place_files(&trail.places[0], trail.cuts[i]);
-        bool is_simple;
-        if (lies_within(files.raw, begin_us, end_us) && lies_within(files.open, begin_us, end_us))
-            rc = count_layers(&trail, trail.cuts[i], trail.cuts[i + 1], &stats, &is_simple);
-    }
-    trail_close(&trail);
-    if (!rc)
-        *ret_n = stats.count;
     return rc;
 }

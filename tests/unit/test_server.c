@@ -872,7 +872,7 @@ static void bytes_that_were_too_many_are_waited_for(void **state)
     answer = get(RANGE); /* goes on at its pace */
     assert_int_equal(answer.failed, 0);
     assert_int_equal(answer.status, 200);
-    long most_s = (long)(answer.body.n + 999) / 1000; /* less what has passed since, which nobody knows here, and the second ahead */
+    long most_s = (long)(answer.body.n + 999) / 1000; /* less what has passed since, and the second ahead */
     https_answer_free(&answer);
     answer = get("/v1/series");
     long wait_s = strtol(https_header(&answer, "Retry-After"), NULL, 10);
