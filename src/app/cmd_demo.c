@@ -12,18 +12,19 @@
 
 #include "app/ask.h"
 #include "app/cmd.h"
-#include "common/csv.h"
 #include "app/daemon.h"
 #include "app/demo_data.h"
 #include "app/site.h"
 #include "app/table.h"
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/csv.h"
 #include "common/files.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "ingest/producer.h"
 #include "store/reader.h"
+#include "vault/client.h"
 
 #define TOPIC "readings.demo"
 #define STORED_TIMEOUT_US (45 * US_PER_SECOND)
@@ -342,8 +343,10 @@ static int run(const struct args *args)
     producer_close(demo.producer);
     daemon_stop(demo.daemon);
     conf_free(demo.conf);
-    if (demo.temporary)
+    if (demo.temporary) {
+        vault_await_end(demo.dir);
         files_remove_tree(demo.dir);
+    }
     return code == 0 ? EXIT_DONE : args_fail(args, code, &error);
 }
 

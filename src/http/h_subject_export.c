@@ -39,8 +39,10 @@ struct export {
     const struct server_opts *opts;
     struct principal principal;
     const _Atomic bool *gone, *cut;
+    json_t *question;       /* to the vault */
     json_t *about;          /* what the vault said */
-    bool begun;
+    json_int_t next_access; /* after which there are more; 0: no more, -1: nothing was written yet */
+    bool in_series;
     struct curve *curves;
     size_t n, cap, next;
     struct request request; /* for the curve that has its turn */
@@ -106,29 +108,79 @@ static int go_on(struct export *export, struct buf *out, struct err_text *error)
     return rc;
 }
 
-static int put_about(struct export *export, struct buf *out)
+static int put_json(const json_t *json, struct buf *out, size_t from, size_t to)
 {
-    char *text = json_dumps(export->about, JSON_COMPACT);
+    char *text = json_dumps(json, JSON_COMPACT);
     if (!text)
         return ERR_NOMEM;
-    buf_put(out, text, strlen(text) - 1); /* without its brace */
-    buf_puts(out, ",\"series\":[");
-    explicit_bzero(text, strlen(text));
+    size_t size = strlen(text);
+    buf_put(out, text + from, size - from - to);
+    explicit_bzero(text, size);
     free(text);
-    export->begun = true;
     return 0;
+}
+
+/* All that was said but the accesses, which are many. */
+static int put_about(struct export *export, struct buf *out)
+{
+    json_t *accesses = json_incref(json_object_get(export->about, "accesses"));
+    json_t *next = json_incref(json_object_get(export->about, "next"));
+    export->next_access = json_integer_value(next);
+    json_object_del(export->about, "accesses");
+    json_object_del(export->about, "next");
+    int rc = put_json(export->about, out, 0, 1);
+    buf_puts(out, ",\"accesses\":[");
+    rc = rc ? rc : put_json(accesses, out, 1, 1);
+    json_decref(accesses);
+    json_decref(next);
+    return rc;
+}
+
+static int put_accesses(struct export *export, struct buf *out, struct err_text *error)
+{
+    const struct vault_door *vault = export->opts->vault;
+    json_t *answer, *question = json_copy(export->question);
+    if (!question || json_object_set_new(question, "after", json_integer(export->next_access))) {
+        json_decref(question);
+        return ERR_NOMEM;
+    }
+    int rc = vault->ask(vault->arg, question, &answer, error);
+    if (rc)
+        return rc;
+    const json_t *accesses = json_object_get(answer, "accesses");
+    export->next_access = json_integer_value(json_object_get(answer, "next"));
+    if (json_array_size(accesses) > 0) {
+        buf_putc(out, ',');
+        rc = put_json(accesses, out, 1, 1);
+    }
+    json_decref(answer);
+    return rc;
+}
+
+/* What stands before the series. */
+static int put_head(struct export *export, struct buf *out, struct err_text *error)
+{
+    int rc = export->next_access < 0 ? put_about(export, out) : put_accesses(export, out, error);
+    if (!rc && export->next_access == 0) {
+        buf_puts(out, "],\"series\":[");
+        export->in_series = true;
+    }
+    return rc;
 }
 
 static int fill_export(struct stream *stream, struct buf *out, struct err_text *error)
 {
     struct export *export = (struct export *)stream;
-    int rc = export->begun ? 0 : put_about(export, out);
+    int rc = 0;
     while (!rc && out->n < STREAM_BYTES && !out->failed) {
-        if (!export->in_curve && export->next == export->n) {
+        if (!export->in_series) {
+            rc = put_head(export, out, error);
+        } else if (!export->in_curve && export->next == export->n) {
             buf_puts(out, "]}\n");
             return 0;
+        } else {
+            rc = export->in_curve ? go_on(export, out, error) : begin_curve(export, out, error);
         }
-        rc = export->in_curve ? go_on(export, out, error) : begin_curve(export, out, error);
     }
     return rc ? rc : out->failed ? ERR_NOMEM : 1;
 }
@@ -141,6 +193,7 @@ static void close_export(struct stream *stream)
         free(export->curves[i].head);
     free(export->curves);
     json_decref(export->about);
+    json_decref(export->question);
     free(export);
 }
 
@@ -180,19 +233,23 @@ static int find_series(struct export *export)
 
 int h_subject_export(struct request *request, struct reply *reply, struct err_text *error)
 {
-    json_t *answer;
-    int rc = personal_ask(request, personal_question(request, "export"), &answer, reply, error);
-    if (rc)
+    json_t *answer, *question = personal_question(request, "export");
+    int rc = personal_ask(request, json_copy(question), &answer, reply, error);
+    if (rc) {
+        json_decref(question);
         return rc > 0 ? 0 : rc;
+    }
     json_object_del(answer, "ok");
     json_object_set_new(answer, "subject", json_string(request->id));
     struct export *export = calloc(1, sizeof(*export));
     if (!export) {
         json_decref(answer);
+        json_decref(question);
         return ERR_NOMEM;
     }
     *export = (struct export){.stream = {.fill = fill_export, .close = close_export}, .opts = request->opts,
-                              .principal = request->principal, .gone = request->gone, .cut = request->cut, .about = answer};
+                              .principal = request->principal, .gone = request->gone, .cut = request->cut, .about = answer,
+                              .question = question, .next_access = -1};
     rc = find_series(export);
     if (rc) {
         close_export(&export->stream);

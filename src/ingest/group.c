@@ -478,11 +478,11 @@ static bool take_message(struct group *group, struct feed *feed, rd_kafka_messag
     return kept;
 }
 
-static void take_event(struct feed *feed, const rd_kafka_message_t *message)
+static void take_event(struct feed *feed, const rd_kafka_message_t *message, uint64_t round)
 {
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-        if (!feed->place.verifying && message->offset >= feed->place.next)
+        if (place_meets_end(&feed->place, message->offset, round))
             feed->eof = message->offset;
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -523,7 +523,7 @@ size_t group_read(struct group *group, int wait_ms)
         struct feed *feed = find_feed(group, message);
         bool kept = false;
         if (feed && feed->handle && message->err)
-            take_event(feed, message);
+            take_event(feed, message, group->round);
         else if (feed && feed->handle && !feed->adrift) {
             group->message_bytes += ((double)message->len - group->message_bytes) / 256;
             kept = take_message(group, feed, message);

@@ -16,6 +16,12 @@ static bool is_same_message(const struct place *place, const void *value, size_t
     return hash_equal(hash, place->last_hash);
 }
 
+/* Of what was read before we went back. */
+static bool is_left_over(const struct place *place, uint64_t round)
+{
+    return place->went_back && place->back_round == round;
+}
+
 enum place_step place_meet(struct place *place, int64_t offset, const void *value, size_t size, uint64_t round)
 {
     if (place->verifying) {
@@ -31,7 +37,7 @@ enum place_step place_meet(struct place *place, int64_t offset, const void *valu
         place->went_back = false;
         return PLACE_TAKE;
     }
-    if (place->went_back && place->back_round == round)
+    if (is_left_over(place, round))
         return PLACE_SKIP;
     if (place->sparse || place->went_back) {
         place->went_back = false;
@@ -40,6 +46,11 @@ enum place_step place_meet(struct place *place, int64_t offset, const void *valu
     place->went_back = true;
     place->back_round = round;
     return PLACE_GO_BACK;
+}
+
+bool place_meets_end(const struct place *place, int64_t end, uint64_t round)
+{
+    return !place->verifying && !is_left_over(place, round) && end >= place->next;
 }
 
 void place_taken(struct place *place, int64_t offset)

@@ -37,6 +37,10 @@ int64_t place_start(const struct place *place);
 /* What to do with this message. round counts the reads from librdkafka's queue: a seek takes effect on the next one. */
 enum place_step place_meet(struct place *place, int64_t offset, const void *value, size_t size, uint64_t round);
 
+/* Whether all messages before end have been met, now that the log is said to end there: not if that was said of a read that
+ * we have gone back from. */
+bool place_meets_end(const struct place *place, int64_t end, uint64_t round);
+
 void place_taken(struct place *place, int64_t offset);               /* the message was added to a batch */
 void place_stored(struct place *place, int64_t last, const uint8_t hash[static HASH_BYTES]);
 void place_doubt(struct place *place, int64_t next);                  /* from next on, but verify first */

@@ -50,16 +50,6 @@ static bool leaves_unseen(const struct grid *grid, int64_t from_us, int64_t to_u
     return grid_next_us(grid, start_us) < to_us;
 }
 
-/* A gain of more digits than a decimal has is not divided. */
-static bool find_decimal(const struct exact *gain, struct decimal *ret_value)
-{
-    struct exact again = {0};
-    if (exact_divide(gain, 1, DECIMAL_DIGITS_MAX, ret_value))
-        return false;
-    exact_add(&again, *ret_value);
-    return exact_compare(&again, gain) == 0;
-}
-
 /* Books what was gained from before to next, as far as the bucket has it. */
 static void book(struct path *path, const struct seen *next, int64_t from_us, int64_t to_us)
 {
@@ -69,13 +59,17 @@ static void book(struct path *path, const struct seen *next, int64_t from_us, in
     bool is_here = next->t_us <= part->end_us, is_cut = from_us > before->t_us || to_us < next->t_us;
     bool is_spread = is_cut && from_us < to_us && path->options.is_spread && gap_us <= path->options.max_gap_us;
     struct findings elsewhere = {0};
-    struct decimal gain;
+    struct decimal gain; /* the whole to 18 digits */
     if (!is_here && !is_spread)
         return;
     struct exact whole = gain_between(path->options.declared, *before, *next, is_here ? &part->findings : &elsewhere);
-    if (is_spread && find_decimal(&whole, &gain)) {
+    if (is_spread && exact_divide(&whole, 1, DECIMAL_DIGITS_MAX, &gain) == 0) {
         exact_add(&part->increase, part_of(gain, gap_us, from_us - before->t_us, to_us - before->t_us));
         part->has_spread = part->has_increase = true;
+        if (is_here) { /* with the digits beyond, so that the parts add up to the whole */
+            exact_add_exact(&part->increase, &whole);
+            exact_add_i128(&part->increase, -(__int128)gain.m, gain.e);
+        }
     } else if (is_here) {
         exact_add_exact(&part->increase, &whole);
         part->has_increase = true;

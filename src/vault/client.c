@@ -331,6 +331,23 @@ void vault_close(struct vault *vault)
     free(vault);
 }
 
+bool vault_await_end(const char *dir)
+{
+    int64_t deadline_us = clock_mono_us() + WAIT_US;
+    char *path = join("", dir, "/run/vault.lock");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    free(path);
+    bool is_held = fd >= 0;
+    while (is_held && clock_mono_us() < deadline_us) {
+        is_held = flock(fd, LOCK_EX | LOCK_NB) != 0;
+        if (is_held)
+            poll(NULL, 0, RETRY_MS);
+    }
+    if (fd >= 0)
+        close(fd);
+    return !is_held;
+}
+
 static int code_of(const char *name)
 {
     static const struct {

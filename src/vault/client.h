@@ -3,6 +3,7 @@
 #define VAULT_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "common/err.h"
 
@@ -24,6 +25,10 @@ MUST_CHECK int vault_open(const struct vault_opts *opts, struct vault **ret_vaul
 
 /* The process ends when it was the last connection. NULL is accepted. */
 void vault_close(struct vault *vault);
+
+/* The process of dir, to which nobody is connected any more, puts its files in order and ends: waits for that, 10 s at most.
+ * Whether it has ended; so also where there was none. For who removes the directory, or moves it. */
+bool vault_await_end(const char *dir);
 
 /* Asks one question, which is stolen (NULL gives ERR_NOMEM), and waits for the answer, 10 s at most; any thread, one
  * question at a time. Where the process has ended it is started, and asked, once more. *ret_answer is the caller's

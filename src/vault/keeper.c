@@ -11,6 +11,7 @@
 
 #define HEAD_EVERY 256
 #define HEAD_EVERY_US INT64_C(60000000)
+#define FINISH_EVERY_US INT64_C(60000000)
 
 /* ---- opening ---- */
 
@@ -67,11 +68,21 @@ void keeper_close(struct keeper *keeper)
     free(keeper);
 }
 
+static void finish_later(struct keeper *keeper)
+{
+    struct err_text error;
+    keeper->finish_next_us = clock_mono_us() + FINISH_EVERY_US;
+    if (keeper_finish(keeper, &error) != 0)
+        log_event(LOG_ERROR, "erasure_unfinished", "why=\"%s\"", error.text);
+}
+
 void keeper_tick(struct keeper *keeper)
 {
     int64_t since_us, n = audit_unsigned(keeper->audit, &since_us);
     if (n >= HEAD_EVERY || (n > 0 && clock_mono_us() - since_us >= HEAD_EVERY_US))
         sign_head(keeper);
+    if (keeper->unfinished && clock_mono_us() >= keeper->finish_next_us)
+        finish_later(keeper);
 }
 
 /* ---- answering ---- */

@@ -17,8 +17,6 @@
 #include "vault/keeper_inside.h"
 #include "vault/step.h"
 
-#define ENTITIES_MAX 4096
-
 /* ---- looking for what must be gone ---- */
 
 /* Whether a file holds the bytes; a file that went away meanwhile does not. */
@@ -87,7 +85,7 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
 {
     struct keeper *keeper = asked->keeper;
     struct crypt_place place = {.kind = CRYPT_PENDING, .subject = asked->name, .field = ""};
-    const char *entities[ENTITIES_MAX];
+    const char *entities[KEEPER_ENTITIES_MAX];
     struct keys_erasing erasing = {.name = asked->name,
                                    .ground = asked->actor,
                                    .erased_us = erased_us,
@@ -96,7 +94,7 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
     struct buf sealed = {0};
     json_t *list = json_object_get(asked->whole, "entities"), *entity;
     size_t i;
-    json_array_foreach(list, i, entity) if (erasing.n_entities < ENTITIES_MAX) entities[erasing.n_entities++] =
+    json_array_foreach(list, i, entity) if (erasing.n_entities < KEEPER_ENTITIES_MAX) entities[erasing.n_entities++] =
         json_string_value(entity);
     char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
     int code =
@@ -124,6 +122,7 @@ static int erase(struct asked *asked, bool deletes_series, int64_t erased_us)
     if (code == 0)
         code = erase_key(asked, deletes_series, erased_us);
     step("key gone");
+    keeper->unfinished |= code == 0;
     if (code == 0)
         code = erase_records(keeper, asked->name);
     step("records gone");
@@ -135,7 +134,10 @@ static int erase(struct asked *asked, bool deletes_series, int64_t erased_us)
     if (code == 0)
         code = note_done(keeper, asked->actor, asked->name);
     step("erase-done noted");
-    return code == 0 ? keys_done(keeper->keys, asked->name) : code;
+    code = code == 0 ? keys_done(keeper->keys, asked->name) : code;
+    if (code == 0)
+        keeper->unfinished = false;
+    return code;
 }
 
 static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool again)
@@ -150,6 +152,7 @@ static json_t *tell_erased(const struct asked *asked, int64_t erased_us, bool ag
 static json_t *erase_asked(struct asked *asked, const char *series)
 {
     struct keys_tomb tomb;
+    struct err_text error;
     bool limited = json_object_get(asked->question, "globs") != NULL;
     bool may = asked->has_subject && (!limited || asked_may_see(asked));
     int64_t erased_us = clock_wall_us();
@@ -163,6 +166,8 @@ static json_t *erase_asked(struct asked *asked, const char *series)
         code = asked_note(asked, again ? "again" : "notfound");
         if (code == 0 && !again)
             return answer_absent();
+        if (code == 0 && asked->keeper->unfinished)
+            code = keeper_finish(asked->keeper, &error);
         erased_us = tomb.erased_us;
     }
     return code == 0 ? tell_erased(asked, erased_us, again) : answer_code(code);
@@ -178,9 +183,6 @@ json_t *keeper_erase(struct keeper *keeper, const json_t *question)
     asked.detail = series;
     if (!answer && strcmp(series, "delete") != 0 && strcmp(series, "keep") != 0)
         answer = server_error("invalid", "series", "series: delete or keep");
-    if (!answer && json_array_size(json_object_get(asked.whole, "entities")) > ENTITIES_MAX)
-        answer = server_error("invalid", "entities", "a subject of more than %d entities: take some from it first",
-                              ENTITIES_MAX);
     if (!answer)
         answer = erase_asked(&asked, series);
     asked_end(&asked);
@@ -261,5 +263,6 @@ int keeper_finish(struct keeper *keeper, struct err_text *error)
     }
     if (code == 0 && rc < 0)
         code = rc;
+    keeper->unfinished = code != 0;
     return code == 0 ? 0 : err_set(error, code, "what was being erased cannot be finished: %s", err_name(code));
 }

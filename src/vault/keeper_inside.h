@@ -15,10 +15,14 @@ struct keeper {
     struct keys *keys;
     struct records *records;
     struct audit *audit;
+    bool unfinished;        /* a subject's key is gone, and what follows on it failed */
+    int64_t finish_next_us; /* when that is tried again */
 };
 
 #define KEEPER_SUBJECT_MAX 256
 #define KEEPER_TEXT_MAX 16384
+#define KEEPER_ENTITIES_MAX 4096
+#define KEEPER_WHOLE_MAX (1 << 20) /* all of a subject as JSON: it fits an answer */
 
 /* A question of somebody about a subject. */
 struct asked {
@@ -66,7 +70,8 @@ json_t *keeper_audit(struct keeper *keeper, const json_t *question);
 json_t *keeper_erase(struct keeper *keeper, const json_t *question);
 json_t *keeper_erasures(struct keeper *keeper, const json_t *question);
 json_t *keeper_erased(struct keeper *keeper, const json_t *question);
-MUST_CHECK int keeper_finish(struct keeper *keeper, struct err_text *error); /* what a process that died had begun */
+/* What a process that died had begun, or a disk that was full stopped. */
+MUST_CHECK int keeper_finish(struct keeper *keeper, struct err_text *error);
 
 json_t *keeper_unseal(struct keeper *keeper, const json_t *question);
 json_t *keeper_pseudonyms(struct keeper *keeper, const json_t *question);

@@ -98,23 +98,36 @@ static int list_entries(struct keeper *keeper, struct audit_range *range, int64_
     return code;
 }
 
+/* Accesses come by pages: the first stands with all that is known, others are asked for with the number after which they are. */
+static json_t *tell_page(struct asked *asked, bool is_first)
+{
+    const json_t *after = json_object_get(asked->question, "after");
+    struct audit_range range = {.subject = asked->name, .to_us = INT64_MAX, .after = json_integer_value(after)};
+    bool more = false;
+    json_t *accesses = json_array();
+    int code = accesses ? list_entries(asked->keeper, &range, ENTRIES_MAX, accesses, &more) : ERR_NOMEM;
+    json_t *answer = code != 0 ? answer_code(ERR_IO) : is_first ? tell_whole(asked) : answer_good();
+    if (code == 0 && (json_object_set(answer, "accesses", accesses) |
+                      json_object_set_new(answer, "next", more ? json_integer(range.after) : json_null())) != 0) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    json_decref(accesses);
+    return answer;
+}
+
 json_t *keeper_export(struct keeper *keeper, const json_t *question)
 {
     struct asked asked;
-    json_t *accesses = NULL, *answer = asked_begin(&asked, keeper, question, false);
+    const json_t *after = json_object_get(question, "after");
+    json_t *answer = asked_begin(&asked, keeper, question, false);
+    if (!answer && after && (!json_is_integer(after) || json_integer_value(after) < 0))
+        answer = server_error("invalid", "after", "after: the number of an entry");
     if (!answer) {
-        bool may = asked_may_see(&asked), more = false;
-        struct audit_range range = {.subject = asked.name, .to_us = INT64_MAX};
+        bool may = asked_may_see(&asked);
         int code = asked_note(&asked, may ? "done" : "notfound");
-        if (code == 0 && may) {
-            accesses = json_array();
-            code = accesses ? list_entries(keeper, &range, NAMES_MAX, accesses, &more) : ERR_NOMEM;
-        }
-        answer = code != 0 ? answer_code(ERR_IO) : may ? tell_whole(&asked) : answer_absent();
-        if (code == 0 && may && json_object_set(answer, "accesses", accesses) != 0)
-            json_decref(answer), answer = NULL;
+        answer = code != 0 ? answer_code(ERR_IO) : may ? tell_page(&asked, !after) : answer_absent();
     }
-    json_decref(accesses);
     asked_end(&asked);
     return answer;
 }

@@ -43,6 +43,8 @@ static json_t *check_entities(json_t *entities)
     json_t *entity;
     if (entities && !json_is_array(entities))
         return server_error("invalid", "entities", "entities: a list of entities");
+    if (json_array_size(entities) > KEEPER_ENTITIES_MAX)
+        return server_error("invalid", "entities", "entities: a subject has at most %d", KEEPER_ENTITIES_MAX);
     json_array_foreach(
         entities, i,
         entity) if (!is_name(json_string_value(entity), LIMIT_ENTITY_BYTES,
@@ -138,6 +140,18 @@ static bool may_put(struct asked *asked, const json_t *entities)
     return may;
 }
 
+/* What is replaced counts, too. */
+static json_t *check_whole(const struct asked *asked, const json_t *fields, const json_t *entities, const json_t *consents)
+{
+    const json_t *parts[] = {asked->whole, fields, entities, consents};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        size += parts[i] ? json_dumpb(parts[i], NULL, 0, JSON_COMPACT) : 0;
+    if (size <= KEEPER_WHOLE_MAX)
+        return NULL;
+    return server_error("invalid", "fields", "all of a subject has at most %d bytes: this would be %zu", KEEPER_WHOLE_MAX, size);
+}
+
 static json_t *put(struct keeper *keeper, const json_t *question, struct asked *asked)
 {
     json_t *fields = json_object_get(question, "fields"), *entities = json_object_get(question, "entities");
@@ -152,6 +166,8 @@ static json_t *put(struct keeper *keeper, const json_t *question, struct asked *
     if (bad)
         return bad;
     bool created = !asked->whole, may = may_put(asked, entities);
+    if (may && (bad = check_whole(asked, fields, entities, consents)) != NULL)
+        return bad;
     int code = keys_tomb(keeper->keys, asked->name, &tomb);
     const char *result = code == 1 ? "erased" : may ? "done" : "notfound";
     if (code == 0 && may && !asked->has_subject) {

@@ -52,7 +52,7 @@ MUST_CHECK int keys_update(struct keys *keys, const uint8_t name[static CRYPT_NA
 /* ---- epochs ---- */
 
 /* Makes the next epoch, wraps everything with its key, and destroys the one before. Whatever was written of it stays
- * good when the process dies in between: keys_open goes on. */
+ * good when the process dies in between: keys_open goes on. After a failure all keys are there as before. */
 MUST_CHECK int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *error);
 
 /* ---- erasing ---- */

@@ -133,17 +133,35 @@ int keys_destroy_older(struct keys *keys)
     return code;
 }
 
+/* Everything is of the next epoch, or nothing and the epoch is the one before. */
+static int enter_epoch(struct keys *keys, int64_t next, int64_t *ret_rewrapped)
+{
+    struct keys_room *room = keys->room;
+    int64_t before = keys->epoch;
+    memcpy(room->before, room->epoch, CRYPT_KEY_BYTES);
+    memcpy(room->epoch, room->next, CRYPT_KEY_BYTES);
+    keys->epoch = next;
+    int code = keys_rewrap(keys, ret_rewrapped);
+    if (code != 0) {
+        memcpy(room->epoch, room->before, CRYPT_KEY_BYTES);
+        keys->epoch = before;
+    }
+    sodium_memzero(room->before, CRYPT_KEY_BYTES);
+    sodium_memzero(room->next, CRYPT_KEY_BYTES);
+    return code;
+}
+
 int keys_rotate(struct keys *keys, int64_t *ret_rewrapped, struct err_text *error)
 {
-    randombytes_buf(keys->room->older, CRYPT_KEY_BYTES);
+    int64_t first, last;
+    randombytes_buf(keys->room->next, CRYPT_KEY_BYTES);
     step("before the next epoch");
-    int code = epoch_write(keys->folder, keys->epoch + 1, &keys->lock, keys->room->unlocking, keys->room->older);
-    if (code == 0) {
-        memcpy(keys->room->epoch, keys->room->older, CRYPT_KEY_BYTES);
-        keys->epoch++;
-        step("next epoch there");
-        code = keys_rewrap(keys, ret_rewrapped);
-    }
+    int code = epoch_range(keys->folder, &first, &last); /* behind one that could not be entered */
+    if (code == 0)
+        code = epoch_write(keys->folder, last + 1, &keys->lock, keys->room->unlocking, keys->room->next);
+    step("next epoch there");
+    if (code == 0)
+        code = enter_epoch(keys, last + 1, ret_rewrapped);
     step("keys rewrapped");
     if (code == 0)
         code = keys_destroy_older(keys);

@@ -8,6 +8,7 @@
 /* In locked memory, one piece. */
 struct keys_room {
     uint8_t unlocking[CRYPT_KEY_BYTES], epoch[CRYPT_KEY_BYTES], older[CRYPT_KEY_BYTES];
+    uint8_t before[CRYPT_KEY_BYTES], next[CRYPT_KEY_BYTES]; /* while an epoch is entered */
     uint8_t own[KEYS_OWN_N][CRYPT_KEY_BYTES];
 };
 

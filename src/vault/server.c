@@ -102,7 +102,7 @@ static void take_connections(struct server *server)
 
 static void put_answer(struct peer *peer, json_t *answer)
 {
-    static const char too_long[] = "{\"error\":\"invalid\",\"text\":\"the answer is longer than 1 MiB: ask for less\"}";
+    static const char too_long[] = "{\"error\":\"invalid\",\"text\":\"the answer is longer than 2 MiB: ask for less\"}";
     size_t size = 0;
     char *text = answer ? frame_text(answer, &size) : NULL;
     if (size > FRAME_BYTES_MAX) {

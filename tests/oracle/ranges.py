@@ -20,6 +20,7 @@ SUSPECT = 4
 EXACT = decimal.Context(prec=120)
 WIDE = decimal.Context(prec=200)
 QUOTIENT = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
+DIGITS = decimal.Context(prec=18, rounding=decimal.ROUND_HALF_EVEN)
 EPOCH = datetime.date(1970, 1, 1).toordinal()
 UTC = datetime.timezone.utc
 
@@ -60,11 +61,13 @@ def bucket_at(step, zone, t):
 
 
 def share(value, period, x):
-    """Of an amount over period, what falls on its first x: definition 9, with as many of 9 decimals as 18 digits have."""
+    """Of an amount over period, what falls on its first x: definition 9, with as many of 9 decimals as 18 digits have. Digits
+    beyond 18, which only differences have, fall on the end."""
     if x <= 0:
         return decimal.Decimal(0)
     if x >= period:
         return value
+    value = DIGITS.plus(value)
     part = EXACT.divide(EXACT.multiply(value, decimal.Decimal(x)), decimal.Decimal(period))
     places = min(9, 17 - value.adjusted()) if value else 9
     return part.quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_EVEN, EXACT)

@@ -159,7 +159,12 @@ static void it_ends_with_its_last_client_even_a_killed_one(void **state)
     assert_true(pid > 0);
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
+    assert_true(vault_await_end(dir));
+    char path[300];
+    snprintf(path, sizeof path, "%s/vault/vault.db-wal", dir);
+    assert_int_equal(access(path, F_OK), -1); /* its files are in order */
     assert_true(is_gone(pid));
+    assert_true(vault_await_end(dir)); /* and nobody is waited for */
     close(ready[0]);
     close(ready[1]);
 }

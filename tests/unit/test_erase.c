@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,6 +182,83 @@ static void an_erasure_that_died_is_finished_or_has_not_begun(void **state)
     print_message("# %d steps\n", n);
 }
 
+/* ---- no room at each step ---- */
+
+static void fill_disk(bool is_full)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = is_full ? 0 : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void fill_disk_at_step(const char *name)
+{
+    (void)name;
+    if (steps_left-- == 0)
+        fill_disk(true);
+}
+
+/* Asks while files cannot grow from step n on. True when there was such a step. */
+static bool has_no_room_at(int n, const char *question, char ret_word[static 32])
+{
+    step_hook = fill_disk_at_step;
+    steps_left = n;
+    snprintf(ret_word, 32, "%s", vault_rig_word(&rig, "%s", question));
+    step_hook = NULL;
+    fill_disk(false);
+    return steps_left < 0;
+}
+
+/* I9 without a death: everybody else is there at once, and who asks again gets what he asked for. */
+static void an_erasure_without_room_can_be_asked_again(void **state)
+{
+    int n = 0, failed = 0;
+    char question[128], word[32];
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    for (bool has = true; has; n++) {
+        assert_string_equal(put(n + 1), "ok");
+        snprintf(question, sizeof question, "{'do':'erase','actor':'a','subject':'s-%d','series':'delete'}", n + 1);
+        has = has_no_room_at(n, question, word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        assert_string_equal(vault_rig_word(&rig, "%s", question), "ok");
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(put(n + 1), "erased");
+        json_t *answer = vault_rig_ask(&rig, "{'do':'verify'}");
+        assert_true(json_is_null(json_object_get(answer, "broken")));
+        json_decref(answer);
+    }
+    assert_true(n >= 12 && failed >= 8);
+    vault_rig_close(&rig);
+    vault_rig_open(&rig);
+    assert_string_equal(read_back(0), "ok");
+}
+
+static void a_rotation_without_room_leaves_all_keys(void **state)
+{
+    int n = 0, failed = 0;
+    char word[32];
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    put(0);
+    for (bool has = true; has; n++) {
+        has = has_no_room_at(n, "{'do':'rotate','actor':'a'}", word);
+        failed += strcmp(word, "ok") != 0;
+        assert_string_equal(read_back(0), "ok");
+        if (n % 2) { /* as well after a restart as without one */
+            vault_rig_close(&rig);
+            vault_rig_open(&rig);
+        }
+        assert_string_equal(vault_rig_word(&rig, "{'do':'rotate','actor':'a'}"), "ok");
+        assert_int_equal(n_epoch_files(), 1);
+        assert_string_equal(read_back(0), "ok");
+    }
+    assert_true(n >= 6 && failed >= 4);
+}
+
 static void a_rotation_that_died_loses_nobody(void **state)
 {
     int n = 0;
@@ -339,6 +418,8 @@ int main(void)
         CASE(an_older_vault_db_serves_who_is_not_erased),
         CASE(an_erasure_that_died_is_finished_or_has_not_begun),
         CASE(a_rotation_that_died_loses_nobody),
+        CASE(an_erasure_without_room_can_be_asked_again),
+        CASE(a_rotation_without_room_leaves_all_keys),
         CASE(no_older_copy_gives_an_erased_subject_back),
         CASE(old_keys_do_not_open_under_the_new_epoch),
     };

@@ -73,6 +73,24 @@ static void a_member_replaces_null_removes_and_what_is_absent_stays(void **state
     json_decref(answer);
 }
 
+/* So much that it can still be told. */
+static void a_subject_has_an_end(void **state)
+{
+    char text[16000];
+    int n = 0;
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+#define PUT_NEXT "{'do':'put','actor':'a','subject':'s-1','fields':{'f%d':'%s'}}"
+    while (n < 100 && strcmp(vault_rig_word(&rig, PUT_NEXT, n, text), "ok") == 0)
+        n++;
+    assert_int_equal(n, 65); /* times 16 kB, and no more */
+    json_t *answer = vault_rig_ask(&rig, "{'do':'export','actor':'a','subject':'s-1'}");
+    assert_int_equal(json_object_size(json_object_get(answer, "fields")), 65);
+    json_decref(answer);
+    assert_string_equal(vault_rig_word(&rig, PUT_NEXT, n, "x"), "ok"); /* and what is short goes on */
+}
+
 static void a_search_finds_equal_values_of_who_consents(void **state)
 {
     (void)state;
@@ -177,6 +195,42 @@ static void a_restricted_subject_is_told_in_an_export_only(void **state)
     assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "names"), "s-1")), "Zdenka Novak");
     assert_int_equal(json_object_size(json_object_get(answer, "names")), 1);
     json_decref(answer);
+}
+
+/* Nothing of who read what is left out, however often it was. */
+static void an_export_tells_all_accesses_by_pages(void **state)
+{
+    enum { ROUNDS = 50, TIMES = 50 };
+    (void)state;
+    assert_string_equal(vault_rig_word(&rig, PUT_1), "ok");
+    char list[8 * TIMES] = "";
+    for (int i = 0; i < TIMES; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s's-1'", i ? "," : "");
+    for (int i = 0; i < ROUNDS; i++)
+        assert_string_equal(
+            vault_rig_word(&rig, "{'do':'names','actor':'a','purpose':'billing','field':'name','subjects':[%s]}", list), "ok");
+    int64_t n = 0, last = 0;
+    char question[128] = "{'do':'export','actor':'a','subject':'s-1'}";
+    for (int page = 1; question[0]; page++) {
+        json_t *answer = vault_rig_ask(&rig, "%s", question), *access;
+        json_t *next = json_object_get(answer, "next"), *accesses = json_object_get(answer, "accesses");
+        size_t i;
+        assert_int_equal(json_object_get(answer, "fields") != NULL, page == 1);
+        json_array_foreach(accesses, i, access)
+        {
+            assert_true(json_integer_value(json_object_get(access, "seq")) > last);
+            last = json_integer_value(json_object_get(access, "seq"));
+        }
+        n += (int64_t)i;
+        question[0] = '\0';
+        if (json_is_integer(next))
+            snprintf(question, sizeof question, "{'do':'export','actor':'a','subject':'s-1','after':%lld}",
+                     (long long)json_integer_value(next));
+        json_decref(answer);
+        assert_true(page <= 3);
+    }
+    assert_int_equal(n, 1 + ROUNDS * TIMES + 3); /* put, names, and a page each */
+    assert_string_equal(vault_rig_word(&rig, "{'do':'export','actor':'a','subject':'s-1','after':-1}"), "invalid");
 }
 
 static void pseudonyms_are_stable_in_a_domain_and_unlike_across(void **state)
@@ -332,11 +386,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(what_was_put_is_read_after_reopening),
         CASE(a_member_replaces_null_removes_and_what_is_absent_stays),
+        CASE(a_subject_has_an_end),
         CASE(a_search_finds_equal_values_of_who_consents),
         CASE(denied_is_told_as_absent),
         CASE(consent_ends_at_its_time_and_when_it_is_withdrawn),
         CASE(a_withdrawn_consent_does_not_come_back_with_an_older_file),
         CASE(a_restricted_subject_is_told_in_an_export_only),
+        CASE(an_export_tells_all_accesses_by_pages),
         CASE(pseudonyms_are_stable_in_a_domain_and_unlike_across),
         CASE(what_is_sealed_is_unsealed_and_messages_about_subjects_act),
         CASE(every_look_is_in_the_chain_and_the_chain_verifies),

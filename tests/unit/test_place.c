@@ -91,6 +91,25 @@ static void a_sparse_topic_is_not_read_again(void **state)
     assert_int_equal(meet(&place, 12, 1), PLACE_HOLE);
 }
 
+static void an_end_that_was_met_before_going_back_says_nothing(void **state)
+{
+    (void)state;
+    uint64_t round = 1;
+    struct place place = place_after(10, 9, "value");
+    assert_false(place_meets_end(&place, 14, round)); /* the stored message was not met yet */
+    assert_int_equal(meet(&place, 9, round), PLACE_SKIP);
+    assert_true(place_meets_end(&place, 10, round));
+    assert_false(place_meets_end(&place, 9, round)); /* an older one */
+    assert_int_equal(meet(&place, 12, round), PLACE_GO_BACK);
+    assert_int_equal(meet(&place, 13, round), PLACE_SKIP);
+    assert_false(place_meets_end(&place, 14, round));
+    round++;
+    TAKE(10);
+    assert_int_equal(meet(&place, 12, round), PLACE_GO_BACK);
+    round++;
+    assert_true(place_meets_end(&place, 14, round)); /* what was behind the hole has gone meanwhile */
+}
+
 static void stored_message_is_the_one_that_is_verified_after_doubt(void **state)
 {
     (void)state;
@@ -132,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_slip_is_read_again_once_and_is_no_hole),
         cmocka_unit_test(a_hole_that_comes_again_is_real),
         cmocka_unit_test(a_sparse_topic_is_not_read_again),
+        cmocka_unit_test(an_end_that_was_met_before_going_back_says_nothing),
         cmocka_unit_test(stored_message_is_the_one_that_is_verified_after_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

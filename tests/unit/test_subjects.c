@@ -19,6 +19,7 @@ static const struct fake_series series[] = {
 
 static struct {
     const char *answer; /* JSON; NULL: the code */
+    const char *page;   /* the same for questions with "after", where it is not NULL; "": the code */
     int rc;
     char *question;     /* the last one */
     int n_carried, carry_rc;
@@ -30,10 +31,11 @@ static int ask_vault(void *arg, json_t *question, json_t **ret_answer, struct er
     (void)arg;
     free(vault.question);
     vault.question = json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS);
+    const char *answer = vault.page && json_object_get(question, "after") ? vault.page : vault.answer;
     json_decref(question);
-    if (!vault.answer)
+    if (!answer || !*answer)
         return err_set_field(error, vault.rc, vault.rc == ERR_INVALID ? "consents" : "", "what the vault says");
-    *ret_answer = json_loads(vault.answer, 0, NULL);
+    *ret_answer = json_loads(answer, 0, NULL);
     return 0;
 }
 
@@ -241,6 +243,20 @@ static void export_holds_the_readings_as_csv(void **state)
     assert_non_null(strstr(answered, "\"series\":[]}"));
 }
 
+static void export_asks_for_all_accesses(void **state)
+{
+    (void)state;
+    vault.answer = "{\"ok\":true,\"fields\":{},\"entities\":[],\"consents\":[],\"restricted\":false,\"accesses\":[1,2],"
+                   "\"next\":41}";
+    vault.page = "{\"ok\":true,\"accesses\":[3],\"next\":null}";
+    assert_int_equal(ask("GET", SUBJECT "/export", "", ""), 200);
+    assert_non_null(strstr(answered, "\"accesses\":[1,2,3],\"series\":[]}"));
+    assert_string_equal(vault.question, "{\"actor\":\"anna\",\"after\":41,\"do\":\"export\",\"subject\":\"c-1\"}");
+    vault.page = "";
+    vault.rc = ERR_BUSY;
+    assert_int_equal(ask("GET", SUBJECT "/export", "", ""), 503); /* not a part of them, as if they were all */
+}
+
 static void audit_takes_times_and_numbers(void **state)
 {
     (void)state;
@@ -279,6 +295,7 @@ int main(void)
         CASE(one_field_is_searched_and_never_in_the_url),
         CASE(receipt_comes_when_the_curves_are_hidden),
         CASE(export_holds_the_readings_as_csv),
+        CASE(export_asks_for_all_accesses),
         CASE(audit_takes_times_and_numbers),
         CASE(names_of_customers_are_the_vaults_where_it_tells_them),
     };
