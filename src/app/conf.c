@@ -89,7 +89,7 @@ static int take_section(struct ini *ini, char *text)
     if (!known)
         return err_set(ini->error, ERR_INVALID,
                        "%s:%zu: unknown section \"%s\"; allowed: almanac, kafka, ingest, store, "
-                       "topic NAME, http, adapt, vault",
+                       "topic NAME, http, limits, adapt, vault",
                        ini->path, ini->line_i, name);
     if (strlen(name) >= sizeof ini->section)
         return err_set(ini->error, ERR_INVALID,
@@ -340,7 +340,7 @@ static int set_option(struct conf *conf, const struct setting *setting, struct e
                        where, setting->key, section,
                        *keys_of(section, keys)
                            ? keys
-                           : "sections almanac, kafka, ingest, store, topic NAME, http, adapt, vault");
+                           : "sections almanac, kafka, ingest, store, topic NAME, http, limits, adapt, vault");
     struct err_text why = {0};
     bool acts = option->state == OPTION_ACTS;
     if (topic && !conf_is_topic(setting->section + 6))
@@ -504,7 +504,7 @@ static void print_topics(const struct settings *settings, struct buf *out)
 
 int conf_print(const char *const *texts, size_t n_texts, struct buf *out, struct err_text *error)
 {
-    static const char *const sections[] = {"almanac", "kafka", "ingest", "store", "http", "adapt", "vault"};
+    static const char *const sections[] = {"almanac", "kafka", "ingest", "store", "http", "limits", "adapt", "vault"};
     struct settings settings = {0};
     int code = 0;
     for (size_t i = 0; i < n_texts && code == 0; i++)

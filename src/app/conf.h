@@ -14,6 +14,8 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/quota.h"
+#include "http/limits.h"
 #include "ingest/consumer.h"
 #include "store/writer.h"
 
@@ -36,6 +38,8 @@ struct conf {
     char *listen, *certificate, *key, *client_ca, *client_revoked;
     bool client_required;
     unsigned connections, connections_per_address;
+    struct quota_limits quota;
+    struct limits_opts limits;
     char *mappings;
     char *vault_dir, *vault_key, *vault_searchable, *vault_user;
     char *tombstones;

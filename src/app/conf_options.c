@@ -217,6 +217,25 @@ static int parse_places(const struct conf *conf, const char *text, void *field,
     return 0;
 }
 
+static int parse_count(const struct conf *conf, const char *text, void *field, struct err_text *error)
+{
+    int64_t value = 0;
+    bool fits = text[0] && !text[strspn(text, "0123456789")];
+    (void)conf;
+    for (size_t i = 0; fits && text[i]; i++)
+        fits = !__builtin_mul_overflow(value, 10, &value) && !__builtin_add_overflow(value, text[i] - '0', &value);
+    if (!fits)
+        return err_set(error, ERR_INVALID, "not a number");
+    if (field)
+        *(int64_t *)field = value;
+    return 0;
+}
+
+static int parse_span(const struct conf *conf, const char *text, void *field, struct err_text *error)
+{
+    return strcmp(text, "0") == 0 ? parse_count(conf, text, field, error) : parse_duration(conf, text, field, error);
+}
+
 static int parse_listen(const struct conf *conf, const char *text, void *field,
                         struct err_text *error)
 {
@@ -293,6 +312,9 @@ static const struct option_type
     type_size = {"a number of bytes with B, KB, MB, GB, TB or KiB, MiB, GiB, TiB", parse_size,
                  false},
     type_places = {"a number from 8 to 65536", parse_places, false},
+    type_count = {"a whole number; 0 for no limit", parse_count, false},
+    type_span = {"a fixed ISO 8601 duration such as P31D, or 0 for no limit", parse_span, false},
+    type_rate = {"a number of bytes with B, KB, MB, GB, TB or KiB, MiB, GiB, TiB; 0 for no limit", parse_size, false},
     type_listen = {"HOST:PORT such as 127.0.0.1:8443 or [::1]:8443", parse_listen, true},
     type_vault_key = {"file:PATH, credential:NAME or passphrase", parse_vault_key, true},
     type_fields = {"names with blanks or commas between", parse_fields, true},
@@ -369,6 +391,11 @@ const struct option conf_options[] = {
      ACTS(connections)},
     {"http", "connections_per_address", &type_places, "256", "of these, of one address",
      ACTS(connections_per_address)},
+    {"limits", "points", &type_count, "0", "readings and buckets that one request may read", ACTS(quota.points)},
+    {"limits", "series", &type_count, "0", "series that one request may read", ACTS(quota.series)},
+    {"limits", "span", &type_span, "0", "how long a stretch of time one request may ask for", ACTS(quota.span_us)},
+    {"limits", "concurrent", &type_count, "0", "requests of one principal that may run at once", ACTS(limits.concurrent)},
+    {"limits", "bytes_per_s", &type_rate, "0", "bytes a second that one principal is answered", ACTS(limits.bytes_per_s)},
     {"adapt", "mappings", &type_path, "mappings/*.json", "the mapping files of role adapt, a pattern", ACTS(mappings)},
     {"vault", "dir", &type_path, "vault", "where the vault's files lie", ACTS(vault_dir)},
     {"vault", "key", &type_vault_key, "file:keys/vault.key", "the key that unlocks the vault's keys", ACTS(vault_key)},

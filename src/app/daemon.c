@@ -218,7 +218,8 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
     if (code == 0)
         code = exports_start(&(struct exports_opts){.dir = conf->data,
                                                     .snapshots = daemon->snapshots,
-                                                    .free_min_bytes = conf->free_min_bytes},
+                                                    .free_min_bytes = conf->free_min_bytes,
+                                                    .quota = conf->quota},
                              &daemon->exports, error);
     if (code != 0)
         return code;
@@ -241,6 +242,8 @@ static int start_serving(struct daemon *daemon, struct err_text *error)
                                .access = daemon->access,
                                .snapshots = daemon->snapshots,
                                .exports = daemon->exports,
+                               .limits = conf->limits,
+                               .quota = conf->quota,
                                .ready_lag_us = conf->ready_lag_us,
                                .health = health_cb,
                                .health_arg = daemon,

@@ -45,6 +45,7 @@ static const char *const names[] = {
     [-ERR_DENIED] = "not allowed",
     [-ERR_EXPIRED] = "gone",
     [-ERR_CANCELLED] = "cancelled",
+    [-ERR_QUOTA] = "more than one may have",
 };
 
 const char *err_name(int code)

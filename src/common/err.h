@@ -22,7 +22,8 @@ enum err {
     ERR_OWNER = -12,    /* another process owns this partition now */
     ERR_DENIED = -13,   /* the caller may not do this */
     ERR_EXPIRED = -14,  /* it was there, and is gone by its retention or lease */
-    ERR_CANCELLED = -15 /* the caller asked to stop */
+    ERR_CANCELLED = -15, /* the caller asked to stop */
+    ERR_QUOTA = -16     /* more than one caller, or one request, may have */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))

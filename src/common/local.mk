@@ -14,13 +14,14 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/log.c %D%/log.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/mix.h \
+	%D%/quota.c %D%/quota.h \
 	%D%/tzif.c %D%/tzif.h \
 	%D%/zone.c %D%/zone.h
 
 if CMOCKA
 common_tests = \
 	tests/unit/test_buf tests/unit/test_civil tests/unit/test_clock tests/unit/test_err tests/unit/test_hash \
-	tests/unit/test_log tests/unit/test_metrics tests/unit/test_zone tests/unit/test_zone_oracle
+	tests/unit/test_log tests/unit/test_metrics tests/unit/test_quota tests/unit/test_zone tests/unit/test_zone_oracle
 check_PROGRAMS += $(common_tests)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = %D%/libcommon.a $(CMOCKA_LIBS)
@@ -36,6 +37,8 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = %D%/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = %D%/libcommon.a $(CMOCKA_LIBS)
+tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
+tests_unit_test_quota_LDADD = %D%/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
 tests_unit_test_zone_LDADD = %D%/libcommon.a $(CMOCKA_LIBS)
 tests_unit_test_zone_oracle_SOURCES = tests/unit/test_zone_oracle.c

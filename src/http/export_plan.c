@@ -10,6 +10,7 @@
 #include "common/array.h"
 #include "http/filter.h"
 #include "http/route.h"
+#include "query/foresee.h"
 
 #define BEGIN_OF_TIME "0001-01-01T00:00:00Z"
 #define END_OF_TIME "9999-12-31T23:59:59Z"
@@ -234,6 +235,24 @@ static int cut_time(struct export_plan *plan, struct err_text *error)
     return rc;
 }
 
+/* What the whole of it asks for; of steps only what buckets there will be. */
+static int check_quota(const struct export_plan *plan, const struct export_source *source, struct err_text *error)
+{
+    struct quota *quota = reader_dir_quota(source->dir);
+    struct foreseen foreseen = {0};
+    struct view *view = NULL;
+    int rc = quota_check_span(quota, plan->range.from_us, plan->range.to_us, "from");
+    if (rc || !quota)
+        return rc;
+    rc = view_open(source->dir, &view, error);
+    for (size_t i = 0; i < plan->n_ids && !rc; i++)
+        rc = source->is_over && source->is_over(source->arg) ? ERR_CANCELLED
+                                                             : foresee_series(view, &plan->range, plan->ids[i], true, &foreseen);
+    rc = rc ? rc : foresee_check(view, &plan->range, &foreseen);
+    view_close(view);
+    return rc;
+}
+
 int export_plan_make(const struct parameters *parameters, const struct export_source *source, struct export_plan *ret_plan,
                      struct err_text *error)
 {
@@ -252,7 +271,8 @@ int export_plan_make(const struct parameters *parameters, const struct export_so
     if (rc)
         return rc;
     clamp(plan, parameters, span);
-    rc = cut_time(plan, error);
+    rc = check_quota(plan, source, error);
+    rc = rc ? rc : cut_time(plan, error);
     plan->n_groups = plan->form.per_group ? (plan->n_ids + plan->form.per_group - 1) / plan->form.per_group : 1;
     if (!rc && plan->n_windows && plan->n_groups > EXPORT_FILES_MAX / plan->n_windows)
         rc = err_set_field(error, ERR_MEANING, "group", "that would be %zu files, and at most %d are made: take a longer "

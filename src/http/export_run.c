@@ -26,7 +26,8 @@
 struct work {
     const struct export_run *run;
     struct server_opts opts;       /* of the range requests */
-    struct reader_dir *dir;        /* the snapshot as who asked may see it */
+    struct reader_dir *dir;        /* the snapshot as who asked may see it, which counts what is read */
+    struct quota quota;
     struct snapshot_info snapshot;
     bool is_taken;                 /* the snapshot is to be given back */
     struct export_plan plan;
@@ -312,19 +313,29 @@ static int begin_work(struct work *work, const struct export_run *run, struct er
     int rc = snapshots_take(run->snapshots, run->request->snapshot, &work->snapshot, &work->opts.dir, error);
     work->is_taken = !rc;
     work->dir = work->opts.dir;
-    if (!rc && run->request->is_limited && (rc = reader_dir_limit(work->opts.dir, &run->request->globs, &work->dir)))
+    const struct globs *globs = run->request->is_limited ? &run->request->globs : NULL;
+    struct quota *quota = quota_limits_any(&run->quota) ? &work->quota : NULL;
+    quota_begin(&work->quota, &run->quota);
+    if (!rc && (globs || quota) && (rc = reader_dir_limit(work->opts.dir, globs, quota, &work->dir)))
         work->dir = NULL;
     return rc ? rc : make_plan(work, error);
 }
 
-static void end_work(struct work *work)
+/* A quota that is over says more than what came of it. */
+static int end_work(struct work *work, int rc, struct err_text *error)
 {
+    if (rc && quota_is_over(&work->quota)) {
+        rc = ERR_QUOTA;
+        *error = work->quota.why;
+    }
     export_plan_free(&work->plan);
     free(work->entries);
     if (work->dir != work->opts.dir)
         reader_dir_close(work->dir);
     if (work->is_taken)
         snapshots_give(work->run->snapshots, work->opts.dir);
+    quota_done(&work->quota);
+    return rc;
 }
 
 static int write_manifest(struct work *work, struct err_text *error)
@@ -347,8 +358,7 @@ int export_run(const struct export_run *run, struct err_text *error)
     int rc = begin_work(&work, run, error);
     rc = rc ? rc : write_files(&work, error);
     rc = rc ? rc : write_manifest(&work, error);
-    end_work(&work);
-    return rc;
+    return end_work(&work, rc, error);
 }
 
 int export_try(const struct export_run *run, struct err_text *error)
@@ -364,8 +374,7 @@ int export_try(const struct export_run *run, struct err_text *error)
         rc = answer ? open_answer(&work, &part, &n_rows, answer, error) : ERR_NOMEM;
         close_answer(answer);
     }
-    end_work(&work);
-    return rc;
+    return end_work(&work, rc, error);
 }
 
 void export_clear(const char *folder)

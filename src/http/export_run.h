@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/quota.h"
 #include "http/export_request.h"
 #include "store/snapshots.h"
 
@@ -21,6 +22,7 @@ struct export_run {
     struct snapshots *snapshots;
     int64_t free_min_bytes;       /* so much of the disk stays free; 0: no matter */
     uint64_t bytes_max;           /* of all files; 0: no matter */
+    struct quota_limits quota;    /* of what is read for all files; a run that goes on counts anew */
     /* Called with each piece; another answer than 0 ends the run with it. */
     int (*step)(void *arg, const struct export_progress *progress);
     void *arg;

@@ -173,7 +173,7 @@ static void run_one(struct exports *exports, struct export *export, uint64_t byt
     exports_path(exports, export->request.id, "", folder);
     int rc = export_run(&(struct export_run){.folder = folder, .request = &export->request, .snapshots = exports->opts.snapshots,
                                              .free_min_bytes = exports->opts.free_min_bytes, .bytes_max = bytes_max,
-                                             .step = step_cb, .arg = &turn}, &error);
+                                             .quota = exports->opts.quota, .step = step_cb, .arg = &turn}, &error);
     rc = rc ? rc : export_listing_read(folder, &listing, &error);
     const char *why = *error.text ? error.text : err_name(rc);
     bool goes_on = exports->stopping || export->is_dropped || rc == ERR_BUSY;

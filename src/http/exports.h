@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/quota.h"
 #include "http/export_manifest.h"
 #include "http/parameters.h"
 #include "store/snapshots.h"
@@ -21,6 +22,7 @@ struct exports_opts {
     struct snapshots *snapshots; /* borrowed */
     int64_t free_min_bytes;      /* so much of the disk stays free */
     uint64_t bytes_max;          /* 0: EXPORTS_BYTES_MAX */
+    struct quota_limits quota;   /* of what an export reads */
 };
 
 struct exports;

@@ -107,7 +107,7 @@ static int make_one(struct exports *exports, struct export *export, struct err_t
     if (rc)
         return rc;
     rc = export_try(&(struct export_run){.folder = exports->opts.dir, .request = request, .snapshots = exports->opts.snapshots,
-                                         .free_min_bytes = exports->opts.free_min_bytes}, error);
+                                         .free_min_bytes = exports->opts.free_min_bytes, .quota = exports->opts.quota}, error);
     rc = rc ? rc : make_folder(exports, request, error);
     if (rc && request->owns_snapshot && snapshots_drop(exports->opts.snapshots, request->snapshot, NULL))
         log_event(LOG_DEBUG, "export_snapshot_gone", "name=%s", request->snapshot);

@@ -88,3 +88,25 @@ void filter_free(struct filter *filter)
     free(filter->numbers);
     parameters_free(&filter->parameters);
 }
+
+struct taking {
+    struct quota *quota;
+    int64_t left;
+};
+
+static int take_series(void *arg, const struct series_info *info)
+{
+    struct taking *taking = arg;
+    int rc = taking->left ? quota_take_series(taking->quota, info->id, "entity") : 1;
+    taking->left -= taking->left > 0;
+    return rc;
+}
+
+int filter_take_series(struct reader_dir *dir, const struct series_filter *filter, int64_t max)
+{
+    struct taking taking = {reader_dir_quota(dir), max};
+    if (!taking.quota || !taking.quota->limits.series)
+        return 0;
+    int rc = reader_series(dir, filter, take_series, &taking);
+    return rc < 0 ? rc : 0;
+}

@@ -20,6 +20,10 @@ struct filter {
 MUST_CHECK int filter_init(struct filter *filter, struct parameters *parameters, struct err_text *error);
 void filter_free(struct filter *filter);
 
+/* Takes the series that match, the first max of them (-1: all), from what the request may read, so that it is refused at once
+ * where they are too many. ERR_QUOTA; errors of the catalog. */
+MUST_CHECK int filter_take_series(struct reader_dir *dir, const struct series_filter *filter, int64_t max);
+
 /* A whole number from 1 to max without sign or blanks. ERR_INVALID. */
 MUST_CHECK int filter_number(const char *text, uint64_t max, uint64_t *ret_number);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/jsontext.h"
+#include "http/filter.h"
 #include "http/origin.h"
 #include "http/render.h"
 #include "query/gaps.h"
@@ -219,6 +220,8 @@ static int open_gaps(struct gaps_stream *answer, const struct request *request, 
 {
     int rc = origin_take(request, &answer->origin, error);
     rc = rc ? rc : parse(answer, request, error);
+    rc = rc ? rc : quota_check_span(reader_dir_quota(request->dir), answer->range.from_us, answer->range.to_us, "from");
+    rc = rc ? rc : filter_take_series(answer->origin.dir, &answer->range.filter, -1);
     rc = rc ? rc : view_open(answer->origin.dir, &answer->view, error);
     if (rc)
         return rc;

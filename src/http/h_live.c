@@ -251,6 +251,7 @@ static int look(struct live_stream *live, struct err_text *error)
         return 0;
     }
     live->now_us = clock_mono_us();
+    quota_renew_points(view_quota(live->now));
     return begin_telling(live);
 }
 
@@ -258,6 +259,13 @@ static void drop(struct live_stream *live, const char *why, struct buf *out)
 {
     buf_printf(out, "event: dropped\ndata: {\"reason\":\"%s\"}\n\n", why);
     live->over = true;
+}
+
+/* The id is that of the view which was not told to its end, so that who comes again does not get there again. */
+static void drop_over(struct live_stream *live, struct buf *out)
+{
+    put_id(live->now, out);
+    drop(live, "more is new than may be told at once; come again with the last id, and ask /v1/range for what is missing", out);
 }
 
 /* The whole view is told. Where nothing was, its id can wait. */
@@ -297,6 +305,8 @@ static int fill_live(struct stream *stream, struct buf *out, struct err_text *er
     live->told = live->told || out->n > 0;
     if (rc == ERR_EXPIRED)
         drop(live, "what changed is not kept so long; ask /v1/range for what you need", out);
+    else if (rc == ERR_QUOTA)
+        drop_over(live, out);
     else if (rc)
         return err_set(error, rc, "what is new cannot be read: %s", err_name(rc));
     else if (live->now && !more)
@@ -353,6 +363,7 @@ static int begin_live(struct live_stream *live, struct request *request, struct 
     const char *since = NULL;
     int rc = filter_init(&live->filter, &request->parameters, error);
     rc = rc ? rc : parameters_one(&live->filter.parameters, "since", &since, error);
+    rc = rc ? rc : filter_take_series(live->dir, &live->filter.series, -1);
     if (rc)
         return rc;
     if (request->last_event_id && *request->last_event_id)

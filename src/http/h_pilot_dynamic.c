@@ -279,7 +279,8 @@ static int open_dynamic(struct request *request, struct dynamic *dynamic, struct
     if ((rc = read_span(request, given, error)) || (rc = range_parse(given, 3, dynamic->now_us, &dynamic->span, error)))
         return rc;
     dynamic->spanned = true;
-    rc = view_open(request->dir, &dynamic->view, error);
+    rc = quota_check_span(reader_dir_quota(request->dir), dynamic->span.from_us, dynamic->span.to_us, "from");
+    rc = rc ? rc : view_open(request->dir, &dynamic->view, error);
     return rc ? rc : open_parts(request->dir, dynamic, given, error);
 }
 

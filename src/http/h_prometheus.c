@@ -235,6 +235,9 @@ static int note_series(void *arg, const struct series_info *info)
         return ERR_CANCELLED;
     if (!selector_matches(&evaluation->promql.selector, info))
         return 0;
+    int over = quota_take_series(view_quota(evaluation->view), info->id, "query");
+    if (over)
+        return over;
     if (array_grow(&evaluation->series, &evaluation->cap, evaluation->n + 1, sizeof(*evaluation->series)))
         return ERR_NOMEM;
     prometheus_put_labels(&labels, info, evaluation->promql.keeps_name);
@@ -351,6 +354,15 @@ static int parse_rest(struct evaluation *evaluation, const struct request *reque
     return rc;
 }
 
+/* The lookback of an instant does not count; a range that is written down does. */
+static int check_span(const struct evaluation *evaluation)
+{
+    const struct sliding_options *options = &evaluation->options;
+    struct quota *quota = reader_dir_quota(evaluation->dir);
+    int rc = quota_check_span(quota, options->start_us, options->end_us, "start");
+    return rc ? rc : quota_check_span(quota, options->start_us - evaluation->promql.window_us, options->start_us, "query");
+}
+
 static int answer(struct request *request, struct reply *reply, bool instant, struct err_text *error)
 {
     struct evaluation *evaluation = calloc(1, sizeof(*evaluation));
@@ -364,6 +376,7 @@ static int answer(struct request *request, struct reply *reply, bool instant, st
     evaluation->options.left = &evaluation->left;
     int rc = instant ? parse_instant(evaluation, request, error) : parse_range(evaluation, request, error);
     rc = rc ? rc : parse_rest(evaluation, request, error);
+    rc = rc ? rc : check_span(evaluation);
     bool is_scalar = !rc && evaluation->promql.is_scalar;
     if (is_scalar) {
         put_scalar(evaluation, &reply->body);

@@ -27,9 +27,10 @@ struct range_stream {
     bool parsed;          /* range holds something */
     struct origin origin;
     struct view *view;
+    struct view *leased;               /* what view is, or shows, once it waits for pages */
     struct leases *leases;             /* NULL: pages are not held together, or need not be: those of a snapshot */
     char owner[LEASE_OWNER_MAX];       /* whose pages these are */
-    char lease[LEASE_NAME_MAX];        /* the name under which view waits; "" while it is ours alone */
+    char lease[LEASE_NAME_MAX];        /* the name under which it waits; "" while it is ours alone */
     struct answer *answer;
     const struct renderer *renderer;
     struct render render;
@@ -67,8 +68,12 @@ static int name_next(struct range_stream *range, struct answer *answer, char ret
                      struct err_text *error)
 {
     const char *place = answer_cursor(answer);
-    if (place && range->leases && !*range->lease && leases_put(range->leases, range->view, range->owner, range->lease))
-        return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
+    if (place && range->leases && !*range->lease) {
+        view_uncount(range->view); /* it outlives the request, which has read all of it */
+        if (leases_put(range->leases, range->view, range->owner, range->lease))
+            return err_set(error, ERR_BUSY, "too many answers are being paged through: try again, or without a limit");
+        range->leased = range->view;
+    }
     if (place)
         snprintf(ret_cursor, CURSOR_MAX, "%s%s%s", range->lease, *range->lease ? "." : "", place);
     return place != NULL;
@@ -165,10 +170,10 @@ static void close_range(struct stream *stream)
 {
     struct range_stream *range = (struct range_stream *)stream;
     answer_close(range->answer);
-    if (*range->lease)
-        leases_give(range->leases, range->view);
-    else
+    if (range->view != range->leased)
         view_close(range->view);
+    if (range->leased)
+        leases_give(range->leases, range->leased);
     origin_give(&range->origin);
     if (range->parsed)
         range_free(&range->range);
@@ -274,6 +279,7 @@ static int put_next(struct range_stream *range, struct reply *reply, struct err_
     int rc = answer_open(range->origin.dir, range->view, &range->range, &answer, error);
     if (!rc && (rc = walk(answer, range->range.wide)))
         err_set(error, rc, "the page could not be read: %s", err_name(rc));
+    view_uncount(range->view); /* rendering reads the same again */
     rc = rc ? rc : name_next(range, answer, cursor, error);
     if (rc > 0)
         reply_header(reply, "Almanac-Next", "%s", cursor);
@@ -304,14 +310,14 @@ static int take_view(struct range_stream *range, struct request *request, struct
         size_t size = dot ? (size_t)(dot - parameter->value) : 0;
         if (!dot || !range->leases || size >= sizeof(range->lease))
             continue;
-        int rc = leases_take(range->leases, range->owner, parameter->value, size, &range->view);
+        int rc = leases_take(range->leases, range->owner, parameter->value, size, &range->leased);
         if (rc)
             return err_set_field(error, rc, "cursor",
                                  "the cursor was left for too long and its state is gone: ask again without it");
         memcpy(range->lease, parameter->value, size);
         range->lease[size] = '\0';
         memmove((char *)parameter->value, dot + 1, strlen(dot + 1) + 1); /* the request owns its values */
-        return 0;
+        return view_share(range->leased, reader_dir_quota(range->origin.dir), &range->view);
     }
     return view_open(range->origin.dir, &range->view, error);
 }
@@ -329,6 +335,9 @@ static int open_answer(struct range_stream *range, struct request *request, stru
     if (rc)
         return rc;
     range->parsed = true;
+    rc = quota_check_span(reader_dir_quota(range->origin.dir), range->range.from_us, range->range.to_us, "from");
+    if (rc)
+        return rc;
     if (request->scope == SCOPE_AGGREGATE) {
         range->range.guard_k = request->principal.grants.k;
         range->range.guard_share_percent = request->principal.grants.share_percent;

@@ -193,6 +193,8 @@ static int run_statement(struct request *request, const char *text, const struct
     if (rc)
         return rc;
     rc = put_rows(session, form, out, error);
+    if (quota_is_over(&request->quota))
+        quota_blame(&request->quota, "sql");
     if (!rc)
         reply_header(reply, "Almanac-Position", "%s", session_position(session));
     session_close(session);

@@ -142,6 +142,8 @@ int listing_new(struct request *request, size_t size, struct listing **ret_listi
     if (!rc)
         rc = parse_paging(listing, error);
     if (!rc)
+        rc = filter_take_series(listing->origin.dir, &listing->filter.series, listing->left);
+    if (!rc)
         rc = view_open(listing->origin.dir, &listing->view, error);
     if (rc) {
         listing_free(listing);

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/h_page.c %D%/h_range.c %D%/h_series.c %D%/h_snapshots.c %D%/h_sql.c %D%/h_status.c %D%/handlers.h \
 	%D%/handshakes.c %D%/handshakes.h \
 	%D%/leases.c %D%/leases.h \
+	%D%/limits.c %D%/limits.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/openapi.c %D%/openapi.h \
 	%D%/listing.c %D%/listing.h \
@@ -75,6 +76,10 @@ tests_unit_test_server_LDADD = $(HTTP_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_leases
 tests_unit_test_leases_SOURCES = tests/unit/test_leases.c tests/lib/test.h
 tests_unit_test_leases_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/unit/test_limits
+tests_unit_test_limits_SOURCES = tests/unit/test_limits.c tests/lib/test.h
+tests_unit_test_limits_LDADD = src/http/libhttp.a src/common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_live
 tests_unit_test_live_SOURCES = tests/unit/test_live.c $(HTTP_TEST_SOURCES)

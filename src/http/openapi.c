@@ -162,6 +162,14 @@ static json_t *path_parameter(const char *brace)
 
 /* ---- operations ---- */
 
+/* Everybody whom credentials are asked of has limits. */
+static void put_limited(struct writer *writer, json_t *answers, const struct route *route)
+{
+    if (route->access != ACCESS_PUBLIC)
+        put(writer, answers, "429", json_pack("{s:s}", "$ref", route->fail ? "#/components/responses/PrometheusLimited"
+                                                                           : "#/components/responses/Limited"));
+}
+
 static json_t *answers_of(struct writer *writer, const struct route *route)
 {
     json_t *answers = json_object(), *content = json_object();
@@ -173,6 +181,7 @@ static json_t *answers_of(struct writer *writer, const struct route *route)
     else
         json_decref(content);
     put(writer, answers, "2XX", good);
+    put_limited(writer, answers, route);
     put(writer, answers, "default", json_pack("{s:s}", "$ref", route->fail ? "#/components/responses/PrometheusError"
                                                                            : "#/components/responses/Problem"));
     return answers;
@@ -257,6 +266,18 @@ static json_t *paths_of(struct writer *writer, const struct route *table)
 
 /* ---- the document ---- */
 
+/* The same of somebody who wants more than the configuration gives. */
+static json_t *limited(const json_t *problem)
+{
+    json_t *made = json_deep_copy(problem);
+    json_object_set_new(made, "description", json_string("More than one principal, or one request, may have; the text says what "
+                                                         "would fit, and whether waiting helps"));
+    json_object_set_new(made, "headers", json_pack("{s:{s:s, s:b, s:{s:s, s:i}}}", "Retry-After", "description",
+                                                   "Seconds after which to ask again", "required", 1, "schema", "type", "integer",
+                                                   "minimum", 1));
+    return made;
+}
+
 /* Errors are RFC 9457. */
 static json_t *components(void)
 {
@@ -271,8 +292,10 @@ static json_t *components(void)
                   "application/json", "schema", "type", "object", "required", "status", "errorType", "error", "properties",
                   "status", "enum", "error", "errorType", "type", "string", "error", "type", "string",
                   "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
-    return json_pack("{s:{s:o}, s:{s:o, s:o}, s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "schemas", "Problem", problem, "responses",
-                     "Problem", told, "PrometheusError", prometheus, "securitySchemes", "token", "type", "http", "scheme",
+    json_t *too_much = limited(told), *prometheus_too_much = limited(prometheus);
+    return json_pack("{s:{s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "schemas", "Problem", problem,
+                     "responses", "Problem", told, "PrometheusError", prometheus, "Limited", too_much, "PrometheusLimited",
+                     prometheus_too_much, "securitySchemes", "token", "type", "http", "scheme",
                      "bearer", "password", "type", "http", "scheme", "basic");
 }
 

@@ -14,6 +14,7 @@ int origin_take(const struct request *request, struct origin *ret_origin, struct
 {
     struct origin origin = {.dir = request->dir, .now_us = clock_wall_us()};
     const struct globs *limit = reader_dir_limited_to(request->dir);
+    struct quota *quota = reader_dir_quota(request->dir);
     struct snapshot_info info;
     const char *name;
     int rc = parameters_one(&request->parameters, "snapshot", &name, error);
@@ -24,7 +25,7 @@ int origin_take(const struct request *request, struct origin *ret_origin, struct
         origin.now_us = rc ? 0 : info.created_us;
         origin.expires_us = rc ? 0 : info.expires_us;
     }
-    if (!rc && name && limit && (rc = reader_dir_limit(origin.snapshot, limit, &origin.dir)))
+    if (!rc && name && (limit || quota) && (rc = reader_dir_limit(origin.snapshot, limit, quota, &origin.dir)))
         snapshots_give(origin.snapshots, origin.snapshot);
     if (!rc)
         *ret_origin = origin;

@@ -31,6 +31,9 @@ void prometheus_fail(struct reply *reply, int code, const struct err_text *error
         type = "execution";
         reply->status = 422;
         break;
+    case ERR_QUOTA:
+        type = "execution";
+        break;
     case ERR_CANCELLED:
         type = "timeout";
         break;

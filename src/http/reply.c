@@ -152,6 +152,10 @@ void reply_error(struct reply *reply, int code, const struct err_text *error)
         status = 503;
         reply_header(reply, "Retry-After", "1");
         break;
+    case ERR_QUOTA: /* the text says whether waiting helps */
+        status = 429;
+        reply_header(reply, "Retry-After", "1");
+        break;
     case ERR_CANCELLED: /* nobody waits for it */
         status = 503;
         break;

@@ -2,6 +2,7 @@
 
 #include "http/route.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +19,21 @@ bool request_is_over(const struct request *request)
     return (request->gone && atomic_load(request->gone)) || (request->cut && atomic_load(request->cut));
 }
 
+void request_leave(struct request *request)
+{
+    limits_leave(request->limited);
+    request->limited = NULL;
+}
+
 void request_done(struct request *request)
 {
+    request_leave(request);
     parameters_free(&request->parameters);
     if (request->owns_dir)
         reader_dir_close(request->dir);
     request->dir = NULL;
     request->owns_dir = false;
+    quota_done(&request->quota);
 }
 
 /* ---- path and method ---- */
@@ -212,18 +221,37 @@ static int check_scope(struct request *request, struct reply *reply)
     return reply->status ? -1 : 0;
 }
 
-/* The store as the principal may see it. */
+/* Whether the principal has not too much already. */
+static int check_limits(struct request *request, struct reply *reply)
+{
+    struct err_text error = {0};
+    int64_t wait_s;
+    int rc = limits_enter(request->limits, &request->principal, &request->limited, &wait_s, &error);
+    if (rc == ERR_QUOTA) {
+        reply_header(reply, "Retry-After", "%" PRId64, wait_s);
+        reply_problem(reply, 429, "", "%s", error.text);
+    } else if (rc) {
+        reply_error(reply, rc, &error);
+    }
+    return rc ? -1 : 0;
+}
+
+/* The store as the principal may see it, which counts what is read of it. */
 static int limit_dir(struct request *request)
 {
     struct globs globs;
-    if (request->dir || request->route->access != ACCESS_SCOPE)
+    if (request->route->access != ACCESS_SCOPE)
+        return 0;
+    quota_begin(&request->quota, &request->opts->quota);
+    if (request->dir)
         return 0;
     principal_globs(&request->principal, request->scope, &globs);
-    if (globs.is_all) {
+    bool counts = quota_limits_any(&request->quota.limits);
+    if (globs.is_all && !counts) {
         request->dir = request->opts->dir;
         return 0;
     }
-    int rc = reader_dir_limit(request->opts->dir, &globs, &request->dir);
+    int rc = reader_dir_limit(request->opts->dir, globs.is_all ? NULL : &globs, counts ? &request->quota : NULL, &request->dir);
     request->owns_dir = !rc;
     return rc;
 }
@@ -235,13 +263,16 @@ static int check_credentials(struct request *request, struct reply *reply)
         return 0;
     int rc = find_principal(request, reply, false);
     request->unverified = rc > 0;
-    return rc ? (rc < 0 ? rc : 0) : check_scope(request, reply);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    rc = check_scope(request, reply);
+    return rc ? rc : check_limits(request, reply);
 }
 
 void route_verify(struct request *request, struct reply *reply)
 {
-    if (!find_principal(request, reply, true))
-        (void)check_scope(request, reply);
+    if (!find_principal(request, reply, true) && !check_scope(request, reply))
+        (void)check_limits(request, reply);
     request->unverified = false;
 }
 
@@ -376,6 +407,10 @@ void route_answer(struct request *request, struct reply *reply)
         rc = limit_dir(request);
     if (!rc && !reply->status)
         rc = request->route->handler(request, reply, &error);
+    if (rc && quota_is_over(&request->quota)) { /* whatever else came of that */
+        rc = ERR_QUOTA;
+        error = request->quota.why;
+    }
     if (rc && request->route->fail)
         request->route->fail(reply, rc, &error);
     else if (rc)

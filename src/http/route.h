@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/quota.h"
 #include "http/accept.h"
 #include "http/leases.h"
+#include "http/limits.h"
 #include "http/parameters.h"
 #include "http/reply.h"
 #include "http/server.h"
@@ -23,6 +25,7 @@ struct request {
     const struct server_opts *opts;
     struct leases *leases;       /* NULL: a cursor goes on in the newest state */
     struct live *live;           /* who listens; NULL: nobody can */
+    struct limits *limits;       /* of principals; NULL: none */
     const char *method, *version;
     const char *target;          /* path and query as sent */
     const char *authorization;   /* NULL: none */
@@ -50,6 +53,8 @@ struct request {
     char id[256], file[256];     /* what stands for {id} (or another name) and {file} of the path, decoded; else "" */
     const struct route *route;
     struct principal principal;
+    struct limited *limited;     /* his place among those that run; NULL: without limits, or not any more */
+    struct quota quota;          /* what the request reads; its dir counts on it */
     enum scope scope;            /* that the principal is let in by */
     struct reader_dir *dir;      /* the store as the principal may see it; handlers know no other one */
     bool owns_dir;
@@ -101,6 +106,9 @@ void route_answer(struct request *request, struct reply *reply);
 
 /* Whether nobody waits for the answer any more; for handlers and streams that compute for long, as often as they like. */
 bool request_is_over(const struct request *request);
+
+/* It runs no more: its place is free for another request of its principal. */
+void request_leave(struct request *request);
 
 void request_done(struct request *request);
 

@@ -44,6 +44,7 @@ struct server {
     struct workers *workers;
     struct workers *verifiers; /* of passwords; apart, so that guessing them holds up nobody else */
     struct leases *leases;
+    struct limits *limits;
     struct live *live;
     struct trust *trust;
     uint16_t port;
@@ -99,6 +100,8 @@ static int make_piece(struct exchange *exchange, struct buf *out)
     if (rc >= 0 && out->failed)
         rc = ERR_NOMEM;
     if (rc < 0 && !request_is_over(&exchange->request)) {
+        if (quota_is_over(&exchange->request.quota))
+            error = exchange->request.quota.why;
         metric_add(&n_broken, 1);
         log_event(LOG_ERROR, "answer_broken", "code=%d text=\"%s\"", rc, error.text);
     }
@@ -208,12 +211,29 @@ static ssize_t send_more(void *arg, uint64_t position, char *out, size_t max)
             return rc < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : 0; /* 0: suspended, asked again then */
     }
     size_t n = reply->body.n - exchange->sent;
-    if (!n)
+    if (!n) {
+        request_leave(&exchange->request);
         return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     n = n < max ? n : max;
     memcpy(out, reply->body.data + exchange->sent, n);
     exchange->sent += n;
+    limits_spend(exchange->request.limited, n);
     return (ssize_t)n;
+}
+
+static ssize_t send_file(void *arg, uint64_t position, char *out, size_t max)
+{
+    struct exchange *exchange = arg;
+    const struct reply_file *file = &exchange->reply.file;
+    uint64_t left = file->size - position;
+    ssize_t n = pread(file->fd, out, left < max ? left : max, (off_t)(file->offset + position));
+    if (n <= 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    limits_spend(exchange->request.limited, (uint64_t)n);
+    if ((uint64_t)n == left)
+        request_leave(&exchange->request);
+    return n;
 }
 
 static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connection *connection)
@@ -225,8 +245,7 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
         reply_problem(reply, 503, "", "out of memory");
     }
     if (reply->file.is_there) {
-        response = MHD_create_response_from_fd_at_offset64(reply->file.size, reply->file.fd, reply->file.offset);
-        reply->file.is_there = !response; /* MHD closes it from here on */
+        response = MHD_create_response_from_callback(reply->file.size, STREAM_BYTES, send_file, exchange, NULL);
     } else if (reply->stream) {
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, send_more, exchange, NULL);
     } else {
@@ -242,6 +261,10 @@ static enum MHD_Result send_reply(struct exchange *exchange, struct MHD_Connecti
         (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     if (atomic_load(&exchange->server->stopping))
         (void)MHD_add_response_header(response, "Connection", "close");
+    if (!reply->stream && !reply->file.is_there) { /* before the client can have it and come again */
+        limits_spend(exchange->request.limited, strcmp(exchange->request.method, "HEAD") ? reply->body.n : 0);
+        request_leave(&exchange->request);
+    }
     metric_add(&requests[reply->status < 400 ? 0 : reply->status < 500 ? 1 : 2], 1);
     enum MHD_Result queued = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
@@ -286,6 +309,7 @@ static void read_head(struct exchange *exchange, struct MHD_Connection *connecti
     request->accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
     request->accept_encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
     request->live = exchange->server->live;
+    request->limits = exchange->server->limits;
     request->last_event_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
     request->if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
     request->range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range");
@@ -580,6 +604,7 @@ static void free_server(struct server *server)
     handshakes_stop(server->handshakes);
     connections_stop(server->connections);
     leases_free(server->leases);
+    limits_free(server->limits);
     trust_close(server->trust);
     free(server);
 }
@@ -599,7 +624,7 @@ int server_start(const struct server_opts *opts, struct server **ret_server, str
     int rc = trust_open(&trust, &server->trust, error);
     if (!rc)
         rc = listen_open(opts->listen, &fd, &server->port, error);
-    if (!rc && !(server->leases = leases_new()))
+    if (!rc && (!(server->leases = leases_new()) || !(server->limits = limits_new(&opts->limits))))
         rc = err_set(error, ERR_NOMEM, "out of memory");
     if (!rc && ((rc = connections_start(server->opts.connections_max, server->opts.connections_client_max,
                                        &server->connections)) ||

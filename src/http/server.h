@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/quota.h"
 #include "http/exports.h"
+#include "http/limits.h"
 #include "store/access.h"
 #include "store/reader.h"
 #include "store/snapshots.h"
@@ -68,6 +70,8 @@ struct server_opts {
     struct access *access;   /* borrowed */
     struct snapshots *snapshots; /* borrowed */
     struct exports *exports; /* borrowed; NULL: there are none here */
+    struct limits_opts limits; /* of a principal */
+    struct quota_limits quota; /* of a request */
     int64_t ready_lag_us;
     /* Gives an output of an optimization to Kafka and waits until that has taken it, some seconds at most, in a worker of any
      * number. ERR_BUSY, ERR_IO: it was not taken, or nobody knows. NULL: outputs are refused. */

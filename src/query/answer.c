@@ -12,6 +12,7 @@
 #include "query/convert.h"
 #include "query/cursor.h"
 #include "query/feed.h"
+#include "query/foresee.h"
 #include "query/groups.h"
 #include "query/lane.h"
 #include "query/matches.h"
@@ -81,6 +82,7 @@ static int64_t begin_behind(const struct range *range, int64_t last_us)
 
 struct check {
     struct answer *answer;
+    struct foreseen foreseen;
     struct err_text *error;
 };
 
@@ -171,7 +173,8 @@ static int check_series(void *arg, const struct series_info *info)
     int rc = answer->groups ? groups_want(answer->groups, info, check->error) : 1;
     if (rc <= 0)
         return rc;
-    rc = check_meaning(answer, info, check->error);
+    rc = foresee_series(answer->view, answer->range, info->id, tiered, &check->foreseen);
+    rc = rc ? rc : check_meaning(answer, info, check->error);
     if (!rc && answer->wide)
         rc = wide_add(answer->wide, info, check->error);
     if (!rc && answer->groups)
@@ -229,7 +232,7 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
     answer->view = view;
     answer->range = range;
     plan_tier(answer);
-    struct check check = {answer, error};
+    struct check check = {.answer = answer, .error = error};
     rc = *range->unit ? reader_units(dir, &answer->units) : 0;
     if (!rc)
         rc = range->wide ? begin_wide(answer) : range->over ? begin_groups(answer, dir) : 0;
@@ -239,6 +242,9 @@ int answer_open(struct reader_dir *dir, struct view *view, const struct range *r
         rc = check_groups(answer, error);
     if (!rc && answer->wide)
         rc = wide_check_names(answer->wide, error);
+    rc = rc ? rc : foresee_check(view, range, &check.foreseen);
+    if (rc == ERR_QUOTA && error)
+        *error = view_quota(view)->why;
     if (rc) {
         answer_close(answer);
         return rc;

@@ -490,8 +490,10 @@ int buckets_next(struct buckets *buckets, struct bucket *ret_bucket)
         rc = take_bucket(buckets, ret_bucket);
         if (rc)
             return rc;
-        if (range->fill != FILL_NONE || has_data(buckets, ret_bucket))
-            return 1;
+        if (range->fill != FILL_NONE || has_data(buckets, ret_bucket)) {
+            rc = quota_take_points(view_quota(buckets->view), 1);
+            return rc ? rc : 1;
+        }
     }
     return 0;
 }

@@ -35,4 +35,7 @@ MUST_CHECK int draft_read_options(const struct draft *draft, int64_t now_us, str
 /* Sets the step and grid of step=auto by the range's points, once its times are known. ERR_INVALID with the field `points`. */
 MUST_CHECK int draft_choose_step(struct range *range, struct err_text *error);
 
+/* The finest of the steps that people read plots by with which the range has at most n buckets; NULL where there is none. */
+const char *steps_fitting(const struct range *range, int64_t n);
+
 #endif

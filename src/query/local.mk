@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libquery.a
 	%D%/direction.c %D%/direction.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/foresee.c %D%/foresee.h \
 	%D%/gain.c %D%/gain.h \
 	%D%/gaps.c %D%/gaps.h \
 	%D%/groups.c %D%/groups.h \

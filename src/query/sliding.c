@@ -376,7 +376,8 @@ int sliding_next(struct sliding *sliding, int64_t *ret_t_us, struct value *ret_v
         if (!figures.count)
             continue;
         *ret_t_us = t_us;
-        rc = put_value(sliding, &figures, ret_value);
+        rc = quota_take_points(view_quota(sliding->view), 1);
+        rc = rc ? rc : put_value(sliding, &figures, ret_value);
         return rc ? rc : 1;
     }
     return 0;

@@ -38,6 +38,14 @@ int draft_choose_step(struct range *range, struct err_text *error)
                          "least so many points", steps[N_STEPS - 1], n_years);
 }
 
+const char *steps_fitting(const struct range *range, int64_t n)
+{
+    struct duration step;
+    struct grid grid;
+    size_t i = find_step(range, n, &step, &grid);
+    return i < N_STEPS ? steps[i] : NULL;
+}
+
 int range_check_rows(const struct range *range, int64_t rows_max, struct err_text *error)
 {
     struct duration step;

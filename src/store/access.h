@@ -80,9 +80,9 @@ void access_grants_print(const struct grants *grants, char out[static ACCESS_GRA
 MUST_CHECK int access_grants_parse(const char *text, struct grants *ret_grants, struct err_text *error);
 
 struct principal {
-    char name[65];
-    struct grants grants;
     enum access_kind kind;
+    char name[65]; /* of others of its kind */
+    struct grants grants;
     int64_t created_us; /* another one of this name has another */
 };
 /* Whose entities a principal may see by one scope; nobody's where it is not held. */

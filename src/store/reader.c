@@ -42,8 +42,10 @@ static const char *const sql[SQL_N] = {
 };
 
 struct reader_dir {
-    struct reader_dir *whole; /* of a limited one: what it shows a part of; nothing else than these two is used of it. NULL */
+    struct reader_dir *whole; /* of a limited one: what it shows a part of; nothing else than these is used of it. NULL */
+    bool has_limit;
     struct globs limit;
+    struct quota *quota;
     char *dir;
     uint8_t tag[HASH_BYTES]; /* of the store's uuid */
     pthread_mutex_t lock; /* everything below */
@@ -65,20 +67,28 @@ static struct reader_dir *whole_of(struct reader_dir *dir)
     return dir->whole ? dir->whole : dir;
 }
 
-int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited)
+int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct quota *quota, struct reader_dir **ret_limited)
 {
     struct reader_dir *limited = calloc(1, sizeof(*limited));
     if (!limited)
         return ERR_NOMEM;
     limited->whole = whole_of(dir);
-    limited->limit = *globs;
+    limited->has_limit = globs != NULL;
+    if (globs)
+        limited->limit = *globs;
+    limited->quota = quota;
     *ret_limited = limited;
     return 0;
 }
 
 const struct globs *reader_dir_limited_to(const struct reader_dir *dir)
 {
-    return dir->whole ? &dir->limit : NULL;
+    return dir->has_limit ? &dir->limit : NULL;
+}
+
+struct quota *reader_dir_quota(const struct reader_dir *dir)
+{
+    return dir->quota;
 }
 
 static char *copy_column(sqlite3_stmt *stmt, int column)
@@ -366,7 +376,7 @@ int reader_series(struct reader_dir *dir, const struct series_filter *filter,
                   int (*row)(void *arg, const struct series_info *info), void *arg)
 {
     struct series_filter limited = *filter;
-    limited.limit = dir->whole ? &dir->limit : NULL;
+    limited.limit = reader_dir_limited_to(dir);
     filter = &limited;
     dir = whole_of(dir);
     int rc = follow_erased(dir, NULL);
@@ -603,11 +613,13 @@ static int compare_sources(const void *a, const void *b)
 
 int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error)
 {
+    struct quota *quota = dir->quota;
     dir = whole_of(dir); /* a view may outlive the limited one; what of it may be seen is asked of reader_series */
     struct view *view = calloc(1, sizeof(*view));
     if (!view)
         return err_set(error, ERR_NOMEM, "cannot read \"%s\": out of memory", dir->dir);
     view->dir = dir;
+    view->quota = quota;
     int rc = follow_erased(dir, error);
     rc = rc ? rc : assets_reader_follow(dir->assets, error);
     view->assets_version = assets_reader_version(dir->assets);
@@ -639,11 +651,35 @@ void view_close(struct view *view)
 {
     if (!view)
         return;
-    for (size_t i = 0; i < view->n_sources; i++)
+    for (size_t i = 0; i < view->n_sources && !view->is_shared; i++)
         state_drop(view->sources[i].state);
-    free(view->sources);
-    free(view->position);
+    if (!view->is_shared) {
+        free(view->sources);
+        free(view->position);
+    }
     free(view);
+}
+
+struct quota *view_quota(const struct view *view)
+{
+    return view->quota;
+}
+
+void view_uncount(struct view *view)
+{
+    view->quota = NULL;
+}
+
+int view_share(struct view *view, struct quota *quota, struct view **ret_view)
+{
+    struct view *share = malloc(sizeof(*share));
+    if (!share)
+        return ERR_NOMEM;
+    *share = *view;
+    share->is_shared = true;
+    share->quota = quota;
+    *ret_view = share;
+    return 0;
 }
 
 const char *view_position(const struct view *view)

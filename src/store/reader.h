@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/globs.h"
+#include "common/quota.h"
 #include "model/declared.h"
 #include "model/decimal.h"
 #include "model/reading.h"
@@ -28,12 +29,15 @@ struct reader_dir;
 MUST_CHECK int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_text *error);
 void reader_dir_close(struct reader_dir *dir);
 
-/* The same directory as one sees it who may see the entities of globs alone: whatever is asked of it by name, filter or id, of
- * series or of assets, the others are not there. It is closed as any, before dir; views of it may outlive it. This is the one
- * place where scopes are limited (docs/INVARIANTS.md, I13). ERR_NOMEM. */
-MUST_CHECK int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited);
+/* The same directory as one sees it who may see the entities of globs alone (NULL: all): whatever is asked of it by name, filter
+ * or id, of series or of assets, the others are not there. What views of it read counts against quota (NULL: nothing does), and
+ * ERR_QUOTA may come from all that reads. It is closed as any, before dir; views of it may outlive it, but not the quota. This is
+ * the one place where scopes are limited (docs/INVARIANTS.md, I13). ERR_NOMEM. */
+MUST_CHECK int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct quota *quota,
+                                struct reader_dir **ret_limited);
 /* NULL: to nothing. Lives as long as dir. */
 const struct globs *reader_dir_limited_to(const struct reader_dir *dir);
+struct quota *reader_dir_quota(const struct reader_dir *dir); /* or NULL */
 
 /* ---- series of the catalog ---- */
 
@@ -72,6 +76,11 @@ struct view;
 
 MUST_CHECK int view_open(struct reader_dir *dir, struct view **ret_view, struct err_text *error);
 void view_close(struct view *view);
+/* What is read of the view counts against this; or NULL. A view that several requests share has none: each counts on a view of
+ * its own of the same state, which is closed before it. */
+struct quota *view_quota(const struct view *view);
+void view_uncount(struct view *view); /* from now on nothing counts */
+MUST_CHECK int view_share(struct view *view, struct quota *quota, struct view **ret_view);
 
 /* An opaque, URL-safe text that names the state (the header Almanac-Position); lives as long as the view. */
 const char *view_position(const struct view *view);
@@ -128,6 +137,9 @@ struct series_stats {
     uint64_t n_quality[QUALITY_N];
 };
 MUST_CHECK int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats);
+/* How many readings in force [begin_us, end_us) has at the least: those of chunks that lie in it whole and alone, and unflushed
+ * ones. No chunk is read. */
+MUST_CHECK int view_count_least(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, uint64_t *ret_n);
 
 /* The readings in force of one series with begin_us <= time < end_us, one a time, in time order (plain before issued, the
  * newest issue; deleted ones left out). scan_next replaces the contents of points by the next rows (some thousand) and

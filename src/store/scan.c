@@ -20,7 +20,7 @@ enum { ORDER_RAW_DELETION = 1, ORDER_RAW, ORDER_OPEN_DELETION, ORDER_OPEN, ORDER
 
 /* A chunk, and where it lies. */
 struct extent {
-    int64_t begin_us, last_us, chunk_id;
+    int64_t begin_us, last_us, chunk_id, n;
     size_t place_i;
     struct window_file *file;
     uint32_t order; /* ORDER_RAW or ORDER_OPEN */
@@ -30,6 +30,7 @@ struct extent {
 struct scan {
     struct known *known; /* what was known before now; then nothing below is used */
     struct trail trail;
+    struct quota *quota; /* of the view */
     unsigned want;
     /* the step at work */
     size_t step; /* cuts[step] .. cuts[step + 1] */
@@ -60,8 +61,8 @@ static int list_chunks(struct scan *scan, size_t place_i, struct window_file *fi
             const struct chunk_row *chunk = &scan->chunks.at[i];
             rc = array_grow(&scan->extents, &scan->extents_cap, scan->n_extents + 1, sizeof(*scan->extents));
             if (!rc)
-                scan->extents[scan->n_extents++] = (struct extent){chunk->begin_us, chunk->last_us, chunk->id, place_i,
-                                                                   file, order, role};
+                scan->extents[scan->n_extents++] = (struct extent){chunk->begin_us, chunk->last_us, chunk->id, chunk->n,
+                                                                   place_i, file, order, role};
         }
     }
     return rc ? rc : window_file_check_state(file, mark);
@@ -349,6 +350,7 @@ int scan_open(struct view *view, uint32_t series_id, int64_t begin_us, int64_t e
     if (!scan)
         return ERR_NOMEM;
     scan->want = want;
+    scan->quota = view->quota;
     int rc = begin_us < end_us ? trail_open(view, series_id, begin_us, end_us, &scan->trail) : 0;
     scan->rows.is_state = scan->trail.is_state;
     if (!rc) {
@@ -371,6 +373,7 @@ int scan_open_known(struct view *view, uint32_t series_id, const struct scan_opt
     struct scan *scan = calloc(1, sizeof(*scan));
     if (!scan)
         return ERR_NOMEM;
+    scan->quota = view->quota;
     int rc = known_open(view, series_id, options, &scan->known);
     if (rc) {
         scan_close(scan);
@@ -380,7 +383,7 @@ int scan_open_known(struct view *view, uint32_t series_id, const struct scan_opt
     return 0;
 }
 
-int scan_next(struct scan *scan, struct points *points)
+int scan_step(struct scan *scan, struct points *points)
 {
     if (scan->known)
         return known_next(scan->known, points);
@@ -404,6 +407,49 @@ int scan_next(struct scan *scan, struct points *points)
         }
     }
     return points->n > 0;
+}
+
+/* What a group has in force when nothing needs to be read to know it. */
+static uint64_t count_group(const struct scan *scan, const struct group *group)
+{
+    const struct extent *extent = &scan->extents[group->begin];
+    bool is_whole = extent->begin_us >= scan->trail.begin_us && extent->last_us < scan->trail.end_us;
+    bool is_simple = group->end - group->begin == 1 && extent->role == ROLE_PLAIN && is_alone(scan, group);
+    return is_whole && is_simple ? (uint64_t)extent->n : 0;
+}
+
+int view_count_least(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, uint64_t *ret_n)
+{
+    struct scan *scan;
+    uint64_t n = 0;
+    int rc = scan_open(view, series_id, begin_us, end_us, 0, &scan);
+    if (rc)
+        return rc;
+    if (scan->trail.n_places == 1) {
+        const struct points *plain = &scan->trail.places[0].head->settled.plain; /* which are in force whatever lies below */
+        n = points_seek(plain, 0, end_us) - points_seek(plain, 0, begin_us);
+    }
+    for (; !rc && scan->trail.n_places == 1 && scan->step + 1 < scan->trail.n_cuts; scan->step++) {
+        rc = begin_step(scan);
+        while (!rc && scan->next_extent < scan->n_extents) {
+            struct group group = next_group(scan);
+            n += count_group(scan, &group);
+            scan->at_us = group.end_us;
+            scan->next_extent = group.end;
+        }
+        end_step(scan);
+    }
+    scan_close(scan);
+    if (!rc)
+        *ret_n = n;
+    return rc;
+}
+
+int scan_next(struct scan *scan, struct points *points)
+{
+    int rc = scan_step(scan, points);
+    int over = rc > 0 ? quota_take_points(scan->quota, points->n) : 0;
+    return over ? over : rc;
 }
 
 void scan_close(struct scan *scan)

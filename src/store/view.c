@@ -141,7 +141,8 @@ static int find_places(struct trail *trail)
     enum kind kind;
     int64_t *ids = NULL;
     size_t n_ids = 0;
-    int rc = reader_dir_places(view->dir, trail->series_id, &kind, &ids, &n_ids);
+    int rc = quota_take_series(view->quota, trail->series_id, "");
+    rc = rc ? rc : reader_dir_places(view->dir, trail->series_id, &kind, &ids, &n_ids);
     if (rc)
         return rc;
     trail->is_state = kind == KIND_STATE;

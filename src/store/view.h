@@ -24,6 +24,8 @@ struct view {
     char *position;
     int64_t assets_version; /* when it was opened */
     bool partial; /* another store of the consumer group holds a part */
+    bool is_shared; /* sources and position are another view's */
+    struct quota *quota; /* what is read counts against this; NULL: nowhere */
 };
 
 /* The reader's shared parts. */
@@ -44,6 +46,9 @@ MUST_CHECK int reader_dir_carry(struct reader_dir *dir, int64_t source, uint32_t
 MUST_CHECK int view_cells_lost(struct view *view, uint32_t series_id, enum tier tier, struct span range, int64_t *ret_lost_us);
 /* Fills in view->position. ERR_NOMEM. */
 MUST_CHECK int view_write_position(struct view *view);
+
+/* scan_next, for what the store reads for itself: it does not count. */
+MUST_CHECK int scan_step(struct scan *scan, struct points *points);
 
 /* A series in one source of the view. */
 struct place {

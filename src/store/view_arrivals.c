@@ -76,7 +76,10 @@ int arrivals_read(struct arrivals *arrivals, enum kind kind, size_t *ret_n)
 {
     rows_clear(&arrivals->rows);
     arrivals->rows.is_state = kind == KIND_STATE;
-    int rc = parcel_rows(arrivals->at, arrivals->at_run, 0, &arrivals->rows);
+    struct quota *quota = arrivals->now->quota;
+    int rc = quota_take_series(quota, arrivals->at_run->series_id, "");
+    rc = rc ? rc : quota_take_points(quota, arrivals->at_run->n);
+    rc = rc ? rc : parcel_rows(arrivals->at, arrivals->at_run, 0, &arrivals->rows);
     if (!rc)
         *ret_n = arrivals->rows.n;
     return rc;

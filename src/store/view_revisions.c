@@ -100,5 +100,6 @@ int revisions_next(struct revisions *revisions, struct points *points, const int
         }
     }
     *ret_until_ms = revisions->until_ms;
-    return points->n > 0;
+    int rc = points->n ? quota_take_points(trail->view->quota, points->n) : 0;
+    return rc ? rc : points->n > 0;
 }

@@ -40,7 +40,7 @@ static int count_by_scan(struct view *view, uint32_t series_id, int64_t begin_us
     int rc = scan_open(view, series_id, begin_us, end_us, 0, &scan);
     if (rc)
         return rc;
-    while ((rc = scan_next(scan, &points)) == 1)
+    while ((rc = scan_step(scan, &points)) == 1)
         count_points(&points, 0, points.n, counts);
     points_free(&points);
     scan_close(scan);

@@ -162,6 +162,10 @@ static int filter_rows(sqlite3_vtab_cursor *base, int number, const char *encode
     (void)argc;
     clear_cursor(cursor);
     int rc = question_open(cursor->connection, encoded, number, argv, &cursor->question, &error);
+    if (!rc && table->asked.by_time) {
+        const struct instants *instants = &cursor->question.instants;
+        rc = quota_check_span(view_quota(cursor->connection->view), instants->begin_us, instants->end_us, "sql");
+    }
     if (!rc && table->check)
         rc = table->check(cursor, &error);
     if (!rc)

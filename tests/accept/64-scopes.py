@@ -96,6 +96,8 @@ PLAIN = {
 }
 # What a crowd of meters sends by the hour: fair, one negative, one too large, exactly 15 %, a little more, too few, nothing but 0.
 CROWD = {0: range(10, 30), 1: range(10, 30), 2: [5000] + [10] * 19, 3: [150] + [50] * 17, 4: [151] + [50] * 17, 5: [10] * 14, 7: [0] * 15}
+# Series that answers of any size can be had of, and the readings of each.
+LONG = 8, 1000
 ON_LOOPBACK = "GET /healthz", "GET /readyz", "GET /metrics"
 
 
@@ -164,6 +166,8 @@ def setup(folder):
                      for hour, values in CROWD.items()}
     readings += [{"entity": f"ag-{i}", "type": "SmartMeter", "time": iso(T0 + timedelta(hours=hour)), "values": {"activePower": value}}
                  for hour, values in context.crowd.items() for i, value in enumerate(values)]
+    readings += [{"entity": f"long-{i}", "type": "Load", "time": iso(T0 + timedelta(seconds=second)), "values": {"activePower": second}}
+                 for i in range(LONG[0]) for second in range(LONG[1])]
     context.kafka.produce(TOPIC, [(reading["entity"], reading) for reading in readings])
     context.kafka.produce("assets", [("a", document) for place in ("p2", "wx") for document in documents(place)], "-p", "0")
     site.start()
@@ -350,6 +354,150 @@ def test_a_token_that_was_taken_back_is_refused_within_a_second(context):
     assert ask(context, "GET", "/v1/series", None, token)[0] == 200
     context.site.cli("token", "revoke", "t-read:gone-*")
     harness.wait_for(lambda: ask(context, "GET", "/v1/series", None, token)[0] == 401, 5)
+
+
+# ---- what is too much (429) ----
+
+def limit(context, **limits):
+    """The daemon again, with these limits."""
+    if context.site.process:
+        context.site.stop()
+    context.site.start(True, *(word for name, value in limits.items() for word in ("--set", f"limits.{name}={value}")))
+
+
+def is_too_much(answer, field=None, *words, wait=1):
+    status, headers, text = answer
+    assert status == 429 and headers["content-type"] == "application/problem+json", answer
+    problem = json.loads(text)
+    assert problem.get("field") == field and all(word in problem["detail"] for word in words), problem
+    assert headers["retry-after"] == str(wait) if wait else 0 < int(headers["retry-after"]), headers
+    return int(headers["retry-after"])
+
+
+def test_more_points_than_allowed_are_429_or_break_the_answer(context):
+    limit(context, points=3000)
+    read, admin = make_token(context, "read"), make_token(context, "admin")
+    hour = "from=2025-03-01T00:00:00Z&to=2025-03-01T01:00:00Z"
+    one, all_of = f"/v1/range?entity=long-0&{hour}", f"/v1/range?entity=long-*&{hour}"
+    for token in read, admin, make_token(context, "read:long-*"):
+        assert len(json.loads(ask(context, "GET", one, None, token)[2])["series"][0]["rows"]) == LONG[1]
+        for more in "", "&format=csv", "&format=ndjson", "&format=arrow", "&layout=wide", "&snapshot=full", "&reduce=m4&points=9":
+            if "snapshot" in more and token == read:
+                assert ask(context, "POST", "/v1/snapshots", {"name": "full"}, context.site.token)[0] == 201
+            is_too_much(ask(context, "GET", all_of + more, None, token), "from", "8000 readings", "3000 (limits.points)", "limit=3000")
+        is_too_much(ask(context, "GET", all_of + "&step=PT1S", None, token), "step", "28800", "take a step of PT10S")
+        assert ask(context, "GET", all_of + "&step=PT10S", None, token)[0] in (200, 429)   # whether tiers are there already
+        assert ask(context, "GET", one + "&step=PT15M", None, token)[0] == 200
+    # By the page everything is to be had, and pages that are too long are not begun.
+    rows, cursor = 0, ""
+    while cursor is not None:
+        status, _, text = ask(context, "GET", all_of + "&limit=900" + (cursor and "&cursor=" + urllib.parse.quote(cursor)), None, read)
+        assert status == 200, text
+        rows, cursor = rows + sum(len(series["rows"]) for series in json.loads(text)["series"]), json.loads(text)["next"]
+    assert rows == LONG[0] * LONG[1], rows
+    is_too_much(ask(context, "GET", all_of + "&limit=3001&format=csv", None, read), "from", "3001 readings")
+    # How much was known at an instant nobody can tell before, so that the answer breaks.
+    try:
+        answer = ask(context, "GET", all_of + "&asof=2099-01-01T00:00:00Z", None, read)
+        assert False, (answer[0], len(answer[2]))
+    except http.client.IncompleteRead as broken:
+        assert b'"long-0"' in broken.partial
+    assert "limits.points" in context.site.log()
+    # All the other ways to readings.
+    is_too_much(ask(context, "POST", "/v1/sql", {"sql": "select count(*) from readings where entity like 'long-%'"},
+                    make_token(context, "sql")), "sql", "more than 3000")
+    is_too_much(ask(context, "POST", "/v1/sql", {"sql": "select count(*) from rollup where step='PT1S' and entity like 'long-%'"},
+                    make_token(context, "sql")), "sql", "limits.points")
+    status, headers, text = ask(context, "GET", "/api/v1/query_range?query=count_over_time(activePower%7Btype%3D%22Load%22%7D%5B1m%5D)"
+                                "&start=1740787200&end=1740788200&step=10", None, read)
+    assert status == 429 and headers["retry-after"] == "1" and "limits.points" in json.loads(text)["error"], (status, text)
+    is_too_much(ask(context, "POST", "/v1/exports", {"entity": "long-*"}, make_token(context, "export")), "from", "8000 readings")
+    assert ask(context, "GET", f"/v1/gaps?entity=long-*&cadence=PT1S&{hour}", None, read)[0] == 429
+    assert ask(context, "GET", "/v1/last?entity=long-*", None, read)[0] == 200
+    # What was answered is counted nowhere: the next request has as much again.
+    for _ in range(4):
+        assert ask(context, "GET", one, None, read)[0] == 200
+
+
+def test_more_series_than_allowed_are_429(context):
+    limit(context, series=8)
+    read = make_token(context, "read")
+    for path in f"/v1/range?{SPAN}", f"/v1/range?{SPAN}&step=PT1H&over=sum&property=activePower", "/v1/series", "/v1/last", \
+                f"/v1/gaps?cadence=PT1H&{SPAN}", "/v1/live", "/v1/series?snapshot=kept":
+        is_too_much(ask(context, "GET", path, None, read), "entity", "more than 8 series", "limits.series")
+    is_too_much(ask(context, "GET", f"/v1/range?series=1,2,3,4,5,6,7,8,9&{SPAN}", None, read), "series", "more than 8 series")
+    for path in f"/v1/range?entity=long-*&{SPAN}&step=PT1H", "/v1/series?limit=8", "/v1/last?entity=long-*", "/v1/live?entity=long-*":
+        assert ask(context, "GET", path, None, read)[0] == 200, path
+    # To whom less exists it is less.
+    assert ask(context, "GET", f"/v1/range?{SPAN}&step=PT1H", None, make_token(context, "read:long-*"))[0] == 200
+    is_too_much(ask(context, "GET", f"/v1/range?entity=ag-*&{SPAN}&step=PT1H&over=sum", None, make_token(context, "aggregate:ag-*")), "entity")
+    day = " where t_us >= 1740787200000000 and t_us < 1740873600000000"
+    is_too_much(ask(context, "POST", "/v1/sql", {"sql": "select count(*) from readings" + day}, make_token(context, "sql")), "sql", "8 series")
+    assert ask(context, "POST", "/v1/sql", {"sql": "select count(*) from readings" + day + " and entity glob 'long-*'"},
+               make_token(context, "sql"))[0] == 200
+    assert ask(context, "GET", "/api/v1/query?query=activePower&time=1740787300", None, read)[0] == 429
+    assert ask(context, "POST", "/v1/exports", {"entity": "ag-*"}, make_token(context, "export"))[0] == 429
+
+
+def test_a_longer_span_than_allowed_is_429(context):
+    limit(context, span="P2D")
+    read, sql_token, export = (make_token(context, scope) for scope in ("read", "sql", "export"))
+    long = "from=2025-03-01T00:00:00Z&to=2025-03-03T00:00:01Z"
+    for path in f"/v1/range?entity=p2-meter&{long}", f"/v1/range?entity=p2-meter&{long}&step=PT1H&limit=1", f"/v1/range?entity=zz&{long}", \
+                f"/v1/gaps?entity=p2-meter&cadence=PT1H&{long}", f"/v1/range?entity=p2-meter&{long}&snapshot=kept", \
+                f"/api/Sensor/{context.own['HeatPump']}/HeatPumpDynamic?{long}":
+        is_too_much(ask(context, "GET", path, None, read), "from", "P2DT1S", "may have P2D", "begin at 2025-03-01T00:00:01Z")
+        assert ask(context, "GET", path.replace("00:00:01Z", "00:00:00Z"), None, read)[0] == (404 if "zz" in path else 200), path
+    for query, end, field in ("voltage", 172801, "start"), ("avg_over_time(voltage[3d])", 60, "query"):
+        status, _, text = ask(context, "GET", f"/api/v1/query_range?query={urllib.parse.quote(query)}&start=1740787200&step=3600"
+                              f"&end={1740787200 + end}", None, read)
+        assert status == 429 and "limits.span" in json.loads(text)["error"], (status, text)
+    assert ask(context, "GET", "/api/v1/query_range?query=voltage&start=1740787200&end=1740960000&step=3600", None, read)[0] == 200
+    for table in "readings", "revisions", "rollup":
+        is_too_much(ask(context, "POST", "/v1/sql", {"sql": f"select count(*) from {table}"}, sql_token), "sql", "limits.span")
+        assert ask(context, "POST", "/v1/sql", {"sql": f"select count(*) from {table} where time >= '2025-03-01' and time < '2025-03-03'"},
+                   sql_token)[0] == 200
+    assert ask(context, "POST", "/v1/sql", {"sql": "select count(*) from last"}, sql_token)[0] == 200
+    asked = {"entity": "p2-meter", "from": "2025-03-01T00:00:00Z", "step": "PT1H", "fill": "null"}
+    is_too_much(ask(context, "POST", "/v1/exports", asked | {"to": "2025-03-03T00:00:01Z"}, export), "from", "P2D")
+    assert ask(context, "POST", "/v1/exports", asked | {"to": "2025-03-03T00:00:00Z"}, export)[0] == 202
+
+
+def test_so_many_requests_of_one_run_at_once(context):
+    limit(context, concurrent=2)
+    mine, other = make_token(context, "read"), make_token(context, "read:p2-*")
+    listeners = []
+    for _ in range(2):
+        connection = http.client.HTTPSConnection(context.site.settings["http.listen"], context=context.site.tls, timeout=30)
+        connection.request("GET", "/v1/live", None, {"Authorization": "Bearer " + mine})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.readline()
+        listeners.append(connection)
+    for path in "/v1/series", "/v1/live", "/api/v1/labels":
+        is_too_much(ask(context, "GET", path, None, mine), None, '"t-read"', "limits.concurrent")
+    assert ask(context, "GET", "/v1/series", None, other)[0] == 200
+    assert ask(context, "POST", "/v1/series", {}, mine)[0] == 405
+    assert ask(context, "GET", "/v1/audit", None, mine)[0] == 403, "a scope that is missing comes first"
+    for path in "/healthz", "/openapi.json":
+        assert ask(context, "GET", path)[0] == 200
+    listeners.pop().close()
+    harness.wait_for(lambda: ask(context, "GET", "/v1/series", None, mine)[0] == 200)
+    for _ in range(20):
+        assert ask(context, "GET", f"/v1/range?entity=long-*&{SPAN}", None, mine)[0] == 200, "one after the other there may be any number"
+    listeners.pop().close()
+
+
+def test_bytes_above_the_rate_are_waited_for(context):
+    limit(context, bytes_per_s=100000)
+    mine, other = make_token(context, "read"), make_token(context, "read:long-*")
+    path = f"/v1/range?entity=long-*&{SPAN}"
+    status, _, text = ask(context, "GET", path, None, mine)
+    assert status == 200 and len(text) > 200000, "an answer goes on at its pace"
+    wait = is_too_much(ask(context, "GET", "/v1/series", None, mine), None, '"t-read"', "100000 bytes a second", wait=None)
+    assert wait <= len(text) / 100000, (wait, len(text))
+    print(f"# {len(text)} bytes: wait {wait} s", flush=True)
+    assert ask(context, "GET", "/v1/series?limit=1", None, other)[0] == 200
+    harness.wait_for(lambda: ask(context, "GET", "/v1/series?limit=1", None, mine)[0] == 200)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,20 @@ static const struct fake_series *find_series(uint32_t id)
     abort();
 }
 
+struct quota *view_quota(const struct view *view)
+{
+    (void)view;
+    return fake_reader.quota;
+}
+
+int view_count_least(struct view *view, uint32_t series_id, int64_t begin_us, int64_t end_us, uint64_t *ret_n)
+{
+    const struct points *points = &find_series(series_id)->points;
+    (void)view;
+    *ret_n = points_seek(points, 0, end_us) - points_seek(points, 0, begin_us);
+    return 0;
+}
+
 int view_stats(struct view *view, uint32_t series_id, struct series_stats *ret_stats)
 {
     const struct points *points = &find_series(series_id)->points;
@@ -229,7 +243,8 @@ int scan_next(struct scan *scan, struct points *points)
     int rc;
     while ((rc = read_rows(scan, points)) > 0 && !points->n)
         continue;
-    return rc;
+    int over = rc > 0 ? quota_take_points(fake_reader.quota, points->n) : 0;
+    return over ? over : rc;
 }
 
 void scan_close(struct scan *scan)

@@ -23,6 +23,7 @@ struct fake_reader {
         const char *entity, *board, *location;
     } *places;
     int64_t known_from_us;      /* revisions are missing from before; 0 none */
+    struct quota *quota;        /* that everything counts on; NULL: none */
     int fail_scan;              /* a code that every scan ends in */
     /* what was asked */
     uint64_t n_cells, n_rows, n_scans, n_walks;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "query/foresee.h"
 #include "query/newest.h"
 #include "query/sliding.h"
 #include "store/assets.h"
@@ -46,9 +47,10 @@ struct view {
     char position[32];
 };
 
-int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct reader_dir **ret_limited)
+int reader_dir_limit(struct reader_dir *dir, const struct globs *globs, struct quota *quota, struct reader_dir **ret_limited)
 {
     (void)globs;
+    fake_source.quota = quota;
     *ret_limited = dir;
     return 0;
 }
@@ -129,6 +131,46 @@ void view_close(struct view *view)
     if (view)
         atomic_fetch_sub(&fake_source.n_views, 1);
     free(view);
+}
+
+struct quota *reader_dir_quota(const struct reader_dir *dir)
+{
+    (void)dir;
+    return fake_source.quota;
+}
+
+struct quota *view_quota(const struct view *view)
+{
+    (void)view;
+    return NULL;
+}
+
+void view_uncount(struct view *view)
+{
+    (void)view;
+}
+
+int view_share(struct view *view, struct quota *quota, struct view **ret_view)
+{
+    (void)quota;
+    *ret_view = malloc(sizeof(**ret_view));
+    if (!*ret_view)
+        return ERR_NOMEM;
+    **ret_view = *view;
+    atomic_fetch_add(&fake_source.n_views, 1);
+    return 0;
+}
+
+int foresee_series(struct view *view, const struct range *range, uint32_t series_id, bool tiered, struct foreseen *foreseen)
+{
+    (void)view, (void)range, (void)series_id, (void)tiered, (void)foreseen;
+    return 0;
+}
+
+int foresee_check(struct view *view, const struct range *range, const struct foreseen *foreseen)
+{
+    (void)view, (void)range, (void)foreseen;
+    return 0;
 }
 
 bool view_is_partial(const struct view *view)

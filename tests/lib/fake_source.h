@@ -32,6 +32,7 @@ struct fake_source {
     const struct optimization *outputs; /* the newest first */
     size_t n_outputs;
     int64_t n_rows, step_us;
+    struct quota *quota;         /* of the directory that was limited last */
     int64_t fail_at;             /* the row at which answer_next_row fails with ERR_EXPIRED; -1 never */
     const char *cursor;          /* what answer_cursor gives */
     atomic_int n_views, n_answers, n_snapshots; /* open ones: 0 when everything was given back */

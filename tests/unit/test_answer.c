@@ -977,11 +977,123 @@ static void series_of_one_group_have_one_unit_and_kind(void **state)
                        "series", "8", "agg", "last"), ERR_MEANING, "over", "states");
 }
 
+/* ---- what one request may read ---- */
+
+static struct quota quota;
+
+static void allow(int64_t points, int64_t n_series)
+{
+    quota_begin(&quota, &(struct quota_limits){.points = points, .series = n_series});
+    fake_reader.quota = &quota;
+}
+
+static struct fake_series *add_hour(enum kind kind)
+{
+    struct fake_series *to = add_series(kind, kind == KIND_INTERVAL ? "Wh" : "W");
+    for (int i = 0; i < 60; i++)
+        add_at(to, instant("2025-03-01T00:00:00Z") + i * MIN, (struct decimal){i, 0}, 0, kind == KIND_INTERVAL ? MIN : 0);
+    return to;
+}
+
+#define THE_HOUR "from", "2025-03-01T00:00:00Z", "to", "2025-03-01T01:00:00Z"
+
+/* As many rows as that, or refused; and how much was counted. */
+static void answered(struct said said, size_t n_rows, uint64_t n_counted)
+{
+    if (said.rc)
+        fail_msg("%s", said.error.text);
+    assert_int_equal(said.n_rows, n_rows);
+    assert_int_equal(quota.n_points, n_counted);
+    said_free(&said);
+}
+
+static void what_is_too_much_is_refused_before_its_first_row(void **state)
+{
+    (void)state;
+    add_hour(KIND_GAUGE);
+    add_hour(KIND_GAUGE);
+    allow(120, 0);
+    answered(ASK(THE_HOUR), 120, 120);
+    allow(119, 0);
+    said_refused(ASK(THE_HOUR), ERR_QUOTA, "from", "asks for 120 readings");
+    assert_int_equal(quota.n_points, 0);
+    allow(119, 0);
+    said_refused(ASK(THE_HOUR, "reduce", "m4", "points", "4"), ERR_QUOTA, "from", "limit=119");
+    allow(119, 0);
+    said_refused(ASK(THE_HOUR, "step", "PT1S"), ERR_QUOTA, "step", "take a step of PT5M");
+    allow(119, 0);
+    said_refused(ASK(THE_HOUR, "step", "PT1S", "over", "sum"), ERR_QUOTA, "step", "asks for 7200 readings");
+    quota_done(&quota);
+}
+
+/* The fake store has no cells, so that a step reads all readings, too. */
+static void buckets_count_and_so_do_the_readings_they_are_made_of(void **state)
+{
+    (void)state;
+    add_hour(KIND_GAUGE);
+    allow(64, 0);
+    answered(ASK(THE_HOUR, "step", "PT15M"), 4, 64);
+    allow(63, 0);
+    said_refused(ASK(THE_HOUR, "step", "PT15M", "agg", "median"), ERR_QUOTA, "step", "asks for 64 readings");
+    quota_done(&quota);
+}
+
+/* What nobody could foresee ends the answer midway. */
+static void what_turns_out_to_be_too_much_ends_with_the_code(void **state)
+{
+    (void)state;
+    add_hour(KIND_GAUGE);
+    allow(30, 0);
+    fake_reader.rows_max = 10;
+    struct said said = ASK(THE_HOUR, "fill", "none", "step", "PT1M");
+    assert_int_equal(said.rc, ERR_QUOTA);
+    assert_true(said.n_rows > 0 && said.n_rows < 31);
+    assert_true(quota_is_over(&quota));
+    said_free(&said);
+    quota_done(&quota);
+}
+
+static void pages_are_as_long_as_they_may_be(void **state)
+{
+    (void)state;
+    add_hour(KIND_GAUGE);
+    allow(20, 0);
+    fake_reader.rows_max = 10;
+    struct said said = ASK(THE_HOUR, "limit", "10");
+    assert_int_equal(said.n_rows, 10);
+    assert_true(quota.n_points > 10 && quota.n_points <= 20); /* whether there is a next page shows in what comes next */
+    said_free(&said);
+    allow(20, 0);
+    said_refused(ASK(THE_HOUR, "limit", "21"), ERR_QUOTA, "from", "asks for 21 readings");
+    quota_done(&quota);
+}
+
+static void so_many_series_and_not_one_more(void **state)
+{
+    (void)state;
+    add_hour(KIND_GAUGE);
+    add_hour(KIND_GAUGE);
+    allow(0, 2);
+    answered(ASK(THE_HOUR), 120, 0);
+    allow(0, 1);
+    said_refused(ASK(THE_HOUR), ERR_QUOTA, "entity", "more than 1 series");
+    allow(0, 1);
+    said_refused(ASK(THE_HOUR, "series", "2,5"), ERR_QUOTA, "series", "more than 1 series");
+    allow(0, 1);
+    answered(ASK(THE_HOUR, "series", "5"), 60, 0);
+    quota_done(&quota);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(series_of_one_group_have_one_unit_and_kind, clear_store),
         cmocka_unit_test_setup(groups_say_what_their_series_say_over_many_windows, clear_store),
+        cmocka_unit_test_setup(what_is_too_much_is_refused_before_its_first_row, clear_store),
+        cmocka_unit_test_setup(buckets_count_and_so_do_the_readings_they_are_made_of, clear_store),
+        cmocka_unit_test_setup(what_turns_out_to_be_too_much_ends_with_the_code, clear_store),
+        cmocka_unit_test_setup(pages_are_as_long_as_they_may_be, clear_store),
+        cmocka_unit_test_setup(so_many_series_and_not_one_more, clear_store),
         cmocka_unit_test_setup(raw_readings_come_with_their_quality, clear_store),
         cmocka_unit_test_setup(empty_buckets_have_count_0_and_nulls, clear_store),
         cmocka_unit_test_setup(edge_buckets_count_what_lies_in_the_range, clear_store),

@@ -235,6 +235,30 @@ static void retention_may_differ_by_topic(void **state)
     REFUSED("[topic a]\nwindow = day\nwindow = week\n", 3, "was set before");
 }
 
+static void limits_are_none_unless_they_are_set(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good("[limits]\npoints = 1000000\nseries = 0\nspan = P366D\nconcurrent = 4\nbytes_per_s = 2 MB\n");
+    assert_int_equal(conf->quota.points, 1000000);
+    assert_int_equal(conf->quota.series, 0);
+    assert_int_equal(conf->quota.span_us, 366 * US_PER_DAY);
+    assert_int_equal(conf->limits.concurrent, 4);
+    assert_int_equal(conf->limits.bytes_per_s, 2000000);
+    conf_free(conf);
+    conf = load_good("[limits]\nspan = 0\n");
+    assert_false(quota_limits_any(&conf->quota));
+    assert_int_equal(conf->limits.concurrent + conf->limits.bytes_per_s, 0);
+    conf_free(conf);
+    REFUSED("[limits]\npoints = -1\n", 2, "bad value", "a whole number");
+    REFUSED("[limits]\nconcurrent = 1.5\n", 2, "bad value", "a whole number");
+    REFUSED("[limits]\nseries = 99999999999999999999\n", 2, "bad value");
+    REFUSED("[limits]\nseries =\n", 2, "bad value");
+    REFUSED("[limits]\nspan = P1M\n", 2, "bad value", "a fixed ISO 8601 duration");
+    REFUSED("[limits]\nspan = 00\n", 2, "bad value");
+    REFUSED("[limits]\nbytes_per_s = fast\n", 2, "bad value");
+    REFUSED("[limits]\nbytes = 1\n", 2, "unknown key", "bytes_per_s");
+}
+
 static void settings_win_over_the_file_and_are_named_in_errors(void **state)
 {
     (void)state;
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(what_this_version_lacks_is_refused_or_warned_about),
         cmocka_unit_test(the_vault_s_key_is_a_file_a_credential_or_a_passphrase),
         cmocka_unit_test(retention_may_differ_by_topic),
+        cmocka_unit_test(limits_are_none_unless_they_are_set),
         cmocka_unit_test(settings_win_over_the_file_and_are_named_in_errors),
         cmocka_unit_test(printed_file_loads_and_holds_the_settings),
         cmocka_unit_test(missing_file_is_said_by_name),

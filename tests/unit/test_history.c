@@ -106,6 +106,33 @@ static void check_counts(struct rig *rig, struct view *view, uint32_t s, const s
                expected->n);
 }
 
+static uint64_t n_foreseen, n_there; /* readings that were counted without a look at them, and all */
+
+/* What is counted at the least is never more than there is, and what is read is counted to the last reading. */
+static void check_least(struct rig *rig, struct view *view, uint32_t s, const struct points *expected, int64_t begin_us,
+                        int64_t end_us)
+{
+    uint64_t least, n = points_seek(expected, 0, end_us) - points_seek(expected, 0, begin_us);
+    struct quota quota = {.limits = {.points = INT64_MAX, .series = 1}};
+    struct points points = {0};
+    struct view *counted;
+    struct scan *scan;
+    assert_int_equal(view_count_least(view, rig->series_id[s], begin_us, end_us, &least), 0);
+    assert_int_equal(view_share(view, &quota, &counted), 0);
+    assert_int_equal(scan_open(counted, rig->series_id[s], begin_us, end_us, 0, &scan), 0);
+    while (scan_next(scan, &points) > 0)
+        ;
+    if (least > n || quota.n_points != n || quota.n_series != 1)
+        broken(rig, "series %u: %" PRIu64 " readings are foreseen and %" PRIu64 " counted of %" PRIu64, s, least, quota.n_points,
+               n);
+    n_foreseen += least;
+    n_there += n;
+    scan_close(scan);
+    points_free(&points);
+    view_close(counted);
+    quota_done(&quota);
+}
+
 /* One cell, by the rollup's own code and plainly. */
 static void check_cell(struct rig *rig, uint32_t s, enum tier tier, const struct points *expected, const struct cell *found)
 {
@@ -163,6 +190,11 @@ static size_t check_series(struct rig *rig, struct view *view, uint32_t s, const
     if (!expected->n)
         return 0;
     size_t i = (size_t)rig_below(rig, (int64_t)expected->n), n = 0;
+    int64_t near_us = expected->t_us[i];
+    if (i % 8 == 0)
+        check_least(rig, view, s, expected, CIVIL_MIN_US, CIVIL_END_US);
+    check_least(rig, view, s, expected, near_us, near_us + 1);
+    check_least(rig, view, s, expected, near_us - US_PER_HOUR, near_us + (int64_t)(i % 8) * US_PER_HOUR);
     check_scan(rig, view, s, expected, expected->t_us[i], expected->t_us[i] + 1);
     check_scan(rig, view, s, expected, expected->t_us[i] + 1, expected->t_us[i] + 1 + rig_below(rig, 3 * US_PER_DAY));
     int64_t begin_us = expected->t_us[0] - expected->t_us[0] % US_PER_DAY;
@@ -613,8 +645,9 @@ static void live_histories(bool is_close)
         rig_done(&rig);
     }
     print_message("# %d histories, %zu cells of sealed windows, %zu of expired readings, %zu stamps that other changes left the "
-                  "same; between views %zu times arrivals, %zu times flushed\n", n_rounds, n_cells, n_expired, n_same_stamps,
-                  n_arrivals, n_flushed);
+                  "same; between views %zu times arrivals, %zu times flushed; %" PRIu64 " of %" PRIu64 " readings foreseen\n",
+                  n_rounds, n_cells, n_expired, n_same_stamps, n_arrivals, n_flushed, n_foreseen, n_there);
+    assert_true(n_foreseen > 0 || n_rounds == 1);
     assert_true((n_arrivals > 0 && n_flushed > 0) || n_rounds == 1);
     assert_true((n_cells > 0 && n_expired > 0 && (n_same_stamps > 0 || is_close)) || n_rounds == 1);
 }

@@ -120,6 +120,8 @@ static void every_operation_has_a_name_of_its_own_and_says_what_it_does(void **s
         json_object_set_new(names, name, json_true());
         assert_true(strlen(json_string_value(json_object_get(told, "summary"))) > 5);
         assert_non_null(json_object_get(json_object_get(told, "responses"), "2XX"));
+        bool is_limited = json_object_get(json_object_get(told, "responses"), "429") != NULL;
+        assert_int_equal(is_limited, route->access != ACCESS_PUBLIC);
     }
     json_decref(names);
 }

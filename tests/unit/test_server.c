@@ -114,6 +114,7 @@ static int set_up(void **state)
     fake_source.step_us = 900000000;
     fake_source.fail_at = -1;
     fake_source.cursor = NULL;
+    fake_source.quota = NULL;
     atomic_store(&fake_source.n_cancelled, 0);
     fake_release();
     int rc = server_start(&opts, &server, &error);
@@ -826,6 +827,83 @@ static void when_too_many_wait_it_is_503(void **state)
     assert_int_equal(atomic_load(&n_answered), 1);
     fake_release();
     assert_int_equal(join_askers(askers, 4), 3);
+}
+
+/* The server of this case has these limits. */
+static void restart_limited(struct limits_opts limits, struct quota_limits quota)
+{
+    struct err_text error = {0};
+    struct server_opts opts = options();
+    stop_server(5000);
+    opts.limits = limits;
+    opts.quota = quota;
+    assert_int_equal(server_start(&opts, &server, &error), 0);
+}
+
+static void so_many_requests_of_one_run_and_others_are_not_held_up(void **state)
+{
+    struct asker asker;
+    (void)state;
+    restart_limited((struct limits_opts){.concurrent = 1}, (struct quota_limits){0});
+    start_askers(&asker, 1);
+    await(&fake_source.n_held, 1);
+    struct https_answer answer = ask_sql_of(server_port(server), waiting_sql, sql_token);
+    assert_string_equal(https_header(&answer, "Retry-After"), "1");
+    assert_problem(answer, 429, "");
+    for (int i = 0; i < 8; i++) { /* one after the other there may be any number, short ones and streams */
+        fake_source.n_rows = i % 2 ? N_ROWS_LONG : 3;
+        answer = get(i % 4 ? RANGE : "/v1/series");
+        assert_int_equal(answer.status, 200);
+        https_answer_free(&answer);
+    }
+    assert_body(ask((struct https_request){.path = "/healthz"}), "{\"status\":\"alive\"}\n");
+    fake_release();
+    assert_int_equal(join_askers(&asker, 1), 1);
+}
+
+static void bytes_that_were_too_many_are_waited_for(void **state)
+{
+    (void)state;
+    restart_limited((struct limits_opts){.bytes_per_s = 1000}, (struct quota_limits){0});
+    fake_source.n_rows = N_ROWS_LONG;
+    struct https_answer answer = ask((struct https_request){.path = RANGE, .method = "HEAD", .token = reader_token});
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+    answer = get(RANGE); /* goes on at its pace */
+    assert_int_equal(answer.failed, 0);
+    assert_int_equal(answer.status, 200);
+    long most_s = (long)(answer.body.n + 999) / 1000; /* less what has passed since, and the second ahead */
+    https_answer_free(&answer);
+    answer = get("/v1/series");
+    long wait_s = strtol(https_header(&answer, "Retry-After"), NULL, 10);
+    assert_true(wait_s > 1 && wait_s < most_s);
+    assert_problem(answer, 429, "");
+    answer = ask((struct https_request){.path = "/metrics", .token = ops_token});
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+}
+
+static void too_much_at_once_is_429_and_names_the_field(void **state)
+{
+    (void)state;
+    restart_limited((struct limits_opts){0}, (struct quota_limits){.series = 2, .span_us = INT64_C(86400000000)});
+    struct https_answer answer = get("/v1/series");
+    assert_string_equal(https_header(&answer, "Retry-After"), "1");
+    assert_problem(answer, 429, "entity");
+    assert_body(get("/v1/series?entity=nobody"), "{\"series\":[],\"next\":null}\n");
+    answer = get("/v1/series?limit=2");
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+    assert_problem(get("/v1/range?entity=p2-load-7&from=2025-03-01T00:00:00Z&to=2025-03-02T00:00:01Z"), 429, "from");
+    assert_problem(get("/v1/gaps?from=2025-03-01T00:00:00Z&to=2025-03-03T00:00:00Z&cadence=PT1H"), 429, "from");
+    answer = get("/v1/range?entity=p2-load-7&from=2025-03-01T00:00:00Z&to=2025-03-02T00:00:00Z");
+    assert_int_equal(answer.status, 200);
+    https_answer_free(&answer);
+    answer = get("/api/v1/query_range?query=energy&start=0&end=86401&step=3600");
+    assert_int_equal(answer.status, 429);
+    assert_string_equal(https_header(&answer, "Content-Type"), "application/json");
+    assert_non_null(strstr(text(&answer), "\"status\":\"error\""));
+    https_answer_free(&answer);
 }
 
 /* What takes long is found in the thread of the others, and done by a worker. */
@@ -2108,6 +2186,9 @@ int main(void)
         CASE(sql_that_reaches_a_bound_late_is_an_error_all_the_same),
         CASE(long_statements_leave_the_threads_of_the_others_free),
         CASE(when_too_many_wait_it_is_503),
+        CASE(so_many_requests_of_one_run_and_others_are_not_held_up),
+        CASE(bytes_that_were_too_many_are_waited_for),
+        CASE(too_much_at_once_is_429_and_names_the_field),
         CASE(long_queries_of_prometheus_are_work_for_workers),
         CASE(stopping_lets_a_running_statement_finish_and_refuses_who_waits),
         CASE(stopping_in_haste_breaks_statements_off),
