@@ -95,6 +95,12 @@ int db_get_i64(struct db *db, const char *sql, int64_t *ret_value)
     return 0;
 }
 
+void db_map(struct db *db, bool mapped)
+{
+    sqlite3_int64 bytes = mapped ? MAP_BYTES : 0;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_MMAP_SIZE, &bytes);
+}
+
 int db_change_counter(struct db *db, uint32_t *ret_counter)
 {
     enum { READ_VERSION = 19, COUNTER = 24, HEAD_BYTES = 28, ROLLBACK = 1 };
