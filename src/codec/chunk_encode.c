@@ -175,43 +175,48 @@ static void fill_numbers(struct encoder *encoder, enum chunk_column column, bool
     }
 }
 
-/* Whether an instant is stored shorter as the distance from the reading's time than as it is. */
-static int relative_is_shorter(struct encoder *encoder, enum chunk_column column,
-                               bool *ret_relative)
+static int encode_column(struct encoder *encoder, enum chunk_column column)
 {
-    struct column plain = {0}, relative;
-    uint32_t vectors_at[COLUMN_VECTORS_MAX];
-    buf_clear(&encoder->scratch);
-    fill_numbers(encoder, column, true);
-    int rc = column_encode(encoder->numbers, encoder->n, false, &encoder->scratch, &relative,
-                           vectors_at);
-    if (rc || !relative.size) {
-        *ret_relative = !rc;
-        return rc;
-    }
     fill_numbers(encoder, column, false);
-    rc = column_encode(encoder->numbers, encoder->n, false, &encoder->scratch, &plain, vectors_at);
-    if (!rc)
-        *ret_relative = relative.size < plain.size;
-    return rc;
+    return column_encode(encoder->numbers, encoder->n, &encoder->columns_bytes, &encoder->columns[column],
+                         encoder->vectors_at[column]);
+}
+
+/* An instant is stored as the distance from the reading's time where that is shorter than as it is: it mostly is, so it is
+ * encoded in place, and the other one beside it. */
+static int encode_instant(struct encoder *encoder, enum chunk_column column)
+{
+    struct column plain, *relative = &encoder->columns[column];
+    uint32_t vectors_at[COLUMN_VECTORS_MAX];
+    size_t start = encoder->columns_bytes.n;
+    fill_numbers(encoder, column, true);
+    int rc = column_encode(encoder->numbers, encoder->n, &encoder->columns_bytes, relative, encoder->vectors_at[column]);
+    relative->relative = relative->there = true;
+    if (rc || !relative->size)
+        return rc;
+    buf_clear(&encoder->scratch);
+    fill_numbers(encoder, column, false);
+    rc = column_encode(encoder->numbers, encoder->n, &encoder->scratch, &plain, vectors_at);
+    if (rc)
+        return rc;
+    if (relative->size < plain.size) {
+        fill_numbers(encoder, column, true);
+        return 0;
+    }
+    encoder->columns_bytes.n = start;
+    return encode_column(encoder, column);
 }
 
 static int encode_columns(struct encoder *encoder)
 {
     for (enum chunk_column c = 0; c < CHUNK_N_COLUMNS; c++) {
-        bool relative = false;
-        int rc = 0;
-        if ((c == CHUNK_ISSUED && encoder->columns[CHUNK_STATED].there) || c == CHUNK_KNOWN)
-            rc = relative_is_shorter(encoder, c, &relative);
+        bool is_instant = (c == CHUNK_ISSUED && encoder->columns[CHUNK_STATED].there) || c == CHUNK_KNOWN;
+        int rc = is_instant ? encode_instant(encoder, c) : encode_column(encoder, c);
+        if (!rc && encoder->cold)
+            rc = column_compress(encoder->numbers, encoder->n, &encoder->columns_bytes, &encoder->columns[c],
+                                 encoder->vectors_at[c]);
         if (rc)
             return rc;
-        fill_numbers(encoder, c, relative);
-        rc = column_encode(encoder->numbers, encoder->n, encoder->cold, &encoder->columns_bytes,
-                           &encoder->columns[c], encoder->vectors_at[c]);
-        if (rc)
-            return rc;
-        encoder->columns[c].relative = relative;
-        encoder->columns[c].there |= relative;
     }
     return 0;
 }

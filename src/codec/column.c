@@ -62,10 +62,33 @@ static void put_compressed(ZSTD_CCtx *zstd, enum search search, const struct buf
         out->n += size;
 }
 
-/* Replaces the column's bytes, the last ones of out, by a zstd frame, where that saves enough. */
-static int encode_cold(const int64_t *values, size_t n, struct buf *out, struct column *column,
-                       uint32_t vectors_at[static COLUMN_VECTORS_MAX])
+int column_encode(const int64_t *values, size_t n, struct buf *out, struct column *ret_column,
+                  uint32_t ret_vectors_at[static COLUMN_VECTORS_MAX])
 {
+    struct column column = {.constant = values[0]};
+    size_t n_same = 1, start = out->n;
+    while (n_same < n && values[n_same] == values[0])
+        n_same++;
+    if (n_same == n) {
+        column.there = values[0] != 0;
+        *ret_column = column;
+        return 0;
+    }
+    column.there = true;
+    column.kind = COLUMN_VECTORS;
+    put_vectors(values, n, false, out, ret_vectors_at);
+    if (out->failed)
+        return ERR_NOMEM;
+    column.size = column.raw_size = (uint32_t)(out->n - start);
+    *ret_column = column;
+    return 0;
+}
+
+int column_compress(const int64_t *values, size_t n, struct buf *out, struct column *column,
+                    uint32_t vectors_at[static COLUMN_VECTORS_MAX])
+{
+    if (!column_has_vectors(column) || column->size < COLD_BYTES_MIN)
+        return 0;
     static const struct {
         bool aligned;
         enum search search;
@@ -76,9 +99,11 @@ static int encode_cold(const int64_t *values, size_t n, struct buf *out, struct 
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     bool failed = !zstd;
     uint32_t raw_at[COLUMN_VECTORS_MAX];
+    buf_put(&raw, out->data + start, size_plain); /* the first try's vectors are there already */
+    memcpy(raw_at, vectors_at, sizeof raw_at);
     for (size_t i = 0; i < sizeof tries / sizeof *tries && !failed; i++) {
         buf_clear(&packed);
-        if (!i || tries[i].aligned != tries[i - 1].aligned) {
+        if (i && tries[i].aligned != tries[i - 1].aligned) {
             buf_clear(&raw);
             put_vectors(values, n, tries[i].aligned, &raw, raw_at);
         }
@@ -100,33 +125,6 @@ static int encode_cold(const int64_t *values, size_t n, struct buf *out, struct 
     buf_free(&raw);
     buf_free(&packed);
     return failed ? ERR_NOMEM : 0;
-}
-
-int column_encode(const int64_t *values, size_t n, bool cold, struct buf *out,
-                  struct column *ret_column, uint32_t ret_vectors_at[static COLUMN_VECTORS_MAX])
-{
-    struct column column = {.constant = values[0]};
-    size_t n_same = 1, start = out->n;
-    while (n_same < n && values[n_same] == values[0])
-        n_same++;
-    if (n_same == n) {
-        column.there = values[0] != 0;
-        *ret_column = column;
-        return 0;
-    }
-    column.there = true;
-    column.kind = COLUMN_VECTORS;
-    put_vectors(values, n, false, out, ret_vectors_at);
-    if (out->failed)
-        return ERR_NOMEM;
-    column.size = column.raw_size = (uint32_t)(out->n - start);
-    if (cold && column.size >= COLD_BYTES_MIN) {
-        int rc = encode_cold(values, n, out, &column, ret_vectors_at);
-        if (rc)
-            return rc;
-    }
-    *ret_column = column;
-    return 0;
 }
 
 void column_put_head(const struct column *column, struct buf *out)

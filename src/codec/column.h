@@ -30,10 +30,13 @@ static inline bool column_has_vectors(const struct column *column)
     return column->there && column->kind != COLUMN_CONSTANT;
 }
 
-/* Appends the bytes of a column of n integers to out, the shortest kind of those allowed; ret_vectors_at tells where each
- * vector begins among the raw bytes. ret_column->at is left to the caller. ERR_NOMEM. */
-MUST_CHECK int column_encode(const int64_t *values, size_t n, bool cold, struct buf *out, struct column *ret_column,
+/* Appends the bytes of a column of n integers to out, as a constant or as vectors; ret_vectors_at tells where each vector
+ * begins among the raw bytes. ret_column->at is left to the caller. ERR_NOMEM. */
+MUST_CHECK int column_encode(const int64_t *values, size_t n, struct buf *out, struct column *ret_column,
                              uint32_t ret_vectors_at[static COLUMN_VECTORS_MAX]);
+/* Replaces the bytes of that column, the last ones of out, by a zstd frame, where that saves enough. ERR_NOMEM. */
+MUST_CHECK int column_compress(const int64_t *values, size_t n, struct buf *out, struct column *column,
+                               uint32_t vectors_at[static COLUMN_VECTORS_MAX]);
 
 void column_put_head(const struct column *column, struct buf *out);
 MUST_CHECK int column_get_head(struct reader *in, size_t n_vectors, struct column *ret_column);

@@ -95,6 +95,28 @@ int db_get_i64(struct db *db, const char *sql, int64_t *ret_value)
     return 0;
 }
 
+void db_map(struct db *db, bool mapped)
+{
+    sqlite3_int64 bytes = mapped ? MAP_BYTES : 0;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_MMAP_SIZE, &bytes);
+}
+
+int db_change_counter(struct db *db, uint32_t *ret_counter)
+{
+    enum { READ_VERSION = 19, COUNTER = 24, HEAD_BYTES = 28, ROLLBACK = 1 };
+    uint8_t head[HEAD_BYTES];
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc != SQLITE_OK || !file || !file->pMethods)
+        return ERR_IO;
+    if (file->pMethods->xRead(file, head + READ_VERSION, HEAD_BYTES - READ_VERSION, READ_VERSION) != SQLITE_OK)
+        return ERR_IO;
+    if (head[READ_VERSION] != ROLLBACK)
+        return ERR_NOTFOUND;
+    memcpy(ret_counter, head + COUNTER, sizeof(*ret_counter)); /* only compared: the order of its bytes does not matter */
+    return 0;
+}
+
 static int set_up(struct db *db)
 {
     const struct db_opts *opts = &db->opts;

@@ -73,6 +73,14 @@ MUST_CHECK int db_exec(struct db *db, const char *sql);
 /* The first column of the first row of a statement text; ERR_NOTFOUND without a row. */
 MUST_CHECK int db_get_i64(struct db *db, const char *sql, int64_t *ret_value);
 
+/* Lets go of what is mapped of a sealed file that nobody reads at the moment, or lets it be mapped again when it is read. */
+void db_map(struct db *db, bool mapped);
+
+/* The change counter of a file with a rollback journal, read without a lock, which is what following a file costs else. While it
+ * is the same nothing has been committed; where it is another something may still be about to be. ERR_NOTFOUND: the file has a
+ * log, and the counter tells nothing; ERR_IO. */
+MUST_CHECK int db_change_counter(struct db *db, uint32_t *ret_counter);
+
 /* Copies a database that may be written meanwhile, in one read transaction, to a new file: synced, without -wal. Nothing of
  * the source changes (I5). ERR_EXISTS and as db_open. */
 MUST_CHECK int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error);

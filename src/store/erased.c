@@ -38,6 +38,8 @@ struct erased {
     pthread_mutex_t lock;    /* everything below */
     struct db *db;           /* NULL until there is a file */
     int64_t data_version, version;
+    uint32_t counter;        /* the file's change counter before it was last looked at */
+    bool counted;            /* whether it is known */
     int64_t newest_us;
     uint8_t (*keys)[HASH_KEY_BYTES];
     size_t n_keys, keys_cap;
@@ -200,16 +202,9 @@ static int load(struct erased *erased)
     return rc;
 }
 
-static int look(struct erased *erased, struct err_text *error)
+/* Loads the list where somebody has changed it. */
+static int load_news(struct erased *erased, struct err_text *error)
 {
-    if (!erased->db) {
-        if (access(erased->path, F_OK))
-            return 0;
-        erased->data_version = -1;
-        int rc = erased_open_file(erased->path, DB_READ, &erased->db, error);
-        if (rc)
-            return rc == ERR_NOTFOUND ? 0 : rc;
-    }
     sqlite3_stmt *stmt = db_stmt(erased->db, ERASED_SQL_VERSION);
     int rc = db_step(erased->db, stmt);
     if (rc != 1)
@@ -223,6 +218,28 @@ static int look(struct erased *erased, struct err_text *error)
     erased->data_version = data_version;
     erased->version++;
     return 0;
+}
+
+/* Every request looks, and nearly always there is nothing new. */
+static int look(struct erased *erased, struct err_text *error)
+{
+    uint32_t counter;
+    if (!erased->db) {
+        if (access(erased->path, F_OK))
+            return 0;
+        erased->data_version = -1;
+        erased->counted = false;
+        int rc = erased_open_file(erased->path, DB_READ, &erased->db, error);
+        if (rc)
+            return rc == ERR_NOTFOUND ? 0 : rc;
+    }
+    bool counted = db_change_counter(erased->db, &counter) == 0;
+    if (counted && erased->counted && counter == erased->counter)
+        return 0;
+    int rc = load_news(erased, error);
+    erased->counted = counted && !rc;
+    erased->counter = counted ? counter : 0;
+    return rc;
 }
 
 /* A journal that a killed process left can only be rolled back by a writer. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/hash.h"
 
 #define IDLE_MAX 256   /* open files that nobody uses */
@@ -21,6 +22,9 @@ struct pooled {
     enum file_kind kind;
     struct window_file *window;
     struct tier_file *tier;
+    int64_t bytes;       /* of a sealed file, which is mapped; else 0 */
+    bool mapped;
+    int64_t given_us;    /* when it became idle (monotonic) */
     struct pooled *next; /* of the idle ones, the one used last first */
 };
 
@@ -38,16 +42,21 @@ struct pool {
     pthread_mutex_t lock;
     struct pooled *idle;
     size_t n_idle;
+    int64_t mapped_bytes, mapped_max_bytes; /* of idle files */
+    int64_t mapped_keep_us;
     struct known *known[BUCKETS]; /* by hash of the path */
     size_t n_known;
     uint64_t clock;
 };
 
-struct pool *pool_new(void)
+struct pool *pool_new(int64_t mapped_max_bytes, int64_t mapped_keep_us)
 {
     struct pool *pool = calloc(1, sizeof(*pool));
-    if (pool)
-        pthread_mutex_init(&pool->lock, NULL);
+    if (!pool)
+        return NULL;
+    pthread_mutex_init(&pool->lock, NULL);
+    pool->mapped_max_bytes = mapped_max_bytes;
+    pool->mapped_keep_us = mapped_keep_us;
     return pool;
 }
 
@@ -97,13 +106,39 @@ static void join_path(const char *folder, const char *name, char ret_path[static
     *at = '\0';
 }
 
+static struct db *db_of(struct pooled *pooled)
+{
+    return pooled->window ? window_file_db(pooled->window) : tier_file_db(pooled->tier);
+}
+
+static void remove_idle(struct pool *pool, struct pooled **at)
+{
+    pool->mapped_bytes -= (*at)->mapped ? (*at)->bytes : 0;
+    pool->n_idle--;
+    *at = (*at)->next;
+}
+
+/* Those that were used last stay mapped; the others keep their statements, and are mapped again when they are read. */
+static void unmap_oldest(struct pool *pool, int64_t now_us)
+{
+    while (pool->mapped_bytes > pool->mapped_max_bytes) {
+        struct pooled *oldest = NULL;
+        for (struct pooled *pooled = pool->idle; pooled; pooled = pooled->next)
+            oldest = pooled->mapped && pooled->bytes ? pooled : oldest;
+        if (!oldest || now_us - oldest->given_us < pool->mapped_keep_us)
+            return;
+        db_map(db_of(oldest), false);
+        oldest->mapped = false;
+        pool->mapped_bytes -= oldest->bytes;
+    }
+}
+
 static struct pooled *take_idle(struct pool *pool, const char *path)
 {
     for (struct pooled **at = &pool->idle; *at; at = &(*at)->next) {
         struct pooled *pooled = *at;
         if (strcmp(pooled->path, path) == 0) {
-            *at = pooled->next;
-            pool->n_idle--;
+            remove_idle(pool, at);
             return pooled;
         }
     }
@@ -192,6 +227,8 @@ static int open_pooled(struct pool *pool, const char *path, const struct file *f
         return ERR_NOMEM;
     snprintf(pooled->path, sizeof(pooled->path), "%s", path);
     pooled->kind = file->kind;
+    pooled->bytes = file->kind == FILE_OPEN ? 0 : file->bytes;
+    pooled->mapped = true;
     rc = file->kind == FILE_TIER ? tier_file_open(path, &pooled->tier, NULL)
                                  : window_file_open_read(path, file->kind, &pooled->window, NULL);
     if (rc) {
@@ -211,6 +248,9 @@ int pool_take(struct pool *pool, const char *folder, const struct file *file, st
     pthread_mutex_unlock(&pool->lock);
     if (!idle)
         return open_pooled(pool, path, file, ret_pooled);
+    if (!idle->mapped)
+        db_map(db_of(idle), true);
+    idle->mapped = true;
     *ret_pooled = idle;
     return 0;
 }
@@ -220,17 +260,19 @@ void pool_give(struct pool *pool, struct pooled *pooled)
     if (!pooled)
         return;
     struct pooled *oldest = NULL;
+    pooled->given_us = clock_mono_us();
     pthread_mutex_lock(&pool->lock);
     pooled->next = pool->idle;
     pool->idle = pooled;
+    pool->mapped_bytes += pooled->bytes;
     if (++pool->n_idle > IDLE_MAX) {
         struct pooled **at = &pool->idle;
         while ((*at)->next)
             at = &(*at)->next;
         oldest = *at;
-        *at = NULL;
-        pool->n_idle--;
+        remove_idle(pool, at);
     }
+    unmap_oldest(pool, pooled->given_us);
     pthread_mutex_unlock(&pool->lock);
     close_pooled(oldest);
 }

@@ -11,7 +11,9 @@
 #include "store/window_file.h"
 
 struct pool;
-struct pool *pool_new(void); /* NULL without memory */
+/* Of sealed files that nobody has used for mapped_keep_us so much stays mapped: what was read of them counts as the process's
+ * memory, and files that are read in turn are not mapped each time. NULL without memory. */
+struct pool *pool_new(int64_t mapped_max_bytes, int64_t mapped_keep_us);
 void pool_free(struct pool *pool);
 
 struct pooled; /* an opened file */

@@ -20,6 +20,9 @@
 
 #define SERIES_PAGE 256 /* rows of the catalog read at once, so that no callback runs inside a statement */
 
+#define MAPPED_MAX_BYTES (INT64_C(64) << 20) /* of sealed files that are not being read, */
+#define MAPPED_KEEP_US INT64_C(10000)          /* and were not just now */
+
 enum sql { SQL_VERSION, SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
            SQL_ALIASES, SQL_N };
 
@@ -113,7 +116,8 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
     char path[4096];
     snprintf(path, sizeof(path), "%s/catalog.db", dir);
     struct reader_dir *reader = calloc(1, sizeof(*reader));
-    if (!reader || !(reader->dir = strdup(dir)) || !(reader->pool = pool_new()) || !(reader->memo = memo_new())) {
+    if (!reader || !(reader->dir = strdup(dir)) || !(reader->pool = pool_new(MAPPED_MAX_BYTES, MAPPED_KEEP_US)) ||
+        !(reader->memo = memo_new())) {
         if (reader) {
             free(reader->dir);
             pool_free(reader->pool);

@@ -137,6 +137,20 @@ static int put_blocks(struct tier_file *file, const struct series_row *series, e
     return rc;
 }
 
+/* In how many cells the readings lie. */
+static size_t count_cells(const struct points *points, int64_t width_us)
+{
+    size_t n = 0;
+    int64_t end_us = INT64_MIN;
+    for (size_t i = 0; i < points->n; i++) {
+        if (i && points->t_us[i] < end_us)
+            continue;
+        end_us = points->t_us[i] - (points->t_us[i] % width_us + width_us) % width_us + width_us;
+        n++;
+    }
+    return n;
+}
+
 int tier_compute(const struct series_row *series, const struct points *points, enum tier tier, size_t min_readings,
                  struct cells *cells, bool *ret_worth)
 {
@@ -144,10 +158,10 @@ int tier_compute(const struct series_row *series, const struct points *points, e
     bool cut = false;
     cells->n = 0;
     *ret_worth = false;
-    if (series->kind == KIND_STATE)
+    if (series->kind == KIND_STATE || points->n < min_readings * count_cells(points, options.width_us))
         return 0;
     int rc = cells_compute(points, 0, points->n, &options, cells, &cut);
-    *ret_worth = !rc && !cut && points->n >= min_readings * cells->n;
+    *ret_worth = !rc && !cut;
     return rc;
 }
 

@@ -20,8 +20,8 @@ static inline uint64_t tier_file_key(uint32_t series_id, enum tier tier)
     return UINT64_C(1) << 40 | (uint64_t)tier << 32 | series_id;
 }
 
-/* Replaces cells by those of a series' readings in force, in time order. *ret_worth: whether they belong into a tier file;
- * a tier is written where its cells condense min_readings (TIER_MIN_READINGS) or more on average, and no interval reaches over
+/* Replaces cells by those of a series' readings in force, in time order, where they belong into a tier file (*ret_worth): a
+ * tier is written where its cells condense min_readings (TIER_MIN_READINGS) or more on average, and no interval reaches over
  * a cell's edge. ERR_NOMEM. */
 MUST_CHECK int tier_compute(const struct series_row *series, const struct points *points, enum tier tier,
                             size_t min_readings, struct cells *cells, bool *ret_worth);

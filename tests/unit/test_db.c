@@ -396,6 +396,35 @@ static int install(void **state)
     return 0;
 }
 
+static void a_change_counter_tells_of_what_another_commits_to_a_file_without_a_log(void **state)
+{
+    (void)state;
+    struct db_opts opts = opts_of(DB_CREATE);
+    struct db *writer, *reader, *logged;
+    uint32_t before, after;
+    opts.rollback_journal = true;
+    assert_int_equal(db_open(&opts, &writer, &error), 0);
+    opts.mode = DB_READ;
+    assert_int_equal(db_open(&opts, &reader, &error), 0);
+    assert_int_equal(db_change_counter(reader, &before), 0);
+    assert_int_equal(count(reader), 0);
+    assert_int_equal(db_change_counter(reader, &after), 0);
+    assert_int_equal(after, before);
+    assert_int_equal(put(writer, 1, "one"), 0);
+    assert_int_equal(db_change_counter(reader, &after), 0);
+    assert_int_not_equal(after, before);
+    assert_int_equal(db_begin(writer), 0);
+    assert_int_equal(put(writer, 2, "two"), 0);
+    db_rollback(writer);
+    assert_int_equal(db_change_counter(reader, &before), 0);
+    assert_int_equal(after, before);
+    db_close(reader);
+    db_close(writer);
+    logged = open_db(DB_WRITE);
+    assert_int_equal(db_change_counter(logged, &before), ERR_NOTFOUND);
+    db_close(logged);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -415,6 +444,7 @@ int main(void)
         CASE(a_file_can_be_read_after_its_writer_found_the_disk_full),
         CASE(creating_fails_without_a_trace),
         CASE(a_copy_larger_than_the_cache_is_whole),
+        CASE(a_change_counter_tells_of_what_another_commits_to_a_file_without_a_log),
     };
     return cmocka_run_group_tests(tests, install, NULL);
 }
