@@ -408,7 +408,7 @@ static int decode_group(struct group *g, struct reader *in, struct cells *cells)
         r = cells_reserve(cells, end - first);
     if (r < 0)
         return r;
-    struct cell *to = cells->rows + cells->n;
+    struct cell *to = cells->rows ? cells->rows + cells->n : NULL;
     for (size_t i = first; i < end; i++) {
         if (take_cell(g, i, &to[i - first]) < 0 || to[i - first].begin_us <= g->before_us)
             return ERR_CORRUPT;

@@ -201,7 +201,9 @@ static void merge_sort(struct row *at, size_t n, struct row *scratch)
  * later one, sorts them, and merges them in from the back; those that equal one which was there stay behind it. */
 static void sort_rows(struct row *at, size_t n, struct row *scratch)
 {
-    size_t kept = n != 0, late = 0;
+    size_t kept = 1, late = 0;
+    if (!n)
+        return;
     for (size_t i = 1; i < n; i++) {
         if (compare_rows(&at[kept - 1], &at[i]) > 0)
             scratch[late++] = at[i];
