@@ -92,7 +92,9 @@ static bool are_texts(const json_t *list)
     json_t *item;
     if (list && !json_is_array(list))
         return false;
-    json_array_foreach((json_t *)list, i, item) if (!json_is_string(item)) return false;
+    json_array_foreach((json_t *)list, i, item)
+        if (!json_is_string(item))
+            return false;
     return true;
 }
 
@@ -162,8 +164,8 @@ bool asked_may_see(const struct asked *asked)
     json_array_foreach((json_t *)entities, i, entity)
     {
         bool matches = false;
-        json_array_foreach((json_t *)globs, j, glob) matches =
-            matches || glob_matches(json_string_value(glob), json_string_value(entity));
+        json_array_foreach((json_t *)globs, j, glob)
+            matches = matches || glob_matches(json_string_value(glob), json_string_value(entity));
         if (!matches)
             return false;
     }

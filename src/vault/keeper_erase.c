@@ -94,8 +94,9 @@ static int erase_key(struct asked *asked, bool deletes_series, int64_t erased_us
     struct buf sealed = {0};
     json_t *list = json_object_get(asked->whole, "entities"), *entity;
     size_t i;
-    json_array_foreach(list, i, entity) if (erasing.n_entities < KEEPER_ENTITIES_MAX) entities[erasing.n_entities++] =
-        json_string_value(entity);
+    json_array_foreach(list, i, entity)
+        if (erasing.n_entities < KEEPER_ENTITIES_MAX)
+            entities[erasing.n_entities++] = json_string_value(entity);
     char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
     int code =
         crypt_seal(keys_own(keeper->keys, KEYS_TOMB), &place, text ? text : "[]", text ? strlen(text) : 2, &sealed);

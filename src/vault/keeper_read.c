@@ -346,8 +346,9 @@ json_t *keeper_names(struct keeper *keeper, const json_t *question)
         return server_error("invalid", "subjects", "subjects: a list of at most %d subjects", NAMES_MAX);
     names = json_object();
     int code = names ? db_begin(audit_db(keeper->audit)) : ERR_NOMEM;
-    json_array_foreach(subjects, i, subject) if (code == 0) code =
-        json_is_string(subject) ? tell_name(keeper, &base, json_string_value(subject), field, names) : ERR_INVALID;
+    json_array_foreach(subjects, i, subject)
+        if (code == 0)
+            code = json_is_string(subject) ? tell_name(keeper, &base, json_string_value(subject), field, names) : ERR_INVALID;
     code = code == 0 ? db_commit(audit_db(keeper->audit)) : code;
     if (code != 0)
         db_rollback(audit_db(keeper->audit));

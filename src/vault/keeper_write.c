@@ -45,11 +45,9 @@ static json_t *check_entities(json_t *entities)
         return server_error("invalid", "entities", "entities: a list of entities");
     if (json_array_size(entities) > KEEPER_ENTITIES_MAX)
         return server_error("invalid", "entities", "entities: a subject has at most %d", KEEPER_ENTITIES_MAX);
-    json_array_foreach(
-        entities, i,
-        entity) if (!is_name(json_string_value(entity), LIMIT_ENTITY_BYTES,
-                             ENTITY_CHARACTERS)) return server_error("invalid", "entities",
-                                                                     "entities: item %zu is no name of an entity", i);
+    json_array_foreach(entities, i, entity)
+        if (!is_name(json_string_value(entity), LIMIT_ENTITY_BYTES, ENTITY_CHARACTERS))
+            return server_error("invalid", "entities", "entities: item %zu is no name of an entity", i);
     return NULL;
 }
 
