@@ -102,8 +102,8 @@ static int check(const struct limited *row, int64_t now_us, int64_t *ret_wait_s,
     if (!opts->bytes_per_s || owed_us <= 0)
         return 0;
     *ret_wait_s = (owed_us + SECOND_US - 1) / SECOND_US;
-    return err_set(error, ERR_QUOTA, "\"%s\" was answered more than %" PRId64 " bytes a second (limits.bytes_per_s): ask again in "
-                   "%" PRId64 " s", row->name, opts->bytes_per_s, *ret_wait_s);
+    return err_set(error, ERR_QUOTA, "\"%s\" was answered more than %" PRId64 " bytes a second (limits.bytes_per_s): ask again "
+                   "in %" PRId64 " s", row->name, opts->bytes_per_s, *ret_wait_s);
 }
 
 int limits_enter(struct limits *limits, const struct principal *principal, struct limited **ret_place,
