@@ -171,8 +171,10 @@ static int next_in_slice(struct feed *feed, struct block *ret_block)
     feed->at_us = raw ? raw->begin_us : feed->slice_end_us;
     while (feed->next_cell < cells->n && cells->rows[feed->next_cell].begin_us < feed->at_us)
         feed->next_cell++;
+    if (begin == feed->next_cell)
+        return 0;
     *ret_block = (struct block){.cells = &cells->rows[begin], .n = feed->next_cell - begin};
-    return ret_block->n > 0;
+    return 1;
 }
 
 /* Goes on behind at_us, where nothing is being scanned. */
