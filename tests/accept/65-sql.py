@@ -176,6 +176,7 @@ def test_revisions_show_what_was_replaced(context):
 def test_anybody_may_read_a_folder_that_nobody_can_write(context):
     _, site = context
     site.stop()
+    harness.vault_ended(site.folder)
     files = {path: path.stat().st_mode for path in [site.folder, *site.folder.rglob("*")]}
     options = {}
     if os.geteuid() == 0:

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The vault's process and `almanac vault`, as an operator and a foreign client see them: no Kafka, no HTTP."""
 import atexit
-import fcntl
 import json
 import os
 import pwd
@@ -29,24 +28,12 @@ def init(folder, *settings, **more):
     return folder
 
 
-def ended(site):
-    """The process of the last command has ended, a moment after the command: only then its files are anybody's."""
-    def free():
-        with open(site / "run" / "vault.lock") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except BlockingIOError:
-                return False
-    harness.wait_for(free, 20)
-
-
 class Process:
     """A vault's process of its own, spoken to in Python."""
 
     def __init__(self, site, *args, **more):
         if (site / "run" / "vault.lock").exists():
-            ended(site)
+            harness.vault_ended(site)
         self.process = subprocess.Popen([VAULTD, "--dir", site, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         **more)
         atexit.register(self.process.kill)
@@ -166,7 +153,7 @@ def test_backup_erase_restore(folder):
     assert vault.read(3)["error"] == "notfound" and vault.read(4)["error"] == "restricted"
     assert vault.read(5)["fields"]["name"] == "Canary 5 Novak"
     vault.end()
-    ended(site)
+    harness.vault_ended(site)
     with sqlite3.connect(site / "vault" / "vault.db") as db:
         assert db.execute("SELECT count(DISTINCT subject) FROM record").fetchone() == (49,)
 
@@ -180,10 +167,10 @@ def test_lost_keys_are_put_back_and_know_what_came_since(folder):
     assert vault.ask("restrict", actor="t", subject="s-6", restricted=True)["ok"]
     assert vault.put(100)["created"] is True
     vault.end()
-    ended(site)
+    harness.vault_ended(site)
     (site / "vault" / "keys.db").unlink()
     assert run(ALMANAC, "vault", "status", "--dir", site, check=False).returncode == 1
-    ended(site)
+    harness.vault_ended(site)
     stale = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-1", check=False)
     assert stale.returncode == 1 and "destroyed by" in stale.stderr, stale.stderr
     done = run(ALMANAC, "vault", "restore", "--dir", site, folder / "keys-2")
@@ -204,11 +191,11 @@ def test_older_keys_refuse_a_newer_backup(folder):
     refused = run(ALMANAC, "vault", "restore", "--dir", site, folder / "data-2", check=False)
     assert refused.returncode == 1 and "older than the backup" in refused.stderr, refused.stderr
     # and keys of an epoch that is over open nothing at all
-    ended(site)
+    harness.vault_ended(site)
     aside = (site / "vault" / "keys.db").read_bytes()
     shutil.copy(folder / "keys-1" / "keys.db", site / "vault" / "keys.db")
     assert run(ALMANAC, "vault", "status", "--dir", site, check=False).returncode == 1
-    ended(site)
+    harness.vault_ended(site)
     (site / "vault" / "keys.db").write_bytes(aside)
     assert run(ALMANAC, "vault", "status", "--dir", site).returncode == 0
 
@@ -217,14 +204,14 @@ def test_the_chain_verifies_until_somebody_edits_it(folder):
     site = folder / "site"
     told = json.loads(run(ALMANAC, "vault", "audit", "verify", "--json", "--dir", site).stdout)
     assert told["broken"] is None and told["entries"] > 50 and told["covered"] == told["entries"], told
-    ended(site)
+    harness.vault_ended(site)
     whole = (site / "vault" / "audit.db").read_bytes()
     with sqlite3.connect(site / "vault" / "audit.db") as db:
         db.execute("UPDATE entry SET actor = 'nobody' WHERE seq = 20")
     db.close()
     done = run(ALMANAC, "vault", "audit", "verify", "--dir", site, check=False)
     assert done.returncode == 1 and "entry 20" in done.stderr, done.stderr
-    ended(site)
+    harness.vault_ended(site)
     (site / "vault" / "audit.db").write_bytes(whole)
     assert run(ALMANAC, "vault", "audit", "verify", "--dir", site).returncode == 0
 
@@ -262,27 +249,27 @@ def test_the_unlocking_key_is_changed(folder):
     vault = Process(site)
     assert vault.put(1)["created"] is True
     vault.end()
-    ended(site)
+    harness.vault_ended(site)
     same = run(ALMANAC, "vault", "rewrap", "--dir", site, check=False)
     assert same.returncode != 0 and "name another place" in same.stderr, same.stderr
     done = run(ALMANAC, "vault", "rewrap", "--dir", site, "--key", "file:keys/next.key")
     assert "key = file:keys/next.key" in done.stderr, done.stderr
     assert (site / "keys" / "next.key").stat().st_mode & 0o777 == 0o600
-    ended(site)
+    harness.vault_ended(site)
     old = run(ALMANAC, "vault", "status", "--dir", site, check=False)
     assert old.returncode == 1 and "does not fit" in old.stderr, old.stderr
-    ended(site)
+    harness.vault_ended(site)
     conf = site / "almanac.conf"
     conf.write_text(conf.read_text() + "\n[vault]\nkey = file:keys/next.key\n")
     (site / "keys" / "vault.key").unlink()
     assert json.loads(run(ALMANAC, "vault", "status", "--json", "--dir", site).stdout)["subjects"] == 1
-    ended(site)
+    harness.vault_ended(site)
     # to a passphrase, which only an unlocked vault changes once more
     word = folder / "word"
     word.write_text("correct horse\n")
     env = {**os.environ, "ALMANAC_PASSPHRASE_FILE": str(word)}
     run(ALMANAC, "vault", "rewrap", "--dir", site, "--key", "passphrase", env=env)
-    ended(site)
+    harness.vault_ended(site)
     locked = run(ALMANAC, "vault", "rewrap", "--dir", site, "--set", "vault.key=passphrase", check=False, env=env)
     assert locked.returncode == 1 and "locked" in locked.stderr, locked.stderr
     vault = Process(site, "--key", "passphrase")
@@ -298,7 +285,7 @@ def test_the_unlocking_key_is_changed(folder):
     assert vault.read(1)["fields"]["name"] == "Canary 1 Novak"
     run(ALMANAC, "vault", "backup", *set_to, folder / "word-1")
     vault.end()
-    ended(site)
+    harness.vault_ended(site)
     run(ALMANAC, "vault", "restore", *set_to, folder / "word-1", env=env)     # which has to unlock it
 
 
@@ -314,7 +301,7 @@ def test_a_directory_without_a_vault_is_given_one(folder):
     vault = Process(site)
     assert vault.put(1)["created"] is True
     vault.end()
-    ended(site)
+    harness.vault_ended(site)
     public = (site / "vault" / "public.key").read_bytes()
     again = run(ALMANAC, "vault", "init", "--dir", site, check=False)
     assert again.returncode == 1 and "is there already" in again.stderr, again.stderr
@@ -326,7 +313,7 @@ def test_a_directory_without_a_vault_is_given_one(folder):
     assert vault.read(1)["ok"] is True
     vault.end()
     # what fails leaves nothing behind
-    ended(site)
+    harness.vault_ended(site)
     shutil.rmtree(site / "vault")
     failed = run(ALMANAC, "vault", "init", "--dir", site, "--set", "vault.key=credential:none", check=False)
     assert failed.returncode == 1 and not list((site / "vault").iterdir()), failed.stderr

@@ -5,6 +5,7 @@ Kafka's jars (tests/kafka/broker.sh fetch); where these are missing it is skippe
 """
 import atexit
 import copy
+import fcntl
 import json
 import os
 import re
@@ -125,6 +126,18 @@ class Kafka:
             partition, offset, size = map(int, head.split())
             found[partition, offset], rest = rest[:max(size, 0)], rest[max(size, 0):]
         return found
+
+
+def vault_ended(folder):
+    """The vault's process ends a moment after the last one that asked it: only then its files are anybody's."""
+    def is_free():
+        with open(Path(folder) / "run" / "vault.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                return False
+    wait_for(is_free, 20)
 
 
 class Site:
