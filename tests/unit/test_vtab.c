@@ -620,7 +620,7 @@ static void other_entities_do_not_exist(void **state)
         put(i, STREAM_BEGIN_US, 777777, 0, QUALITY_EDITED);
     take_batch();
     assert_true(globs_add(&globs, "m-*", 3) && globs_add(&globs, "w?", 2));
-    assert_int_equal(reader_dir_limit(pair.reader, &globs, &limited), 0);
+    assert_int_equal(reader_dir_limit(pair.reader, &globs, NULL, &limited), 0);
     sqlite3 *db = open_tables(&(struct vtab_opts){.reader = limited});
     for (size_t i = 0; i < 4; i++) {
         char sql[100];
