@@ -22,6 +22,7 @@ struct db {
     char *path;
     sqlite3_stmt **stmts;
     sqlite3_stmt *rollback; /* made beforehand: a rollback must not fail for want of memory, and leave a transaction open */
+    sqlite3_stmt *held; /* stands on its first row while the reader's lock is kept; or NULL */
     int last; /* SQLite's code of the last failure */
 };
 
@@ -130,9 +131,7 @@ static int set_up(struct db *db)
     if (!rc && opts->mode >= DB_CREATE && opts->shrinks)
         rc = db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL");
     if (!rc && opts->rollback_journal && opts->mode == DB_WRITE)
-        rc = db_exec(db, opts->exclusive /* and the journal keeps nothing: of DELETE only its head would go then */
-                             ? "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL"
-                             : "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
+        rc = db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL");
     else if (!rc && opts->mode == DB_WRITE)
         rc = db_exec(db, opts->sync_each_commit
                              ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"
@@ -340,6 +339,7 @@ void db_close(struct db *db)
     if (!db)
         return;
     sqlite3_finalize(db->rollback);
+    sqlite3_finalize(db->held);
     for (int i = 0; db->stmts && i < db->opts.n_sql; i++)
         sqlite3_finalize(db->stmts[i]);
     free(db->stmts);
@@ -433,6 +433,43 @@ int db_run(struct db *db, sqlite3_stmt *stmt)
         rc = 0;
     }
     return rc;
+}
+
+int db_hold(struct db *db)
+{
+    int rc = db->held ? SQLITE_OK : sqlite3_prepare_v2(db->handle, "SELECT 1 FROM sqlite_schema", -1, &db->held, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(db->held);
+    return rc == SQLITE_ROW ? 0 : fail(db, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
+}
+
+int db_vacuum(struct db *db)
+{
+    if (db->held)
+        sqlite3_reset(db->held);
+    int rc = db_exec(db, "VACUUM"), again = db->held ? db_hold(db) : 0;
+    return rc ? rc : again;
+}
+
+#define PIECE_BYTES 60000 /* no size of a page: its sum is not looked at */
+
+int db_contains(struct db *db, const void *bytes, size_t size)
+{
+    sqlite3_file *file;
+    sqlite3_int64 end, at = 0;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc == SQLITE_OK)
+        rc = file->pMethods->xFileSize(file, &end);
+    uint8_t *piece = malloc(PIECE_BYTES);
+    bool found = false;
+    rc = rc != SQLITE_OK ? rc : piece ? SQLITE_OK : SQLITE_NOMEM;
+    for (; rc == SQLITE_OK && !found && at + (sqlite3_int64)size <= end; at += PIECE_BYTES - (sqlite3_int64)size + 1) {
+        int n = end - at < PIECE_BYTES ? (int)(end - at) : PIECE_BYTES;
+        rc = file->pMethods->xRead(file, piece, n, at);
+        found = rc == SQLITE_OK && memmem(piece, (size_t)n, bytes, size);
+    }
+    free(piece);
+    return rc == SQLITE_OK ? found : fail(db, rc);
 }
 
 int db_begin(struct db *db)

@@ -38,8 +38,6 @@ struct db_opts {
     bool sync_each_commit;    /* synchronous=FULL instead of NORMAL */
     bool shrinks;             /* of the DB_CREATE modes: PRAGMA incremental_vacuum gives free pages back */
     bool rollback_journal;    /* instead of WAL, always synced: for a small file that several processes write now and then */
-    bool exclusive;           /* of DB_WRITE: nobody else opens it while we have it, so that no transaction takes locks and looks
-                               * for changes of others */
 };
 
 struct db;
@@ -84,8 +82,17 @@ MUST_CHECK int db_change_counter(struct db *db, uint32_t *ret_counter);
 /* Copies a database that may be written meanwhile, in one read transaction, to a new file: synced, without -wal. Nothing of
  * the source changes (I5). ERR_EXISTS and as db_open. */
 MUST_CHECK int db_copy(const char *path, const struct db_format *format, const char *to, struct err_text *error);
-/* The same from a connection that is open, outside a transaction: one that is exclusive has no other way. */
+/* The same from a connection that is open, outside a transaction. */
 MUST_CHECK int db_copy_open(struct db *from, const char *to, struct err_text *error);
+
+/* Keeps a reader's lock on the file until the end, so that a statement neither takes it each time nor looks whether others have
+ * written: for a file with a rollback journal that nobody else writes. Others may read it. */
+MUST_CHECK int db_hold(struct db *db);
+/* VACUUM, also of one that is held. */
+MUST_CHECK int db_vacuum(struct db *db);
+/* 1 where the file has these bytes somewhere, in free pages too, 0, or a code. It is read by SQLite's own descriptor: who opens
+ * and closes the file beside SQLite takes all its locks away (sqlite.org/howtocorrupt.html, 2.2). */
+MUST_CHECK int db_contains(struct db *db, const void *bytes, size_t size);
 
 MUST_CHECK int db_begin(struct db *db);   /* BEGIN IMMEDIATE on a writer, BEGIN on a reader */
 MUST_CHECK int db_commit(struct db *db);  /* on failure it has been rolled back */

@@ -19,7 +19,7 @@
 
 /* ---- looking for what must be gone ---- */
 
-/* Whether a file holds the bytes; a file that went away meanwhile does not. */
+/* Whether a file that SQLite has not open holds the bytes; one that went away meanwhile does not. */
 static int file_holds(const char *path, const void *bytes, size_t size)
 {
     struct stat info;
@@ -37,13 +37,24 @@ static int file_holds(const char *path, const void *bytes, size_t size)
     return found;
 }
 
-static int folder_holds(const char *folder, const void *bytes, size_t size)
+static bool ends_with(const char *text, const char *end)
 {
+    size_t n = strlen(text), size = strlen(end);
+    return n >= size && strcmp(text + n - size, end) == 0;
+}
+
+/* The databases by their connections; and all other files but the logs' indices, which hold no page. */
+static int vault_holds(struct keeper *keeper, const void *bytes, size_t size)
+{
+    struct db *const databases[] = {keys_db(keeper->keys), records_db(keeper->records), audit_db(keeper->audit)};
     char path[PATH_MAX];
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(keeper->folder);
     int found = dir ? 0 : ERR_IO;
+    for (size_t i = 0; found == 0 && i < sizeof databases / sizeof *databases; i++)
+        found = db_contains(databases[i], bytes, size);
     for (struct dirent *entry; found == 0 && (entry = readdir(dir)) != NULL;)
-        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+        if (!ends_with(entry->d_name, ".db") && !ends_with(entry->d_name, "-shm") &&
+            snprintf(path, sizeof path, "%s/%s", keeper->folder, entry->d_name) < (int)sizeof path)
             found = file_holds(path, bytes, size);
     if (dir)
         closedir(dir);
@@ -55,9 +66,9 @@ static int folder_holds(const char *folder, const void *bytes, size_t size)
 static int check_gone(struct keeper *keeper, const uint8_t wrapped[static CRYPT_WRAPPED_BYTES])
 {
     const uint8_t *bytes = wrapped + CRYPT_WRAPPED_BYTES - CRYPT_KEY_BYTES;
-    int found = folder_holds(keeper->folder, bytes, CRYPT_KEY_BYTES);
-    if (found == 1 && (found = db_exec(keys_db(keeper->keys), "VACUUM")) == 0)
-        found = folder_holds(keeper->folder, bytes, CRYPT_KEY_BYTES);
+    int found = vault_holds(keeper, bytes, CRYPT_KEY_BYTES);
+    if (found == 1 && (found = db_vacuum(keys_db(keeper->keys))) == 0)
+        found = vault_holds(keeper, bytes, CRYPT_KEY_BYTES);
     return found == 1 ? ERR_CORRUPT : found;
 }
 
@@ -268,8 +279,7 @@ int keeper_finish(struct keeper *keeper, struct err_text *error)
     if (rc == 1) {
         code = keys_rotate(keeper->keys, &n, error);
         if (code == 0)
-            code = db_exec(keys_db(keeper->keys),
-                           "VACUUM"); /* which key it was nobody knows any more: no free page stays */
+            code = db_vacuum(keys_db(keeper->keys)); /* which key it was nobody knows any more: no free page stays */
     }
     for (; rc == 1 && code == 0; rc = keys_undone(keeper->keys, &tomb)) {
         code = note_done(keeper, "almanac-vaultd", tomb.name);

@@ -68,13 +68,12 @@ static const struct db_opts keys_file = {.path = "keys.db",
                                     .schema = sql_vault_keys,
                                     .sql = statements,
                                     .n_sql = SQL_N,
-                                    .rollback_journal = true,
-                                    .exclusive = true};
+                                    .rollback_journal = true};
 
 static int open_file(const char *folder, struct db **ret_db, struct err_text *error)
 {
     int code = folder_open(folder, &keys_file, DB_WRITE, ret_db, error);
-    if (code == 0 && (code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0) {
+    if (code == 0 && ((code = db_exec(*ret_db, "PRAGMA secure_delete=ON")) != 0 || (code = db_hold(*ret_db)) != 0)) {
         db_error(*ret_db, error, code, "open");
         db_close(*ret_db);
         *ret_db = NULL;

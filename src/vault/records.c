@@ -48,8 +48,7 @@ static const struct db_opts vault_file = {.path = "vault.db",
                                     .schema = sql_vault,
                                     .sql = statements,
                                     .n_sql = SQL_N,
-                                    .rollback_journal = true,
-                                    .exclusive = true};
+                                    .rollback_journal = true};
 
 int records_create(const char *folder, struct err_text *error)
 {
@@ -62,7 +61,8 @@ int records_open(const char *folder, struct records **ret_records, struct err_te
     if (!records)
         return err_set(error, ERR_NOMEM, "out of memory");
     int code = folder_open(folder, &vault_file, DB_WRITE, &records->db, error);
-    if (code == 0 && (code = db_exec(records->db, "PRAGMA secure_delete=ON")) != 0)
+    if (code == 0 &&
+        ((code = db_exec(records->db, "PRAGMA secure_delete=ON")) != 0 || (code = db_hold(records->db)) != 0))
         db_error(records->db, error, code, "open");
     if (code != 0) {
         records_close(records);

@@ -427,6 +427,59 @@ static void a_change_counter_tells_of_what_another_commits_to_a_file_without_a_l
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
+/* Reads and writes go on, others may read meanwhile and not write, and VACUUM is possible. */
+static void a_held_file_is_read_by_others_and_written_by_us_alone(void **state)
+{
+    struct db *db, *other;
+    int64_t n;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/held.db", dir);
+    struct db_opts opts = {.path = path, .mode = DB_CREATE, .format = &format, .schema = "CREATE TABLE t (x)"};
+    assert_int_equal(db_open(&opts, &db, &error), 0);
+    assert_int_equal(db_leave_wal(db), 0);
+    db_close(db);
+    opts.mode = DB_WRITE;
+    opts.rollback_journal = true;
+    assert_int_equal(db_open(&opts, &db, &error), 0);
+    assert_int_equal(db_open(&opts, &other, &error), 0);
+    assert_int_equal(db_hold(db), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(db_exec(db, "INSERT INTO t VALUES ('a canary in the coal mine')"), 0);
+        assert_int_equal(db_get_i64(other, "SELECT count(*) FROM t", &n), 0);
+        assert_int_equal(n, i + 1);
+        assert_int_equal(db_exec(other, "PRAGMA busy_timeout=1"), 0);
+        assert_int_equal(db_exec(other, "DELETE FROM t"), ERR_BUSY);
+        if (i == 1)
+            assert_int_equal(db_vacuum(db), 0);
+        assert_int_equal(db_begin(db), 0);
+        assert_int_equal(db_exec(db, "DELETE FROM t"), 0);
+        db_rollback(db);
+        assert_int_equal(db_contains(db, "a canary in the coal mine", 25), 1);
+        assert_int_equal(db_contains(db, "a canary in the gold mine", 25), 0);
+    }
+    db_close(other);
+    db_close(db);
+}
+
+/* Also where it lies across two pieces of the reading. */
+static void bytes_are_found_wherever_they_are(void **state)
+{
+    struct db *db;
+    char text[64];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/bytes.db", dir);
+    struct db_opts opts = {.path = path, .mode = DB_CREATE, .format = &format, .schema = "CREATE TABLE t (x)"};
+    assert_int_equal(db_open(&opts, &db, &error), 0);
+    assert_int_equal(db_exec(db, "WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
+                                 "INSERT INTO t SELECT printf('number %04d of many', i) FROM n"), 0);
+    assert_int_equal(db_leave_wal(db), 0); /* into the file */
+    for (int i = 0; i < 10000; i += 3) {
+        snprintf(text, sizeof(text), "number %04d of many", i);
+        assert_int_equal(db_contains(db, text, strlen(text)), 1);
+    }
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +495,8 @@ int main(void)
         CASE(half_a_page_of_a_sealed_file_is_an_error),
         CASE(leaving_the_log_is_tried_again_after_a_failure),
         CASE(a_file_can_be_read_after_its_writer_found_the_disk_full),
+        CASE(a_held_file_is_read_by_others_and_written_by_us_alone),
+        CASE(bytes_are_found_wherever_they_are),
         CASE(creating_fails_without_a_trace),
         CASE(a_copy_larger_than_the_cache_is_whole),
         CASE(a_change_counter_tells_of_what_another_commits_to_a_file_without_a_log),
