@@ -74,6 +74,8 @@ int h_snapshots_make(struct request *request, struct reply *reply, struct err_te
         return err_set_field(error, ERR_INVALID, "keep", "\"%.64s\" is no duration: write P90D, P1Y or PT12H", keep);
     struct list list = {.out = &reply->body};
     rc = snapshots_make(snapshots, name, &duration, error);
+    if (rc == ERR_BUSY) /* the server is well: it makes one at a time */
+        rc = ERR_QUOTA;
     if (!rc)
         rc = snapshots_list(snapshots, name, put_row, &list, error);
     if (rc)
