@@ -316,6 +316,7 @@ void connections_remove(struct connections *connections, struct connection *conn
     if (!connections->n_answering)
         pthread_cond_broadcast(&connections->settled);
     pthread_mutex_unlock(&connections->lock);
+    handshake_end(&connection->handshake);
     trust_dismiss(&connection->peer);
     free(connection);
 }

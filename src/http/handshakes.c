@@ -116,6 +116,15 @@ void handshake_begin(struct handshakes *handshakes, struct handshake *handshake,
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);
 }
 
+/* Behind all that the waker did with it: whoever resumes it lets go of the lock first. */
+void handshake_end(struct handshake *handshake)
+{
+    if (!handshake->all)
+        return;
+    pthread_mutex_lock(&handshake->all->lock);
+    pthread_mutex_unlock(&handshake->all->lock);
+}
+
 /* ---- start and stop ---- */
 
 static void free_handshakes(struct handshakes *handshakes)

@@ -32,5 +32,7 @@ void handshakes_stop(struct handshakes *handshakes);
 /* Before the session's first byte; it reads from fd through us from here on, and handshake lives as long as it. */
 void handshake_begin(struct handshakes *handshakes, struct handshake *handshake, struct MHD_Connection *connection,
                      gnutls_session_t session, int fd);
+/* The connection has ended; handshake may go. */
+void handshake_end(struct handshake *handshake);
 
 #endif
