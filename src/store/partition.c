@@ -273,8 +273,7 @@ static int is_listed(struct partition *partition, const char *name, bool *ret_li
     return 0;
 }
 
-/* Whether a crash left the database with a log or journal, or as one that has a log (byte 18 of an SQLite file). */
-static bool is_unsettled(const char *path)
+static bool has_log_beside(const char *path)
 {
     static const char *const ends[] = {"-wal", "-journal"};
     char beside[4096 + 16];
@@ -283,6 +282,14 @@ static bool is_unsettled(const char *path)
         if (access(beside, F_OK) == 0)
             return true;
     }
+    return false;
+}
+
+/* Whether a crash left the database with a log or journal, or as one that has a log (byte 18 of an SQLite file). */
+static bool is_unsettled(const char *path)
+{
+    if (has_log_beside(path))
+        return true;
     char version = 1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool has_log = fd >= 0 && pread(fd, &version, 1, 18) == 1 && version == 2;
@@ -293,12 +300,12 @@ static bool is_unsettled(const char *path)
 
 /* An open window that a crash left so can be opened by a writer only, and perhaps none comes. What is wrong with the file is
  * said when it is read. */
-static void settle_window(struct partition *partition, const char *name)
+static void settle_window(struct partition *partition, const char *name, bool (*is_left)(const char *path))
 {
     char path[4096];
     struct db *db;
     snprintf(path, sizeof(path), "%s/%s", partition->folder, name);
-    if (strstr(name, ".open.g") && ends_in(name, ".db") && is_unsettled(path) &&
+    if (strstr(name, ".open.g") && ends_in(name, ".db") && is_left(path) &&
         db_open(&(struct db_opts){.path = path, .mode = DB_WRITE, .format = &open_format, .sync_each_commit = true}, &db,
                 NULL) == 0)
         db_close_settled(db);
@@ -325,7 +332,7 @@ static int tidy_folder(struct partition *partition, struct err_text *error)
         if (!rc && !listed)
             files_unlink(path);
         else if (!rc)
-            settle_window(partition, name);
+            settle_window(partition, name, is_unsettled);
     }
     closedir(dir);
     return rc ? db_error(partition->db, error, rc, "read") : 0;
@@ -361,10 +368,22 @@ int partition_open(const char *dir, const char *topic, int32_t number, struct pa
     return 0;
 }
 
+/* A window that somebody was reading when the partition was opened could not be settled then. */
+static void settle_rest(struct partition *partition)
+{
+    DIR *dir = opendir(partition->folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
+        settle_window(partition, entry->d_name, has_log_beside);
+    if (dir)
+        closedir(dir);
+}
+
 void partition_close(struct partition *partition)
 {
     if (!partition)
         return;
+    if (partition->db && !partition->broken)
+        settle_rest(partition);
     if (partition->broken)
         db_close(partition->db);
     else
