@@ -25,6 +25,7 @@ enum err {
     ERR_CANCELLED = -15, /* the caller asked to stop */
     ERR_QUOTA = -16     /* more than one caller, or one request, may have */
 };
+#define ERR_LAST ERR_QUOTA /* of the codes, which have no holes */
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_i, first_i) __attribute__((format(printf, format_i, first_i)))

@@ -221,6 +221,8 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
         if (adapter_parts_keep(&adapter->parts, list) < 0)
             fail(adapter, "partitions cannot be taken", "no memory");
         adapter->group_error[0] = '\0';
+        if (list->cnt > 0)
+            unread_assigned(&adapter->unread);
         if (!adapter->denied)
             adapter->reason[0] = '\0';
         adapter->unsure = ask_offsets(adapter) != 0; /* if so, asked again later */

@@ -46,7 +46,6 @@ struct consumer {
     int64_t probe_next_us, tend_next_us;
     char broker_error[200]; /* what the last attempt to reach a broker said */
     char group_error[REASON_ONE_BYTES];
-    char pattern_error[REASON_ONE_BYTES]; /* no topic is of a pattern: until one is assigned */
     struct unread unread;
     pthread_mutex_t lock; /* for what follows */
     struct consumer_status status;
@@ -84,7 +83,7 @@ static void note_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_to
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         consumer->group_error[0] = '\0';
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && partitions->cnt > 0)
-        consumer->pattern_error[0] = '\0';
+        unread_assigned(&consumer->unread);
     group_rebalance(&consumer->group, what, partitions);
 }
 
@@ -113,10 +112,7 @@ static void note_topic_error(struct consumer *consumer, const char *topic, rd_ka
     char said[REASON_ONE_BYTES];
     reason_say(said, sizeof(said), "topic", topic, "READ", err);
     log_event(LOG_WARNING, "kafka_error", "topic=%s text=\"%s\"", topic, said);
-    if (topic[0] == '^') /* no topic that Kafka could ever show */
-        snprintf(consumer->pattern_error, sizeof(consumer->pattern_error), "%s", said);
-    else
-        unread_note(&consumer->unread, consumer->rk, topic, err);
+    unread_note(&consumer->unread, consumer->rk, topic, err);
 }
 
 /* Errors of the group and of topics come as messages without data. */
@@ -168,7 +164,6 @@ static void write_reason(const struct consumer *consumer, char *out, size_t size
                  consumer->broker_error[0] ? ": " : "", consumer->broker_error);
     } else {
         reason_add(out, size, consumer->group_error);
-        reason_add(out, size, consumer->pattern_error);
         group_reasons(&consumer->group, out, size);
         unread_reasons(&consumer->unread, out, size);
     }

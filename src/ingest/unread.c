@@ -7,13 +7,16 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "ingest/reason.h"
 
 #define ASK_MS 1000
 #define ASK_AGAIN_US 5000000
 
 void unread_note(struct unread *unread, rd_kafka_t *rk, const char *topic, rd_kafka_resp_err_t err)
 {
+    if (topic[0] == '^') {
+        reason_say(unread->pattern, sizeof(unread->pattern), "topic", topic, "READ", err);
+        return;
+    }
     size_t i = 0;
     while (i < unread->n && strcmp(rd_kafka_topic_name(unread->topics[i].handle), topic) != 0)
         i++;
@@ -74,8 +77,14 @@ void unread_done(struct unread *unread)
     unread->n = 0;
 }
 
+void unread_assigned(struct unread *unread)
+{
+    unread->pattern[0] = '\0';
+}
+
 void unread_reasons(const struct unread *unread, char *out, size_t size)
 {
+    reason_add(out, size, unread->pattern);
     for (size_t i = 0; i < unread->n; i++) {
         char one[REASON_ONE_BYTES];
         const char *topic = rd_kafka_topic_name(unread->topics[i].handle);

@@ -128,7 +128,7 @@ static int await_ready(int fd, int64_t deadline_us, struct err_text *error)
         return 0;
     char *end = text;
     long code = strtol(text, &end, 10);
-    return err_set(error, code < 0 && code >= ERR_QUOTA ? (int)code : ERR_IO, "%s",
+    return err_set(error, code < 0 && code >= ERR_LAST ? (int)code : ERR_IO, "%s",
                    *end ? end + strspn(end, " ") : "the vault's process ended before it listened");
 }
 

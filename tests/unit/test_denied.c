@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "ingest/reason.h"
+#include "ingest/unread.h"
 #include "tests/kafka/rig.h"
 #include "tests/lib/parallel.h"
 
@@ -123,6 +124,23 @@ static void dead_letters_are_copied_once_the_dead_topic_is_granted(void **state)
     rig_stop(&f->rig, consumer);
 }
 
+/* It is no topic that Kafka could ever show, so it is not looked for. */
+static void a_pattern_without_topics_is_said_until_something_is_assigned(void **state)
+{
+    struct fixture *f = *state;
+    struct unread unread = {0};
+    char said[REASON_BYTES] = "";
+    unread_note(&unread, f->mock, "^readings\\.", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    assert_int_equal(unread.n, 0);
+    unread_reasons(&unread, said, sizeof(said));
+    assert_non_null(strstr(said, "^readings\\."));
+    unread_assigned(&unread);
+    said[0] = '\0';
+    unread_reasons(&unread, said, sizeof(said));
+    assert_string_equal(said, "");
+    unread_done(&unread);
+}
+
 static void sentences_are_added_once_and_what_has_no_room_is_told_of(void **state)
 {
     (void)state;
@@ -153,6 +171,7 @@ int main(int argc, char **argv)
         CASE(fetches_that_are_denied_are_said_until_the_end_is_reached_without_a_new_message),
         CASE(a_group_and_a_topic_that_are_denied_do_not_hide_each_other),
         CASE(dead_letters_are_copied_once_the_dead_topic_is_granted),
+        CASE(a_pattern_without_topics_is_said_until_something_is_assigned),
         cmocka_unit_test(sentences_are_added_once_and_what_has_no_room_is_told_of),
     };
     return parallel_run(tests, sizeof(tests) / sizeof(tests[0]), argc > 1 ? argv[1] : NULL);
