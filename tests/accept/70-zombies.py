@@ -69,10 +69,22 @@ class Pair:
         """Each daemon has one partition, and says so last."""
         harness.wait_for(lambda: all(site.assigned() == 1 for site in self.sites), 60)
 
+    def own_end(self, victim, partition, n_gaps):
+        """Where its own readings ended: that is where a gap begins that comes behind n_gaps others, or where it stands when it does
+        not own the partition any more. A list; nothing in it while it is not known yet which of the two will be."""
+        position, owned = victim.position(self.topic, partition), victim.owned()
+        if owned is None:
+            return []
+        if partition not in owned:
+            return [position]
+        return [begin for begin, _, _ in victim.gaps(self.topic, partition)[n_gaps:]]
+
     def make_zombie(self):
         self.wait_shared()
         victim, other = self.random.sample(self.sites, 2)
         partition = harness.wait_for(lambda: victim.owned(), 60)[-1]
+        # where it took over from the other it goes on behind that one's readings only once it has noted what the other holds
+        harness.wait_for(lambda: victim.position(self.topic, partition) > other.position(self.topic, partition), 60)
         time.sleep(self.random.uniform(0, 0.4))  # the random moment is what is tested, no wait for anything
         victim.process.send_signal(signal.SIGSTOP)
         harness.wait_for(lambda: is_stopped(victim.process.pid), every=0.001)
@@ -84,10 +96,7 @@ class Pair:
         victim.process.send_signal(signal.SIGCONT)
         # once it has its place from the group again, the record of what others hold says where its own ended
         harness.wait_for(lambda: victim.log().count(" assigned ") > n_assigned, 60)
-        harness.wait_for(lambda: len(victim.gaps(self.topic, partition)) > n_gaps or
-                         partition not in victim.owned(), 60)
-        found = victim.gaps(self.topic, partition)[n_gaps:]
-        ended_at = found[0][0] if found else victim.position(self.topic, partition)
+        ended_at = harness.wait_for(lambda: self.own_end(victim, partition, n_gaps), 60)[0]
         self.overlaps.append((partition, ended_at))
         if in_commit and ended_at > stopped_at:
             self.n_in_commit += 1

@@ -93,7 +93,7 @@ def teardown(context):
 
 
 def shares(sites, *numbers):
-    harness.wait_for(lambda: [len(site.owned()) for site in sites] == list(numbers), 60)
+    harness.wait_for(lambda: [len(site.owned() or []) for site in sites] == list(numbers), 60)
 
 
 def coverage(site):

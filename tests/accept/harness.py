@@ -279,14 +279,14 @@ class Site:
         return -1
 
     def owned(self):
-        """The partitions that it has claimed, once that is all of its assignment."""
+        """The partitions that it has claimed, once that is all of its assignment; None until then."""
         found = []
         for line in reversed(self.log().splitlines()):
             if " assigned partitions=" in line:
-                return sorted(found) if len(found) == int(line.rpartition("=")[2]) else []
+                return sorted(found) if len(found) == int(line.rpartition("=")[2]) else None
             if " partition_claimed " in line:
                 found.append(int(line.partition("partition=")[2].split()[0]))
-        return []
+        return None
 
     def settle(self, kafka, topic, partitions=1):
         """Returns when everything that was produced before is stored: a message sent behind it in each partition is."""
