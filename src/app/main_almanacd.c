@@ -10,6 +10,7 @@
 #include "app/daemon.h"
 #include "app/site.h"
 #include "common/log.h"
+#include "db/db.h"
 
 static int load(const struct args *args, struct conf **ret_conf, struct err_text *error)
 {
@@ -81,5 +82,6 @@ int main(int argc, char **argv)
         .args = args,
         .n_args = sizeof args / sizeof *args,
         .run = run};
+    db_expect_many();
     return args_run("almanacd", &command, argc - 1, argv + 1);
 }

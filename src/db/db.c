@@ -273,6 +273,13 @@ static void take_back_wal(const struct db_opts *opts)
     free(uri);
 }
 
+#ifndef SQLITE3EXT_H /* who loads almanac.so has a SQLite that is set up already */
+void db_expect_many(void)
+{
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+#endif
+
 int db_open(const struct db_opts *opts, struct db **ret_db, struct err_text *error)
 {
     bool create = opts->mode >= DB_CREATE;

@@ -11,6 +11,8 @@
 #include "query/shown.h"
 
 /* "+01:00" */
+/* Room is made for the longest of this many rows, which is some ten times what they take. */
+#define ROWS_AT_A_TIME 64
 #define OFFSET_CHARS 6
 
 static void add_key(struct keys *keys, const char *name, const char *value)
@@ -206,10 +208,9 @@ void render_tails(struct frame *frame, const char *before, bool no_names, const 
     }
 }
 
-void render_rows(struct render *render, const struct frame *frame, const struct points *points, size_t begin, size_t end,
-                 struct buf *out)
+static void put_rows(struct render *render, const struct frame *frame, const struct points *points, size_t begin, size_t end,
+                     size_t row_max, struct buf *out)
 {
-    size_t row_max = frame->n_head + TIME_ROOM + frame->n_middle + DECIMAL_TEXT_MAX + sizeof(frame->tails->text);
     char *start = (char *)buf_reserve(out, row_max * (end - begin)), *at = start;
     if (!at)
         return;
@@ -228,6 +229,16 @@ void render_rows(struct render *render, const struct frame *frame, const struct 
         at += tail->n;
     }
     out->n += (size_t)(at - start);
+}
+
+void render_rows(struct render *render, const struct frame *frame, const struct points *points, size_t begin, size_t end,
+                 struct buf *out)
+{
+    size_t row_max = frame->n_head + TIME_ROOM + frame->n_middle + DECIMAL_TEXT_MAX + sizeof(frame->tails->text);
+    for (size_t next; begin < end; begin = next) {
+        next = end - begin > ROWS_AT_A_TIME ? begin + ROWS_AT_A_TIME : end;
+        put_rows(render, frame, points, begin, next, row_max, out);
+    }
 }
 
 /* ---- columns ---- */
