@@ -102,20 +102,36 @@ void db_map(struct db *db, bool mapped)
     sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_MMAP_SIZE, &bytes);
 }
 
+/* Of a database file's head (sqlite.org/fileformat2.html, 1.3). */
+enum { WRITE_VERSION = 18, READ_VERSION = 19, COUNTER = 24, HEAD_BYTES = 28 };
+enum { ROLLBACK = 1, LOGGED = 2 };
+
+static int read_file(sqlite3 *handle, void *out, int size, sqlite3_int64 at)
+{
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return rc != SQLITE_OK || !file || !file->pMethods ? SQLITE_CANTOPEN : file->pMethods->xRead(file, out, size, at);
+}
+
 int db_change_counter(struct db *db, uint32_t *ret_counter)
 {
-    enum { READ_VERSION = 19, COUNTER = 24, HEAD_BYTES = 28, ROLLBACK = 1 };
     uint8_t head[HEAD_BYTES];
-    sqlite3_file *file = NULL;
-    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (rc != SQLITE_OK || !file || !file->pMethods)
-        return ERR_IO;
-    if (file->pMethods->xRead(file, head + READ_VERSION, HEAD_BYTES - READ_VERSION, READ_VERSION) != SQLITE_OK)
+    if (read_file(db->handle, head + READ_VERSION, HEAD_BYTES - READ_VERSION, READ_VERSION) != SQLITE_OK)
         return ERR_IO;
     if (head[READ_VERSION] != ROLLBACK)
         return ERR_NOTFOUND;
     memcpy(ret_counter, head + COUNTER, sizeof(*ret_counter)); /* only compared: the order of its bytes does not matter */
     return 0;
+}
+
+bool db_is_logged(const char *path)
+{
+    sqlite3 *handle = NULL;
+    uint8_t version;
+    bool is_logged = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+                     read_file(handle, &version, 1, WRITE_VERSION) == SQLITE_OK && version == LOGGED;
+    sqlite3_close(handle);
+    return is_logged;
 }
 
 static int set_up(struct db *db)
@@ -462,7 +478,7 @@ int db_vacuum(struct db *db)
 
 int db_contains(struct db *db, const void *bytes, size_t size)
 {
-    sqlite3_file *file;
+    sqlite3_file *file = NULL;
     sqlite3_int64 end, at = 0;
     int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     if (rc == SQLITE_OK)
@@ -472,7 +488,7 @@ int db_contains(struct db *db, const void *bytes, size_t size)
     rc = rc != SQLITE_OK ? rc : piece ? SQLITE_OK : SQLITE_NOMEM;
     for (; rc == SQLITE_OK && !found && at + (sqlite3_int64)size <= end; at += PIECE_BYTES - (sqlite3_int64)size + 1) {
         int n = end - at < PIECE_BYTES ? (int)(end - at) : PIECE_BYTES;
-        rc = file->pMethods->xRead(file, piece, n, at);
+        rc = read_file(db->handle, piece, n, at);
         found = rc == SQLITE_OK && memmem(piece, (size_t)n, bytes, size);
     }
     free(piece);

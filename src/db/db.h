@@ -94,9 +94,13 @@ MUST_CHECK int db_copy_open(struct db *from, const char *to, struct err_text *er
 MUST_CHECK int db_hold(struct db *db);
 /* VACUUM, also of one that is held. */
 MUST_CHECK int db_vacuum(struct db *db);
-/* 1 where the file has these bytes somewhere, in free pages too, 0, or a code. It is read by SQLite's own descriptor: who opens
- * and closes the file beside SQLite takes all its locks away (sqlite.org/howtocorrupt.html, 2.2). */
+/* The next two read the file by SQLite's own descriptor: who opens and closes a file beside SQLite takes all its locks away
+ * (sqlite.org/howtocorrupt.html, 2.2). */
+
+/* 1 where the file has these bytes somewhere, in free pages too, 0, or a code. */
 MUST_CHECK int db_contains(struct db *db, const void *bytes, size_t size);
+/* Whether the file at path is one that is written with a log; not where it cannot be read or is no database. */
+bool db_is_logged(const char *path);
 
 MUST_CHECK int db_begin(struct db *db);   /* BEGIN IMMEDIATE on a writer, BEGIN on a reader */
 MUST_CHECK int db_commit(struct db *db);  /* on failure it has been rolled back */

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,17 +284,10 @@ static bool has_log_beside(const char *path)
     return false;
 }
 
-/* Whether a crash left the database with a log or journal, or as one that has a log (byte 18 of an SQLite file). */
+/* Whether a crash left the database with a log or journal, or as one that has a log. */
 static bool is_unsettled(const char *path)
 {
-    if (has_log_beside(path))
-        return true;
-    char version = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool has_log = fd >= 0 && pread(fd, &version, 1, 18) == 1 && version == 2;
-    if (fd >= 0)
-        close(fd);
-    return has_log;
+    return has_log_beside(path) || db_is_logged(path);
 }
 
 /* An open window that a crash left so can be opened by a writer only, and perhaps none comes. What is wrong with the file is
