@@ -13,6 +13,7 @@
 #include "store/reader.h"
 
 #define PATH "/v1/range"
+#define NEXT "Almanac-Next"
 #define PROBLEM_BYTES 65536
 #define CONNECT_TIMEOUT_S 10L
 
@@ -46,6 +47,12 @@ static int take_problem(unsigned status, const void *body, size_t size, struct e
         code = err_set(error, code, "the server answered with status %u and said no more", status);
     json_decref(json);
     return code;
+}
+
+static int copy_next(const char *next, char **ret_next)
+{
+    *ret_next = next ? strdup(next) : NULL;
+    return next && !*ret_next ? ERR_NOMEM : 0;
 }
 
 /* ---- in this process ---- */
@@ -112,14 +119,17 @@ static int pack(struct reply *reply, const char *coding, ask_bytes_fn *plain, vo
     return reply->stream == &passing->stream ? ERR_NOMEM : 0;
 }
 
-int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg,
-              struct err_text *error)
+static const char *find_header(const struct reply *reply, const char *name)
 {
-    return ask_files_packed(dir, query, NULL, NULL, bytes, arg, error);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        if (strcmp(reply->headers[i].name, name) == 0)
+            return reply->headers[i].value;
+    return NULL;
 }
 
-int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
-                     ask_bytes_fn *bytes, void *arg, struct err_text *error)
+/* Answers in this process. coding: as ask_files_packed. */
+static int ask_here(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain, ask_bytes_fn *bytes, void *arg,
+                    char **ret_next, struct err_text *error)
 {
     struct server_opts opts = {0};
     struct reply reply = {0};
@@ -143,6 +153,8 @@ int ask_files_packed(const char *dir, const char *query, const char *coding, ask
             code = pack(&reply, coding, plain, arg);
         if (code == 0)
             code = drain(&reply, bytes, arg, error);
+        if (code == 0 && ret_next)
+            code = copy_next(find_header(&reply, NEXT), ret_next);
         reply_done(&reply);
         request_done(request);
     }
@@ -151,6 +163,17 @@ int ask_files_packed(const char *dir, const char *query, const char *coding, ask
     free(target);
     free(request);
     return code;
+}
+
+int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next, struct err_text *error)
+{
+    return ask_here(dir, query, NULL, NULL, bytes, arg, ret_next, error);
+}
+
+int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
+                     ask_bytes_fn *bytes, void *arg, struct err_text *error)
+{
+    return ask_here(dir, query, coding, plain, bytes, arg, NULL, error);
 }
 
 /* ---- over HTTPS ---- */
@@ -216,9 +239,10 @@ static int perform(struct transfer *transfer, const struct ask_server *server, c
                : take_problem((unsigned)status, transfer->problem.data, transfer->problem.n, error);
 }
 
-int ask_server(const struct ask_server *server, const char *query, ask_bytes_fn *bytes, void *arg,
+int ask_server(const struct ask_server *server, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next,
                struct err_text *error)
 {
+    struct curl_header *next = NULL;
     struct transfer transfer = {.bytes = bytes, .arg = arg};
     char *url = NULL, *header = NULL;
     int code = ERR_NOMEM;
@@ -234,6 +258,10 @@ int ask_server(const struct ask_server *server, const char *query, ask_bytes_fn 
         asprintf(&header, "Authorization: Bearer %s", server->token) >= 0 &&
         (headers = curl_slist_append(NULL, header)) != NULL)
         code = perform(&transfer, server, url, headers, error);
+    if (code == 0 && ret_next) {
+        (void)curl_easy_header(transfer.curl, NEXT, 0, CURLH_HEADER, -1, &next);
+        code = copy_next(next ? next->value : NULL, ret_next);
+    }
     curl_slist_free_all(headers);
     curl_easy_cleanup(transfer.curl);
     buf_free(&transfer.problem);

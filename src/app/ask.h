@@ -15,12 +15,13 @@ void ask_parameter(struct buf *query, const char *name, const char *value);
 /* The bytes of an answer as they come; a code that is not 0 stops it and is passed on. */
 typedef int ask_bytes_fn(void *arg, const void *data, size_t size);
 
-/* dir: the data directory. Errors as from the server: ERR_INVALID with error->field, ERR_MEANING,
- * ERR_NOTFOUND, ... */
-MUST_CHECK int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg,
+/* dir: the data directory. ret_next (may be NULL): the cursor that goes on where a limited answer ended, for the caller to free;
+ * NULL where that was all, and with JSON, which says it in its text. Errors as from the server: ERR_INVALID with error->field,
+ * ERR_MEANING, ERR_NOTFOUND, ... */
+MUST_CHECK int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next,
                          struct err_text *error);
 
-/* The same, packed as coding says ("gzip", "zstd", or NULL); plain (may be NULL) sees the bytes before that. */
+/* The same without a cursor, packed as coding says ("gzip", "zstd", or NULL); plain (may be NULL) sees the bytes before that. */
 MUST_CHECK int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
                                 ask_bytes_fn *bytes, void *arg, struct err_text *error);
 
@@ -33,6 +34,6 @@ struct ask_server {
 /* ERR_IO when the server cannot be reached or its certificate is not trusted; ERR_DENIED for 401
  * and 403. */
 MUST_CHECK int ask_server(const struct ask_server *server, const char *query, ask_bytes_fn *bytes,
-                          void *arg, struct err_text *error);
+                          void *arg, char **ret_next, struct err_text *error);
 
 #endif

@@ -231,7 +231,7 @@ static int answer(struct demo *demo, struct err_text *error)
     int64_t begin_us = clock_mono_us();
     int code = query.failed
                    ? ERR_NOMEM
-                   : ask_server(&server, (const char *)query.data, collect_cb, &text, error);
+                   : ask_server(&server, (const char *)query.data, collect_cb, &text, NULL, error);
     if (code == 0) {
         fprintf(stderr,
                 "Power of a photovoltaic system, hour by hour, asked over HTTPS in %.0f ms:\n\n",

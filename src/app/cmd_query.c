@@ -80,7 +80,7 @@ static int bytes_cb(void *arg, const void *data, size_t size)
     return fwrite(data, 1, size, stdout) == size ? 0 : ERR_IO;
 }
 
-static int ask(const struct args *args, const char *query, struct sink_out *out,
+static int ask(const struct args *args, const char *query, struct sink_out *out, char **ret_next,
                struct err_text *error)
 {
     const char *url = args_get(args, "url"), *token = args_get(args, "token");
@@ -91,11 +91,11 @@ static int ask(const struct args *args, const char *query, struct sink_out *out,
                                     .ca = args_get(args, "ca")};
         if (!server.token)
             return err_set(error, ERR_INVALID, "--url needs a token: --token or $ALMANAC_TOKEN");
-        return ask_server(&server, query, bytes_cb, out, error);
+        return ask_server(&server, query, bytes_cb, out, ret_next, error);
     }
     int code = site_conf(args, &conf, error);
     if (code == 0)
-        code = ask_files(conf->data, query, bytes_cb, out, error);
+        code = ask_files(conf->data, query, bytes_cb, out, ret_next, error);
     conf_free(conf);
     return code;
 }
@@ -138,6 +138,7 @@ static int run(const struct args *args)
     struct err_text error = {0};
     struct buf query = {0};
     struct sink_out out = {.csv = {.row = row_cb, .arg = &out}};
+    char *next = NULL;
     bool plot = args_has(args, "plot"), table = !plot && (!format || strcmp(format, "table") == 0);
     int checked = check_format(args, format, plot, table);
     if (checked != EXIT_DONE)
@@ -148,13 +149,16 @@ static int run(const struct args *args)
     if (code == 0)
         code = build_query(args, table || plot ? "csv" : format, &query);
     if (code == 0)
-        code = ask(args, (const char *)query.data, &out, &error);
+        code = ask(args, (const char *)query.data, &out, &next, &error);
     if (code == 0)
         code = csv_end(&out.csv);
     if (table && code == 0)
         table_end(out.table);
     if (plot && code == 0)
         plot_end(out.plot);
+    if (next && code == 0 && fflush(stdout) == 0)
+        fprintf(stderr, "more rows follow: ask the same with --cursor %s\n", next);
+    free(next);
     csv_done(&out.csv);
     table_free(out.table);
     plot_free(out.plot);

@@ -467,6 +467,16 @@ def test_almanac_query_says_what_the_server_says(context):
     assert len(table) >= 25 and "mean" in table[0] and all(cell in table[0] for cell in rows[0]), table[:3]
     wrong = ask(check=False, step="PT0S")
     assert wrong.returncode == 2 and "step" in wrong.stderr and wrong.stdout == "", wrong
+    for where in [], ["--url=" + context.site.url, "--token=" + context.site.token, f"--ca={context.site.folder}/tls/server.pem"]:
+        pages, cursor = [], []
+        while len(pages) < 3:  # each in a process of its own
+            page = ask("--format=csv", "--limit=10", *cursor, *where)
+            pages.append(list(csv.reader(io.StringIO(page.stdout)))[1:])
+            if not page.stderr:
+                break
+            assert page.stderr.startswith("more rows follow: ask the same with --cursor "), page.stderr
+            cursor = ["--cursor=" + page.stderr.split()[-1]]
+        assert [len(page) for page in pages] == [10, 10, 4] and sum(pages, []) == rows[1:] and not page.stderr, pages
 
 
 sys.exit(harness.main(globals()))
