@@ -204,19 +204,6 @@ static int parse_size(const struct conf *conf, const char *text, void *field,
     return err_set(error, ERR_INVALID, "not a size");
 }
 
-static int parse_places(const struct conf *conf, const char *text, void *field,
-                        struct err_text *error)
-{
-    (void)conf;
-    size_t n_digits = strspn(text, "0123456789");
-    long n = n_digits && n_digits <= 6 && !text[n_digits] ? strtol(text, NULL, 10) : 0;
-    if (n < 8 || n > LIMIT_CONNECTIONS)
-        return err_set(error, ERR_INVALID, "not such a number");
-    if (field)
-        *(unsigned *)field = (unsigned)n;
-    return 0;
-}
-
 static int parse_count(const struct conf *conf, const char *text, void *field, struct err_text *error)
 {
     int64_t value = 0;
@@ -228,6 +215,16 @@ static int parse_count(const struct conf *conf, const char *text, void *field, s
         return err_set(error, ERR_INVALID, "not a number");
     if (field)
         *(int64_t *)field = value;
+    return 0;
+}
+
+static int parse_places(const struct conf *conf, const char *text, void *field, struct err_text *error)
+{
+    int64_t n = 0;
+    if (parse_count(conf, text, &n, NULL) || n < 8 || n > LIMIT_CONNECTIONS)
+        return err_set(error, ERR_INVALID, "not such a number");
+    if (field)
+        *(unsigned *)field = (unsigned)n;
     return 0;
 }
 
