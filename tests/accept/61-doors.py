@@ -245,9 +245,10 @@ def test_clients_find_their_way(context):
 
 def test_promtool_is_served(context):
     _, site, data, _ = context
-    promtool = shutil.which("promtool")
+    where = subprocess.run(["sh", str(harness.TOP / "tests" / "readers" / "promtool.sh"), "program"], stdout=subprocess.PIPE, text=True)
+    promtool = shutil.which("promtool") or where.stdout.strip()
     if not promtool:
-        raise harness.Skip("promtool is not installed (Debian: prometheus)")
+        raise harness.Skip("promtool is not there: tests/readers/promtool.sh fetch")
     def run(*args):
         done = subprocess.run([promtool, "query", *args], capture_output=True, text=True, timeout=60,
                               env=os.environ | {"SSL_CERT_FILE": str(site.folder / "tls" / "server.pem"), "no_proxy": "*"})

@@ -126,6 +126,7 @@ class Crowd:
         self.open, self.slices = {}, [set() for _ in range(round(1 / SLICE_S))]
         self.ages = {kind: [] for kind in KINDS}
         self.ends, self.born, self.going_on, self.most = collections.Counter(), 0, True, 0
+        self.busy = set()  # the seconds, by the monotonic clock, in which one came, finished its handshake, or was cut
 
     def add(self):
         address, target, token = self.what
@@ -138,6 +139,7 @@ class Crowd:
         self.epoll.register(slow.socket.fileno(), slow.told)
 
     def guarded(self, slow, what, *args):
+        before = slow.connected, slow.shaken
         try:
             what(*args)
         except BlockingIOError:
@@ -145,6 +147,8 @@ class Crowd:
         except (OSError, ssl.SSLError) as error:
             slow.dead = type(error).__name__
         fd = slow.socket.fileno()
+        if slow.dead or before != (slow.connected, slow.shaken):
+            self.busy.add(int(time.monotonic()))
         if slow.dead:
             self.ages[slow.kind].append(time.monotonic() - slow.began)
             self.ends[slow.kind, "before it was connected" if not slow.connected else slow.dead] += 1
@@ -181,7 +185,7 @@ class Crowd:
         now = time.monotonic()
         n_connected = sum(slow.connected for slow in self.open.values())
         return {"open": n_connected, "left": len(self.open), "born": self.born,
-                "most": self.most, "ages": self.ages, "ends": self.ends,
+                "most": self.most, "busy": self.busy, "ages": self.ages, "ends": self.ends,
                 "oldest": max((now - slow.began for slow in self.open.values()), default=0)}
 
 

@@ -44,7 +44,7 @@ QUERY_MODEL = tests/oracle/query/__init__.py tests/oracle/query/answers.py tests
 QUERY_MODEL += tests/oracle/query/grid.py tests/oracle/query/history.py tests/oracle/query/questions.py tests/oracle/query/selftest.py
 QUERY_MODEL += tests/oracle/query/units.py tests/oracle/query/wire.py tests/oracle/query/world.py
 EXTRA_DIST += $(QUERY_MODEL)
-EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/attackers.py %D%/certificates.py %D%/harness.py %D%/secure_kafka.py %D%/meters.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh tests/readers/schemathesis.sh
+EXTRA_DIST += contrib/python/README.md $(ACCEPT) %D%/attackers.py %D%/certificates.py %D%/harness.py %D%/secure_kafka.py %D%/meters.py %D%/oracle.py tests/lib/spoilt_disk.c tests/readers/readers.sh tests/readers/schemathesis.sh tests/readers/promtool.sh
 
 # make soak: the random proofs with full counts, about an hour; make soak-more: whatever else is random, and the fuzzers, for hours
 EXTRA_DIST += tests/soak.sh
