@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ struct db {
     sqlite3_stmt **stmts;
     sqlite3_stmt *rollback; /* made beforehand: a rollback must not fail for want of memory, and leave a transaction open */
     sqlite3_stmt *held; /* stands on its first row while the reader's lock is kept; or NULL */
+    sqlite3_stmt *version, *mode; /* of db_stamp, once they are needed */
+    bool keeps_log;     /* the file has a log, and this connection keeps it open */
     int last; /* SQLite's code of the last failure */
 };
 
@@ -363,6 +366,8 @@ void db_close(struct db *db)
         return;
     sqlite3_finalize(db->rollback);
     sqlite3_finalize(db->held);
+    sqlite3_finalize(db->version);
+    sqlite3_finalize(db->mode);
     for (int i = 0; db->stmts && i < db->opts.n_sql; i++)
         sqlite3_finalize(db->stmts[i]);
     free(db->stmts);
@@ -493,6 +498,58 @@ int db_contains(struct db *db, const void *bytes, size_t size)
     }
     free(piece);
     return rc == SQLITE_OK ? found : fail(db, rc);
+}
+
+/* The head of the log's index, which each commit makes another one (sqlite.org/walformat.html, 2.1: two copies of 48 bytes, of
+ * which the writer writes the second one first). false: it is just being written, or the index is not of the kind that is known
+ * here. */
+static bool read_log_head(sqlite3 *handle, uint32_t head[static 12])
+{
+    enum { INDEX_VERSION = 3007000, REGION_BYTES = 32768 };
+    sqlite3_file *file = NULL;
+    void volatile *region = NULL;
+    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        file->pMethods->xShmMap(file, 0, REGION_BYTES, 0, &region) != SQLITE_OK || !region)
+        return false;
+    const volatile uint32_t *words = region;
+    for (int i = 0; i < 12; i++)
+        head[i] = words[i];
+    atomic_thread_fence(memory_order_acquire);
+    bool is_whole = head[0] == INDEX_VERSION;
+    for (int i = 0; i < 12; i++)
+        is_whole = is_whole && words[12 + i] == head[i];
+    return is_whole;
+}
+
+static int first_column(struct db *db, sqlite3_stmt **stmt, const char *sql)
+{
+    if (!*stmt && sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL))
+        return fail(db, sqlite3_errcode(db->handle));
+    int rc = db_step(db, *stmt);
+    return rc == 1 ? 0 : rc ? rc : ERR_CORRUPT;
+}
+
+/* A connection that has read a file with a log keeps both until its end: so the log's index stays where it is mapped. */
+int db_stamp(struct db *db, struct db_stamp *ret_stamp)
+{
+    *ret_stamp = (struct db_stamp){0};
+    if (db->keeps_log && read_log_head(db->handle, ret_stamp->log_head))
+        return 0;
+    int rc = first_column(db, &db->version, "PRAGMA data_version"); /* opens the log, and recovers its index */
+    if (rc)
+        return rc;
+    *ret_stamp = (struct db_stamp){.version = sqlite3_column_int64(db->version, 0)};
+    sqlite3_reset(db->version);
+    if (db->keeps_log || (rc = first_column(db, &db->mode, "PRAGMA journal_mode")))
+        return rc;
+    db->keeps_log = strcmp((const char *)sqlite3_column_text(db->mode, 0), "wal") == 0;
+    sqlite3_reset(db->mode);
+    return 0;
+}
+
+bool db_stamp_equal(const struct db_stamp *a, const struct db_stamp *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0 && (a->version || a->log_head[0]);
 }
 
 int db_begin(struct db *db)

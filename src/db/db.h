@@ -78,6 +78,16 @@ MUST_CHECK int db_get_i64(struct db *db, const char *sql, int64_t *ret_value);
 /* Lets go of what is mapped of a sealed file that nobody reads at the moment, or lets it be mapped again when it is read. */
 void db_map(struct db *db, bool mapped);
 
+/* What others have committed so far: while two stamps are equal nothing was committed between them. Who keeps something of what
+ * he has read asks for the stamp first, and reads again where it is another one. Where the file has a log that costs no system
+ * call. */
+struct db_stamp {
+    uint32_t log_head[12]; /* of the log's index; or zeros, and */
+    int64_t version;       /* SQLite's data_version of this connection */
+};
+MUST_CHECK int db_stamp(struct db *db, struct db_stamp *ret_stamp);
+bool db_stamp_equal(const struct db_stamp *a, const struct db_stamp *b); /* a zeroed one equals none that was given */
+
 /* The change counter of a file with a rollback journal, read without a lock, which is what following a file costs else. While it
  * is the same nothing has been committed; where it is another something may still be about to be. ERR_NOTFOUND: the file has a
  * log, and the counter tells nothing; ERR_IO. */

@@ -17,7 +17,6 @@
              "(:parent IS NULL OR parent = :parent) AND (:entity IS NULL OR entity = :entity) "
 
 static const char *const sql[ASSETS_SQL_N] = {
-    [ASSETS_SQL_DATA_VERSION] = "PRAGMA data_version",
     [ASSETS_SQL_VERSION] = "SELECT coalesce(max(version), 0) FROM asset",
     [ASSETS_SQL_DECLARATIONS] = "SELECT entity, property, cadence_us, max_gap_us, step, register_m, register_e, epsilon_m, "
                          "epsilon_e FROM declaration WHERE version > :version",
@@ -273,7 +272,7 @@ int assets_reader_open(struct assets_reader *reader, struct err_text *error)
 {
     if (reader->db || access(reader->path, F_OK))
         return 0;
-    reader->data_version = -1;
+    reader->stamp = (struct db_stamp){0};
     return db_open(&(struct db_opts){.path = reader->path, .mode = DB_READ, .format = &assets_format, .sql = sql,
                                      .n_sql = ASSETS_SQL_N}, &reader->db, error);
 }
@@ -281,13 +280,13 @@ int assets_reader_open(struct assets_reader *reader, struct err_text *error)
 /* The caller holds the lock. */
 static int follow(struct assets_reader *reader, struct err_text *error)
 {
-    int64_t data_version;
+    struct db_stamp stamp;
     int rc = assets_reader_open(reader, error);
     if (rc || !reader->db)
         return rc;
-    rc = get_number(reader, ASSETS_SQL_DATA_VERSION, &data_version);
-    if (!rc && data_version != reader->data_version && !(rc = load_news(reader)))
-        reader->data_version = data_version;
+    rc = db_stamp(reader->db, &stamp);
+    if (!rc && !db_stamp_equal(&stamp, &reader->stamp) && !(rc = load_news(reader)))
+        reader->stamp = stamp;
     return rc ? db_error(reader->db, error, rc, "read") : 0;
 }
 

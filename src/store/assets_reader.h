@@ -10,7 +10,7 @@
 #include "store/erased.h"
 
 enum assets_sql {
-    ASSETS_SQL_DATA_VERSION, ASSETS_SQL_VERSION, ASSETS_SQL_DECLARATIONS, ASSETS_SQL_CHANGED, ASSETS_SQL_CHANGES,
+    ASSETS_SQL_VERSION, ASSETS_SQL_DECLARATIONS, ASSETS_SQL_CHANGED, ASSETS_SQL_CHANGES,
     ASSETS_SQL_ONE, ASSETS_SQL_OF_PARENT, ASSETS_SQL_OF_ENTITY, ASSETS_SQL_OF_KIND, ASSETS_SQL_ALL, ASSETS_SQL_PLACE,
     ASSETS_SQL_OUTPUTS, ASSETS_SQL_REFUSED, ASSETS_SQL_N
 };
@@ -28,7 +28,8 @@ struct assets_reader {
     struct erased *erased;  /* what names one of these is not there */
     pthread_mutex_t lock;   /* everything below */
     struct db *db;          /* NULL until there is a file */
-    int64_t data_version, version;
+    struct db_stamp stamp;  /* of what follows */
+    int64_t version;
     uint64_t seed;
     struct entry **slots;   /* a hash table by key */
     size_t n_slots, n_entries;

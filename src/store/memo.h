@@ -1,7 +1,7 @@
 /* What the catalog says of series that were asked for lately: their rows, and the sources that hold them. Asking SQLite takes
  * ten times as long as looking here, most of it for the locks of the file, and a small query asks several times.
  *
- * It holds as long as nobody else changes the catalog: the owner watches that (SQLite's data_version) and clears it. One thread
+ * It holds as long as nobody else changes the catalog: the owner watches that (db_stamp) and clears it. One thread
  * at a time. Where memory is short, less is kept. */
 #ifndef STORE_MEMO_H
 #define STORE_MEMO_H

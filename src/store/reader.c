@@ -23,7 +23,7 @@
 #define MAPPED_MAX_BYTES (INT64_C(64) << 20) /* of sealed files that are not being read, */
 #define MAPPED_KEEP_US INT64_C(10000)          /* and were not just now */
 
-enum sql { SQL_VERSION, SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
+enum sql { SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UUID, SQL_STATES, SQL_ELSEWHERE, SQL_UNITS,
            SQL_ALIASES, SQL_N };
 
 #define SERIES_COLUMNS                                                                                                  \
@@ -31,7 +31,6 @@ enum sql { SQL_VERSION, SQL_PAGE, SQL_BY_ENTITY, SQL_PLACES, SQL_SOURCES, SQL_UU
     "JOIN entity e ON e.id = s.entity "
 
 static const char *const sql[SQL_N] = {
-    [SQL_VERSION] = "PRAGMA data_version",
     [SQL_PAGE] = SERIES_COLUMNS "WHERE s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_BY_ENTITY] = SERIES_COLUMNS "WHERE e.name = :entity AND s.id > :after ORDER BY s.id LIMIT :max",
     [SQL_PLACES] = ("SELECT s.kind, ss.source, e.name FROM series s JOIN entity e ON e.id = s.entity "
@@ -53,7 +52,7 @@ struct reader_dir {
     uint8_t tag[HASH_BYTES]; /* of the store's uuid */
     pthread_mutex_t lock; /* everything below */
     struct db *catalog;
-    int64_t version;   /* data_version of the catalog that what follows is of; -1 none */
+    struct db_stamp stamp; /* of the catalog that what follows is of */
     struct memo *memo;
     int64_t erased_version; /* of the list that the memo is of */
     bool elsewhere;    /* other members of the group have partitions now */
@@ -126,7 +125,6 @@ int reader_dir_open(const char *dir, struct reader_dir **ret_dir, struct err_tex
         return err_set(error, ERR_NOMEM, "cannot open \"%s\": out of memory", dir);
     }
     pthread_mutex_init(&reader->lock, NULL);
-    reader->version = -1;
     int rc = hash_init();
     if (!rc)
         rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &catalog_format, .sql = sql,
@@ -577,19 +575,16 @@ static int find_sources(struct reader_dir *dir)
 /* Forgets what is known of the catalog once somebody has changed it. */
 static int follow_catalog(struct reader_dir *dir)
 {
-    sqlite3_stmt *stmt = db_stmt(dir->catalog, SQL_VERSION);
-    int rc = db_step(dir->catalog, stmt);
-    if (rc != 1)
-        return rc ? rc : ERR_CORRUPT;
-    int64_t version = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
-    if (version == dir->version)
-        return 0;
+    struct db_stamp stamp;
+    int rc = db_stamp(dir->catalog, &stamp);
+    if (rc || db_stamp_equal(&stamp, &dir->stamp))
+        return rc;
     memo_clear(dir->memo);
-    dir->version = -1;
+    dir->stamp = (struct db_stamp){0};
     rc = find_sources(dir);
     rc = rc ? rc : ask_elsewhere(dir);
-    dir->version = rc ? -1 : version;
+    if (!rc)
+        dir->stamp = stamp;
     return rc;
 }
 

@@ -8,10 +8,9 @@
 #include "common/array.h"
 #include "db/db.h"
 
-enum sql { SQL_VERSION, SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
+enum sql { SQL_STATE, SQL_BATCHES, SQL_CARRY, SQL_N };
 
 static const char *const sql[SQL_N] = {
-    [SQL_VERSION] = "PRAGMA data_version",
     [SQL_STATE] = "SELECT next_batch - 1, next_offset, last_known_ms, incarnation, (SELECT count(*) FROM gap), "
                   "(SELECT count(*) FROM dead), (SELECT coalesce(sum(n_readings), 0) FROM batch), "
                   "(SELECT coalesce(min(n), source.next_batch) FROM batch), files_version, synced_batch, "
@@ -169,19 +168,8 @@ static int open_source(struct source_reader *source, struct err_text *error)
     snprintf(path, sizeof(path), "%s/ingest.db", source->folder);
     int rc = db_open(&(struct db_opts){.path = path, .mode = DB_READ, .format = &ingest_format, .sql = sql, .n_sql = SQL_N},
                      &source->db, error);
-    source->version = -1;
+    source->stamp = (struct db_stamp){0};
     return rc;
-}
-
-static int read_version(struct source_reader *source, int64_t *ret_version)
-{
-    sqlite3_stmt *stmt = db_stmt(source->db, SQL_VERSION);
-    int rc = db_step(source->db, stmt);
-    if (rc != 1)
-        return rc ? rc : ERR_CORRUPT;
-    *ret_version = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
-    return 0;
 }
 
 int source_reader_follow(struct source_reader *source, struct err_text *error)
@@ -189,11 +177,11 @@ int source_reader_follow(struct source_reader *source, struct err_text *error)
     int rc = source->db ? 0 : open_source(source, error);
     if (rc)
         return rc == ERR_NOTFOUND ? 0 : rc; /* the catalog knows it just before it is made */
-    int64_t version;
-    rc = read_version(source, &version);
+    struct db_stamp stamp;
+    rc = db_stamp(source->db, &stamp);
     if (rc)
         return db_error(source->db, error, rc, "read");
-    if (source->current && version == source->version)
+    if (source->current && db_stamp_equal(&stamp, &source->stamp))
         return 0;
     struct state *state = calloc(1, sizeof(*state));
     if (!state || !(state->heads = heads_new())) {
@@ -214,7 +202,7 @@ int source_reader_follow(struct source_reader *source, struct err_text *error)
     }
     state_drop(source->current);
     source->current = state;
-    source->version = version;
+    source->stamp = stamp;
     return 0;
 }
 

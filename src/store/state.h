@@ -47,7 +47,7 @@ struct source_reader {
     char topic[LIMIT_TOPIC_BYTES + 1], folder[3072];
     int32_t partition;
     struct db *db;             /* NULL until its ingest.db exists */
-    int64_t version;           /* data_version of the current state */
+    struct db_stamp stamp;     /* of the current state */
     struct state *current;
 };
 void source_reader_done(struct source_reader *source);

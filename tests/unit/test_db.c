@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include "../lib/fault_vfs.h"
+#include "../lib/random.h"
 #include "../lib/test.h"
 
 #include <fcntl.h>
@@ -425,6 +426,96 @@ static void a_change_counter_tells_of_what_another_commits_to_a_file_without_a_l
     db_close(logged);
 }
 
+/* Whether somebody has committed since the last time. */
+static int has_news(struct db *reader, struct db_stamp *last)
+{
+    struct db_stamp now;
+    assert_int_equal(db_stamp(reader, &now), 0);
+    int differs = !db_stamp_equal(&now, last);
+    *last = now;
+    return differs;
+}
+
+static void check_stamps(bool has_log)
+{
+    struct db_opts opts = opts_of(DB_CREATE);
+    struct db *writer, *reader;
+    struct db_stamp last = {0}, zeroed = {0};
+    uint64_t dice = 11;
+    int n = 0, n_rows = 0;
+    opts.rollback_journal = !has_log;
+    assert_int_equal(db_open(&opts, &writer, &error), 0);
+    opts.mode = DB_READ;
+    assert_int_equal(db_open(&opts, &reader, &error), 0);
+    assert_true(has_news(reader, &last));
+    (void)has_news(reader, &last); /* the first one did not know yet whether there is a log */
+    assert_int_equal(last.version == 0, has_log);
+    assert_false(db_stamp_equal(&zeroed, &zeroed));
+    for (; n < 400; n++) {
+        int64_t what = random_below(&dice, 4);
+        bool whole;
+        if (what == 0 && has_log)
+            assert_int_equal(db_checkpoint(writer, &whole), 0);
+        if (what == 1) {
+            assert_int_equal(db_begin(writer), 0);
+            assert_int_equal(put(writer, n, "taken back"), 0);
+            db_rollback(writer);
+        }
+        if (what == 2) {
+            assert_int_equal(put(writer, n, "one more"), 0);
+            n_rows++;
+        }
+        assert_int_equal(has_news(reader, &last), what == 2);
+        assert_int_equal(count(reader), n_rows);
+        assert_false(has_news(reader, &last));
+    }
+    assert_in_range(n_rows, 50, 200);
+    db_close(reader);
+    db_close(writer);
+}
+
+static void stamps_differ_where_another_has_committed_to_the_log(void **state)
+{
+    (void)state;
+    check_stamps(true);
+}
+
+static void stamps_differ_where_another_has_committed_without_a_log(void **state)
+{
+    (void)state;
+    check_stamps(false);
+}
+
+/* What a writer left that died while it wrote the head of the log's index. */
+static void a_torn_head_of_a_log_s_index_is_no_stamp(void **state)
+{
+    struct db *writer = open_db(DB_CREATE), *reader = open_db(DB_READ);
+    struct db_stamp last = {0};
+    char shm[sizeof(path) + 8];
+    uint8_t byte;
+    (void)state;
+    assert_int_equal(put(writer, 1, "one"), 0);
+    (void)has_news(reader, &last);
+    (void)has_news(reader, &last);
+    assert_false(has_news(reader, &last));
+    snprintf(shm, sizeof(shm), "%s-shm", path); /* closing it takes locks away, which nobody else wants here */
+    int fd = open(shm, O_RDWR);
+    assert_int_equal(pread(fd, &byte, 1, 48 + 16), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, 48 + 16), 1);
+    close(fd);
+    assert_true(has_news(reader, &last));
+    assert_true(last.version > 0);
+    assert_int_equal(count(reader), 1);
+    (void)has_news(reader, &last);
+    assert_int_equal(last.version, 0); /* it is in order again */
+    assert_int_equal(put(writer, 2, "two"), 0);
+    assert_true(has_news(reader, &last));
+    assert_int_equal(count(reader), 2);
+    db_close(reader);
+    db_close(writer);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 /* Reads and writes go on, others may read meanwhile and not write, and VACUUM is possible. */
@@ -500,6 +591,9 @@ int main(void)
         CASE(creating_fails_without_a_trace),
         CASE(a_copy_larger_than_the_cache_is_whole),
         CASE(a_change_counter_tells_of_what_another_commits_to_a_file_without_a_log),
+        CASE(stamps_differ_where_another_has_committed_to_the_log),
+        CASE(stamps_differ_where_another_has_committed_without_a_log),
+        CASE(a_torn_head_of_a_log_s_index_is_no_stamp),
     };
     return cmocka_run_group_tests(tests, install, NULL);
 }
