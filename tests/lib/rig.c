@@ -5,11 +5,11 @@
 #include "fault_vfs.h"
 #include "random.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "common/civil.h"
+#include "common/files.h"
 #include "store/flush.h"
 #include "store/parcel.h"
 #include "store/retention.h"
@@ -122,25 +122,6 @@ void rig_drop_kept(struct kept *kept)
     *kept = (struct kept){0};
 }
 
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        char child[900];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (entry->d_type == DT_DIR)
-            remove_folder(child);
-        else
-            unlink(child);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
 void rig_done(struct rig *rig)
 {
     for (int k = 0; k < RIG_KEPT; k++)
@@ -152,7 +133,7 @@ void rig_done(struct rig *rig)
     registry_free(rig->registry);
     batch_free(&rig->batch);
     history_free(&rig->history);
-    remove_folder(rig->dir);
+    files_remove_tree(rig->dir);
 }
 
 /* ---- what happens to it ---- */

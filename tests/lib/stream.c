@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/civil.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/partition.h"
 #include "store/seal.h"
@@ -130,30 +131,11 @@ void store_make(struct store *store, const struct writer_opts *opts)
         fail_msg("%s", error.text);
 }
 
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        char child[800];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (entry->d_type == DT_DIR)
-            remove_folder(child);
-        else
-            unlink(child);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
 void store_remove(struct store *store)
 {
     store_close(store);
     batch_free(&store->batch);
-    remove_folder(store->dir);
+    files_remove_tree(store->dir);
 }
 
 int store_open(struct store *store)

@@ -14,6 +14,7 @@
 
 #include "common/civil.h"
 #include "common/clock.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -46,25 +47,6 @@ static int count_fds(void)
     if (dir)
         closedir(dir);
     return n;
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        char child[900];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (entry->d_type == DT_DIR)
-            remove_folder(child);
-        else
-            unlink(child);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
 }
 
 /* The days of all series, in random order: number = series * n_days + day. */
@@ -191,7 +173,7 @@ static void run(const struct fill *fill, struct taken *ret_taken)
     check_counts(dir, fill);
     getrusage(RUSAGE_SELF, &usage);
     ret_taken->rss_bytes = usage.ru_maxrss * 1024;
-    remove_folder(dir);
+    files_remove_tree(dir);
 }
 
 static void backfill(const struct fill *fill, bool bounded)

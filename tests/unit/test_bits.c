@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/civil.h"
+#include "common/files.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "store/catalog.h"
@@ -94,13 +95,6 @@ static void make(char dir[static 240])
     assert_int_equal(store_take(&store, &stream, 50, 60), 0);
     copy_killed(&store, dir);
     store_remove(&store);
-}
-
-static void remove_all(const char *dir)
-{
-    char command[400];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    assert_int_equal(system(command), 0);
 }
 
 /* ---- answers ---- */
@@ -316,7 +310,7 @@ static void no_flipped_bit_is_served_and_verify_finds_each(void **state)
     assert_int_equal(compare(&right, &found), SAME);
     print_message("# %d bits: verify found %d, %d were harmless, %d answers were refused, none was wrong\n", n_flips, n_found,
                   n_harmless, n_refused);
-    remove_all(dir);
+    files_remove_tree(dir);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -1689,6 +1690,25 @@ static void handshakes_that_wait_are_left_alone_until_something_comes(void **sta
         close(fds[i]);
 }
 
+/* Else the end of a handshake's flight waits until its beginning is acknowledged, for which clients take 40 ms. */
+static void what_is_sent_waits_for_no_acknowledgement(void **state)
+{
+    int n = 0;
+    (void)state;
+    for (int fd = 0; fd < 1024; fd++) { /* connections inherit it from the socket that listens */
+        struct sockaddr_in at;
+        int listens = 0, no_delay = 0;
+        socklen_t size = sizeof(listens), at_size = sizeof(at), no_delay_size = sizeof(no_delay);
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) || !listens ||
+            getsockname(fd, (struct sockaddr *)&at, &at_size) || ntohs(at.sin_port) != server_port(server))
+            continue;
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &no_delay_size), 0);
+        assert_true(no_delay);
+        n++;
+    }
+    assert_true(n > 0);
+}
+
 /* The server of this case has few places. */
 static void restart_small(void)
 {
@@ -2246,6 +2266,7 @@ int main(void)
         CASE(who_does_not_finish_a_request_in_time_is_cut),
         CASE(who_does_not_take_an_answer_in_time_is_cut),
         CASE(handshakes_that_wait_are_left_alone_until_something_comes),
+        CASE(what_is_sent_waits_for_no_acknowledgement),
         CASE(where_all_places_are_taken_an_idler_makes_room),
         CASE(who_is_being_answered_makes_no_room),
         CASE(requests_of_which_the_end_is_in_doubt_are_refused),
