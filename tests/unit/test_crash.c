@@ -131,8 +131,9 @@ static void recover_and_check(struct trial *trial, const char *what, int64_t n, 
 
 enum loss { LOSS_NONE, LOSS_ALL, LOSS_SOME };
 
-/* Fails at the n-th change for ever greater n, until the stream gets through. Every n is tried, slowly, when ALMANAC_SOAK
- * is set; ALMANAC_FROM begins at another n, ALMANAC_ONLY takes the tests whose name fits (a pattern). */
+/* Fails at the n-th change for ever greater n, until the stream gets through: with ALMANAC_SOAK each of the first 100, then a
+ * hundredth further each time, some 400 of 2000. ALMANAC_FROM begins at another n, ALMANAC_ONLY takes the tests whose name fits (a
+ * pattern). */
 static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
 {
     const char *from = getenv("ALMANAC_FROM");
@@ -140,7 +141,7 @@ static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
     int n_trials = 0;
     int64_t n_last = 0;
     size_t n_names = fault_vfs_names_lost();
-    for (int64_t n = from ? atoll(from) : 1; hit; n += getenv("ALMANAC_SOAK") ? 1 : 1 + n / 2) {
+    for (int64_t n = from ? atoll(from) : 1; hit; n += 1 + n / (getenv("ALMANAC_SOAK") ? 100 : 2)) {
         struct trial trial;
         begin_trial(&trial);
         fault_vfs_arm(fault, n);
