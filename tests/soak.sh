@@ -4,8 +4,8 @@
 #   TEST_BUILDDIR=build tests/soak.sh [NAME...]         20-kill, test_crash ...
 #
 # Two lanes run side by side: the real programs over Kafka, which mostly wait, and the unit tests, which do not. With TMPDIR in memory
-# the disk is not waited for; what would be lost of it the tests say themselves. Every part prints
-# its seeds and counts; a failure is had again with the part's own script and that seed.
+# the disk is not waited for; what of it would be lost the tests say themselves. Every part prints its seeds and counts; a failure is
+# had again with the part's own script and that seed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export TEST_SRCDIR="$PWD" TEST_BUILDDIR="${TEST_BUILDDIR:-$PWD}"

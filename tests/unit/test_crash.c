@@ -132,8 +132,8 @@ static void recover_and_check(struct trial *trial, const char *what, int64_t n, 
 enum loss { LOSS_NONE, LOSS_ALL, LOSS_SOME };
 
 /* Fails at the n-th change for ever greater n, until the stream gets through: with ALMANAC_SOAK each of the first 100, then a
- * hundredth further each time, some 400 of 2000. ALMANAC_FROM begins at another n, ALMANAC_ONLY takes the tests whose name fits (a
- * pattern). */
+ * hundredth further each time, some 400 of 2000. ALMANAC_FROM begins at another n, ALMANAC_ONLY takes the tests whose name fits
+ * (a pattern). */
 static void fail_everywhere(enum fault fault, enum loss loss, const char *what)
 {
     const char *from = getenv("ALMANAC_FROM");
