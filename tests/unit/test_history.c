@@ -22,7 +22,7 @@
 #include "store/tier_file.h"
 
 #define OPS 60     /* of a history */
-#define ROUNDS 10
+#define ROUNDS 5
 
 static uint64_t first_seed;
 
@@ -633,7 +633,7 @@ static size_t expire_history(struct rig *rig)
 
 static void live_histories(bool is_close)
 {
-    int n_rounds = getenv("ALMANAC_SOAK") ? 10 * ROUNDS : getenv("ALMANAC_SEED") ? 1 : ROUNDS;
+    int n_rounds = getenv("ALMANAC_SOAK") ? 20 * ROUNDS : getenv("ALMANAC_SEED") ? 1 : ROUNDS;
     size_t n_cells = 0, n_expired = 0;
     for (int round = 0; round < n_rounds; round++) {
         struct rig rig;
