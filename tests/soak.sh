@@ -41,7 +41,7 @@ part() {
 }
 
 programs() {
-    for script in 10-way 16-oracle 17-changes 20-kill $(cd tests/accept && grep -l BACKUPS [0-9]*.py | sed 's/\.py$//') 70-zombies 71-group 72-disk 85-slow; do
+    for script in 10-way 16-oracle 17-changes 20-kill $(cd tests/accept && grep -l BACKUPS [0-9]*.py | sed 's/\.py$//') 70-zombies 71-group 72-disk 75-hanging 85-slow; do
         part accept "$script" "tests/accept/$script.py"
     done
 }
