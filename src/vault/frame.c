@@ -5,11 +5,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "common/clock.h"
+
+#define MOSTLY_BYTES 2000 /* enough for most texts, which are then printed once instead of measured first */
 
 int frame_length(const uint8_t head[static FRAME_HEAD_BYTES], size_t *ret_size)
 {
@@ -35,14 +39,21 @@ static int wait_for(int fd, short what, int64_t deadline_us)
     }
 }
 
-static int send_bytes(int fd, const void *data, size_t size, int64_t deadline_us)
+/* Head and text leave together: who waits for them is woken once. */
+int frame_send(int fd, const char *text, size_t size, int64_t deadline_us)
 {
-    const char *at = data;
-    while (size > 0) {
-        ssize_t n = send(fd, at, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size == 0 || size > FRAME_BYTES_MAX)
+        return ERR_LIMIT;
+    uint8_t head[FRAME_HEAD_BYTES] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                                      (uint8_t)(size >> 24)};
+    for (size_t sent = 0; sent < sizeof head + size;) {
+        size_t of_text = sent > sizeof head ? sent - sizeof head : 0;
+        struct iovec parts[] = {{head + sent, sizeof head - sent}, {(char *)text + of_text, size - of_text}};
+        bool no_head = sent >= sizeof head;
+        struct msghdr message = {.msg_iov = parts + no_head, .msg_iovlen = no_head ? 1 : 2};
+        ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0) {
-            at += n;
-            size -= (size_t)n;
+            sent += (size_t)n;
             continue;
         }
         if (errno != EAGAIN && errno != EINTR)
@@ -52,16 +63,6 @@ static int send_bytes(int fd, const void *data, size_t size, int64_t deadline_us
             return code;
     }
     return 0;
-}
-
-int frame_send(int fd, const char *text, size_t size, int64_t deadline_us)
-{
-    if (size == 0 || size > FRAME_BYTES_MAX)
-        return ERR_LIMIT;
-    uint8_t head[FRAME_HEAD_BYTES] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
-                                      (uint8_t)(size >> 24)};
-    int code = send_bytes(fd, head, sizeof head, deadline_us);
-    return code == 0 ? send_bytes(fd, text, size, deadline_us) : code;
 }
 
 /* 1 when all came, 0 when it ended before the first byte. */
@@ -112,11 +113,17 @@ int frame_receive(int fd, int64_t deadline_us, char **ret_text, size_t *ret_size
 
 char *frame_text(const json_t *json, size_t *ret_size)
 {
-    size_t size = json_dumpb(json, NULL, 0, JSON_COMPACT);
-    char *text = size > 0 ? malloc(size + 1) : NULL;
-    if (!text || json_dumpb(json, text, size, JSON_COMPACT) != size) {
-        frame_drop(text, size);
-        return NULL;
+    size_t room = MOSTLY_BYTES, size = 0;
+    char *text;
+    for (;;) {
+        text = malloc(room + 1);
+        size = text ? json_dumpb(json, text, room, JSON_COMPACT) : 0;
+        if (size > 0 && size <= room)
+            break;
+        frame_drop(text, room);
+        if (size <= room)
+            return NULL;
+        room = size;
     }
     text[size] = 0;
     *ret_size = size;

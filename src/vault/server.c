@@ -133,26 +133,33 @@ static void answer_question(struct server *server, struct peer *peer)
     peer->size = peer->n = peer->n_head = 0;
 }
 
+/* Takes what has come of the head, or of the text; *ret_whole: it was all. False: the connection is over. */
+static bool take_bytes(struct peer *peer, void *into, size_t size, size_t *n_had, bool *ret_whole)
+{
+    ssize_t n = recv(peer->fd, (char *)into + *n_had, size - *n_had, 0);
+    if (n <= 0)
+        return n < 0 && (errno == EAGAIN || errno == EINTR);
+    *n_had += (size_t)n;
+    *ret_whole = *n_had == size;
+    return true;
+}
+
 /* False: the connection is over. */
 static bool read_some(struct server *server, struct peer *peer)
 {
-    bool in_head = !peer->text;
-    void *at = in_head ? (void *)(peer->head + peer->n_head) : (void *)(peer->text + peer->n);
-    size_t room = in_head ? FRAME_HEAD_BYTES - peer->n_head : peer->size - peer->n;
-    ssize_t n = recv(peer->fd, at, room, 0);
-    if (n <= 0)
-        return n < 0 && (errno == EAGAIN || errno == EINTR);
-    if (in_head) {
-        peer->n_head += (size_t)n;
-        if (peer->n_head < FRAME_HEAD_BYTES)
-            return true;
-        if (frame_length(peer->head, &peer->size) != 0)
+    bool whole = false;
+    if (!peer->text) {
+        if (!take_bytes(peer, peer->head, FRAME_HEAD_BYTES, &peer->n_head, &whole))
             return false;
-        peer->text = malloc(peer->size);
-        return peer->text != NULL;
+        if (!whole)
+            return true;
+        if (frame_length(peer->head, &peer->size) != 0 || !(peer->text = malloc(peer->size)))
+            return false;
+        whole = false; /* the text mostly came with its head */
     }
-    peer->n += (size_t)n;
-    if (peer->n == peer->size)
+    if (!take_bytes(peer, peer->text, peer->size, &peer->n, &whole))
+        return false;
+    if (whole)
         answer_question(server, peer);
     return !peer->out.failed;
 }
