@@ -43,13 +43,13 @@ int verify_report(struct verify *verify, const char *path, const char *todo, con
 {
     char what[1024];
     struct told *told = told_of(verify, path);
-    if (is_removed(verify))
+    if (verify->rc || is_removed(verify)) /* what is seen once memory has run out is no finding */
         return verify->rc;
     if (todo && verify->folder)
         todo = VERIFY_ACT_SNAPSHOT;
     verify->counts.n_wrong += todo != NULL;
     verify->counts.n_remarks += todo == NULL;
-    if (verify->rc || ++told->n > VERIFY_FINDINGS_MAX)
+    if (++told->n > VERIFY_FINDINGS_MAX)
         return verify->rc;
     va_list arguments;
     va_start(arguments, format);
