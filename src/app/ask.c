@@ -127,9 +127,13 @@ static const char *find_header(const struct reply *reply, const char *name)
     return NULL;
 }
 
-/* Answers in this process. coding: as ask_files_packed. */
-static int ask_here(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain, ask_bytes_fn *bytes, void *arg,
-                    char **ret_next, struct err_text *error)
+int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next, struct err_text *error)
+{
+    return ask_files_packed(dir, query, NULL, NULL, bytes, arg, ret_next, error);
+}
+
+int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
+                     ask_bytes_fn *bytes, void *arg, char **ret_next, struct err_text *error)
 {
     struct server_opts opts = {0};
     struct reply reply = {0};
@@ -163,17 +167,6 @@ static int ask_here(const char *dir, const char *query, const char *coding, ask_
     free(target);
     free(request);
     return code;
-}
-
-int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next, struct err_text *error)
-{
-    return ask_here(dir, query, NULL, NULL, bytes, arg, ret_next, error);
-}
-
-int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
-                     ask_bytes_fn *bytes, void *arg, struct err_text *error)
-{
-    return ask_here(dir, query, coding, plain, bytes, arg, NULL, error);
 }
 
 /* ---- over HTTPS ---- */

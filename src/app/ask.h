@@ -21,9 +21,9 @@ typedef int ask_bytes_fn(void *arg, const void *data, size_t size);
 MUST_CHECK int ask_files(const char *dir, const char *query, ask_bytes_fn *bytes, void *arg, char **ret_next,
                          struct err_text *error);
 
-/* The same without a cursor, packed as coding says ("gzip", "zstd", or NULL); plain (may be NULL) sees the bytes before that. */
+/* The same, packed as coding says ("gzip", "zstd", or NULL); plain (may be NULL) sees the bytes before that. */
 MUST_CHECK int ask_files_packed(const char *dir, const char *query, const char *coding, ask_bytes_fn *plain,
-                                ask_bytes_fn *bytes, void *arg, struct err_text *error);
+                                ask_bytes_fn *bytes, void *arg, char **ret_next, struct err_text *error);
 
 struct ask_server {
     const char *url; /* "https://host:port" */

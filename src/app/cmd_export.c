@@ -289,7 +289,7 @@ static int export_all(struct export *export, const struct conf *conf)
         return code;
     progress_start(&export->progress, "exporting", is_raw(export->args) && whole ? (int64_t)export->n_readings : 0);
     code = ask_files_packed(conf->data, (const char *)export->query.data, export->form.coding, count_cb,
-                            write_cb, export, export->error);
+                            write_cb, export, NULL, export->error);
     progress_done(&export->progress);
     return code;
 }

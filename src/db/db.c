@@ -109,11 +109,18 @@ void db_map(struct db *db, bool mapped)
 enum { WRITE_VERSION = 18, READ_VERSION = 19, COUNTER = 24, HEAD_BYTES = 28 };
 enum { ROLLBACK = 1, LOGGED = 2 };
 
-static int read_file(sqlite3 *handle, void *out, int size, sqlite3_int64 at)
+/* SQLite's own; NULL where it has none. */
+static sqlite3_file *file_of(sqlite3 *handle)
 {
     sqlite3_file *file = NULL;
     int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    return rc != SQLITE_OK || !file || !file->pMethods ? SQLITE_CANTOPEN : file->pMethods->xRead(file, out, size, at);
+    return rc == SQLITE_OK && file && file->pMethods ? file : NULL;
+}
+
+static int read_file(sqlite3 *handle, void *out, int size, sqlite3_int64 at)
+{
+    sqlite3_file *file = file_of(handle);
+    return file ? file->pMethods->xRead(file, out, size, at) : SQLITE_CANTOPEN;
 }
 
 int db_change_counter(struct db *db, uint32_t *ret_counter)
@@ -483,11 +490,9 @@ int db_vacuum(struct db *db)
 
 int db_contains(struct db *db, const void *bytes, size_t size)
 {
-    sqlite3_file *file = NULL;
+    sqlite3_file *file = file_of(db->handle);
     sqlite3_int64 end, at = 0;
-    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (rc == SQLITE_OK)
-        rc = file->pMethods->xFileSize(file, &end);
+    int rc = file ? file->pMethods->xFileSize(file, &end) : SQLITE_CANTOPEN;
     uint8_t *piece = malloc(PIECE_BYTES);
     bool found = false;
     rc = rc != SQLITE_OK ? rc : piece ? SQLITE_OK : SQLITE_NOMEM;
@@ -506,10 +511,9 @@ int db_contains(struct db *db, const void *bytes, size_t size)
 static bool read_log_head(sqlite3 *handle, uint32_t head[static 12])
 {
     enum { INDEX_VERSION = 3007000, REGION_BYTES = 32768 };
-    sqlite3_file *file = NULL;
+    sqlite3_file *file = file_of(handle);
     void volatile *region = NULL;
-    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-        file->pMethods->xShmMap(file, 0, REGION_BYTES, 0, &region) != SQLITE_OK || !region)
+    if (!file || file->pMethods->xShmMap(file, 0, REGION_BYTES, 0, &region) != SQLITE_OK || !region)
         return false;
     const volatile uint32_t *words = region;
     for (int i = 0; i < 12; i++)

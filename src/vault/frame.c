@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -47,10 +46,9 @@ int frame_send(int fd, const char *text, size_t size, int64_t deadline_us)
     uint8_t head[FRAME_HEAD_BYTES] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
                                       (uint8_t)(size >> 24)};
     for (size_t sent = 0; sent < sizeof head + size;) {
-        size_t of_text = sent > sizeof head ? sent - sizeof head : 0;
-        struct iovec parts[] = {{head + sent, sizeof head - sent}, {(char *)text + of_text, size - of_text}};
-        bool no_head = sent >= sizeof head;
-        struct msghdr message = {.msg_iov = parts + no_head, .msg_iovlen = no_head ? 1 : 2};
+        size_t of_head = sent < sizeof head ? sent : sizeof head, of_text = sent - of_head;
+        struct iovec parts[] = {{head + of_head, sizeof head - of_head}, {(char *)text + of_text, size - of_text}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
         ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0) {
             sent += (size_t)n;

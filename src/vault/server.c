@@ -133,33 +133,30 @@ static void answer_question(struct server *server, struct peer *peer)
     peer->size = peer->n = peer->n_head = 0;
 }
 
-/* Takes what has come of the head, or of the text; *ret_whole: it was all. False: the connection is over. */
-static bool take_bytes(struct peer *peer, void *into, size_t size, size_t *n_had, bool *ret_whole)
+/* Takes what has come of the head, or of the text. False: the connection is over. */
+static bool take_bytes(struct peer *peer, void *into, size_t size, size_t *n_had)
 {
     ssize_t n = recv(peer->fd, (char *)into + *n_had, size - *n_had, 0);
     if (n <= 0)
         return n < 0 && (errno == EAGAIN || errno == EINTR);
     *n_had += (size_t)n;
-    *ret_whole = *n_had == size;
     return true;
 }
 
 /* False: the connection is over. */
 static bool read_some(struct server *server, struct peer *peer)
 {
-    bool whole = false;
     if (!peer->text) {
-        if (!take_bytes(peer, peer->head, FRAME_HEAD_BYTES, &peer->n_head, &whole))
+        if (!take_bytes(peer, peer->head, FRAME_HEAD_BYTES, &peer->n_head))
             return false;
-        if (!whole)
+        if (peer->n_head < FRAME_HEAD_BYTES)
             return true;
         if (frame_length(peer->head, &peer->size) != 0 || !(peer->text = malloc(peer->size)))
             return false;
-        whole = false; /* the text mostly came with its head */
     }
-    if (!take_bytes(peer, peer->text, peer->size, &peer->n, &whole))
+    if (!take_bytes(peer, peer->text, peer->size, &peer->n)) /* mostly it came with its head */
         return false;
-    if (whole)
+    if (peer->n == peer->size)
         answer_question(server, peer);
     return !peer->out.failed;
 }
